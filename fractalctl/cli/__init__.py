@@ -1,0 +1,44 @@
+"""The command line: one thin module per subcommand, each of which calls one library function."""
+
+import importlib
+
+import typer
+
+COMMANDS = ("featurize", "train", "evaluate", "ablate", "stats", "demo", "store", "corpora")
+"""Modules of this package in the order that ``--help`` lists them; each has ``register(app)``."""
+
+
+def build_app() -> typer.Typer:
+    """Assemble the Typer application from the command modules; imports nothing heavy."""
+    app = typer.Typer(
+        name="fractalctl",
+        help="Steerable text embeddings: short prefixes answer coarse questions, full vectors fine ones.",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_version_option)
+    for name in COMMANDS:
+        importlib.import_module(f"fractalctl.cli.{name}").register(app)
+    return app
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(version("fractalctl"))
+        raise typer.Exit
+
+
+def _version_option(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True,
+                                 help="Print the version and exit."),
+) -> None:  # fmt: skip
+    pass
+
+
+def main() -> None:
+    """Entry point of the ``fractalctl`` script."""
+    build_app()()

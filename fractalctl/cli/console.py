@@ -1,0 +1,91 @@
+"""Standard output is for programs, standard error for people: this class is where both are written."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fractalctl.progress import Advance
+
+if TYPE_CHECKING:
+    import rich.console
+
+
+class Console:
+    """One command's two channels.
+
+    Args:
+        json: print one JSON document to standard output instead of paths.
+        quiet: print nothing to standard error but errors.
+        verbose: let tracebacks and details through.
+    """
+
+    def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+        self.json = json
+        self.quiet = quiet
+        self.verbose = verbose
+
+    @cached_property
+    def _stderr(self) -> "rich.console.Console":
+        from rich.console import Console as RichConsole
+
+        return RichConsole(stderr=True, soft_wrap=True, highlight=False)
+
+    def note(self, message: str) -> None:
+        """Say something to the person at the terminal."""
+        if not self.quiet:
+            self._stderr.print(message, markup=False)
+
+    def detail(self, message: str) -> None:
+        """Say something that only ``--verbose`` shows."""
+        if self.verbose:
+            self.note(message)
+
+    def warn(self, message: str) -> None:
+        """Say something that may change how a result is read."""
+        if not self.quiet:
+            self._stderr.print(f"Warning: {message}", style="yellow", markup=False)
+
+    def error(self, message: str) -> None:
+        """Say why the command ends; shown even with ``--quiet``."""
+        self._stderr.print(f"Error: {message}", style="red", markup=False)
+
+    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Draw a table for people; numbers are expected as already formatted text."""
+        if self.quiet:
+            return
+        from rich import box
+        from rich.table import Table
+
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        for position, column in enumerate(columns):
+            table.add_column(column, justify="left" if position == 0 else "right")
+        for row in rows:
+            table.add_row(*map(str, row))
+        self._stderr.print(table)
+
+    @contextmanager
+    def progress(self, description: str, total: int) -> Iterator[Advance]:
+        """Show a bar on standard error while the block runs; nothing when quiet or not a terminal."""
+        if self.quiet or not self._stderr.is_terminal:
+            yield lambda _: None
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(*columns, console=self._stderr) as bar:
+            task = bar.add_task(description, total=total)
+            yield lambda amount: bar.advance(task, amount)
+
+    def emit(self, paths: Iterable[Path | str], document: Any) -> None:
+        """Give programs the outcome: paths one per line, or with ``--json`` the document alone."""
+        if self.json:
+            json.dump(document, sys.stdout, indent=2, allow_nan=False, default=str)
+            sys.stdout.write("\n")
+        else:
+            sys.stdout.writelines(f"{path}\n" for path in paths)
+        sys.stdout.flush()

@@ -1,0 +1,145 @@
+"""What every command shares: the common options, errors as exit codes, and argv that remakes a result."""
+
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from fractalctl.cli.console import Console
+from fractalctl.errors import FractalError
+from store.errors import StoreError
+
+PRESENTATION = frozenset({"json", "quiet", "verbose"})
+EXIT_INTERRUPTED = 130
+
+COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "store": (
+        Annotated[Path | None, typer.Option(envvar="FRACTALCTL_STORE", help="Folder of feature sets.",
+                                            show_default="the user cache directory")], None),
+    "runs": (Annotated[Path, typer.Option(envvar="FRACTALCTL_RUNS", help="Folder of heads and results.")],
+             Path("runs")),
+    "json": (Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")], False),
+    "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on standard error.")], False),
+    "verbose": (Annotated[bool, typer.Option("--verbose", "-v", help="Details and tracebacks.")], False),
+}  # fmt: skip
+
+
+def default_store() -> Path:
+    """The feature store when nobody names one: ``store`` in the user's cache directory."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("fractalctl", appauthor=False)) / "store"
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One call of a command: where things lie, how to speak, and how to be called again."""
+
+    store: Path
+    runs: Path
+    console: Console
+    command: typer.Context
+
+    def argv(self, **overrides: Any) -> list[str]:
+        """The argument vector that repeats this call, every option spelled out.
+
+        Args:
+            **overrides: parameters whose resolved value differs from what was typed (for example a
+                feature set found by default); ``None`` leaves the parameter out.
+        """
+        words = ["fractalctl", *self.command.command_path.split()[1:]]
+        arguments: list[str] = []
+        values: Mapping[str, Any] = {**self.command.params, "store": self.store, **overrides}
+        for parameter in self.command.command.params:
+            name, value = parameter.name, values.get(parameter.name or "")
+            if name in PRESENTATION or name == "help" or value is None:
+                continue
+            if parameter.param_type_name == "argument":
+                arguments.extend(_words(value))
+            elif isinstance(value, bool):
+                words.extend(_flag(parameter, value))
+            else:
+                words.extend(word for item in _words(value) for word in (parameter.opts[0], item))
+        return [*words, *arguments]
+
+
+def _words(value: Any) -> list[str]:
+    if isinstance(value, (list, tuple)):
+        return [str(getattr(item, "value", item)) for item in value]
+    return [str(getattr(value, "value", value))]
+
+
+def _flag(parameter: Any, value: bool) -> list[str]:
+    if value:
+        return [parameter.opts[0]]
+    return [parameter.secondary_opts[0]] if parameter.secondary_opts else []
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function as a subcommand with the common options and the exit codes of the project.
+
+    The function's first parameter receives an `Invocation`; the others are its own options.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        def run(context: typer.Context, **options: Any) -> None:
+            common = {key: options.pop(key) for key in COMMON_OPTIONS}
+            console = Console(**{key: common[key] for key in PRESENTATION})
+            invocation = Invocation(common["store"] or default_store(), common["runs"], console, context)
+            _ended_by_errors(console, lambda: function(invocation, **options))
+
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [inspect.Parameter("context", keyword, annotation=typer.Context)]
+        parameters += [parameter.replace(kind=keyword) for parameter in own]
+        parameters += [inspect.Parameter(key, keyword, annotation=annotation, default=default)
+                       for key, (annotation, default) in COMMON_OPTIONS.items()]  # fmt: skip
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        run.__doc__ = function.__doc__
+        app.command(name)(run)
+        return function
+
+    return register
+
+
+def _ended_by_errors(console: Console, action: Callable[[], None]) -> None:
+    try:
+        action()
+    except (FractalError, StoreError) as error:
+        _end(console, str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _end(console, "interrupted; what was finished is kept, and the same command goes on from there",
+             EXIT_INTERRUPTED)  # fmt: skip
+    except BrokenPipeError:
+        # The reader of our standard output has gone; pointing it elsewhere keeps the exit silent.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+    except OSError as error:
+        _end(console, f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:  # noqa: BLE001  the last line of defence: no traceback reaches a user unasked
+        _end(console, f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1)
+
+
+def _end(console: Console, message: str, exit_code: int) -> NoReturn:
+    if console.verbose and exit_code != EXIT_INTERRUPTED:
+        traceback.print_exc()
+    console.error(message)
+    raise typer.Exit(exit_code) from None
+
+
+def expand_stdin(arguments: Iterable[str] | None) -> list[str]:
+    """Replace each ``-`` among the arguments by the non-empty lines of standard input."""
+    expanded: list[str] = []
+    for argument in arguments or ():
+        lines = sys.stdin.read().splitlines() if argument == "-" else [argument]
+        expanded.extend(line for line in lines if line)
+    return expanded

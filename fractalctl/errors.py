@@ -1,0 +1,27 @@
+"""The errors a user can meet. Each carries the exit code that the command line ends with."""
+
+
+class FractalError(Exception):
+    """It failed: a file cannot be read, is corrupt, or a service cannot be reached. Exit code 1.
+
+    The message is what the user reads: it names the file, row or field, what was expected and what to do.
+    """
+
+    exit_code = 1
+
+
+class RequestError(FractalError):
+    """The request is wrong: an option, a column, a label or a combination of them. Exit code 2."""
+
+    exit_code = 2
+
+
+class UnreachableError(FractalError):
+    """A corpus or a backbone cannot be had from here; the message lists the ways on. Exit code 1."""
+
+
+class MissingExtraError(FractalError):
+    """An optional dependency is not installed; the message names the extra that brings it. Exit code 1."""
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        super().__init__(f"{purpose} needs the extra '{extra}': pip install 'fractalctl[{extra}]'")

@@ -1,0 +1,24 @@
+"""What all tests share: where real data may lie, and a terminal that never draws."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+DATA_FOLDER = Path(os.environ.get("FRACTALCTL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Folder of real corpora as JSON lines and in their publishers' formats; skips where there is none."""
+    if not DATA_FOLDER.is_dir():
+        pytest.skip(f"no real corpora in {DATA_FOLDER} (set FRACTALCTL_TEST_DATA to their folder)")
+    return DATA_FOLDER
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test touches the user's store or runs."""
+    monkeypatch.setenv("FRACTALCTL_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("FRACTALCTL_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("NO_COLOR", "1")
