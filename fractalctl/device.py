@@ -1,0 +1,29 @@
+"""The one place that decides where tensors live."""
+
+from typing import TYPE_CHECKING
+
+from fractalctl.errors import RequestError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def choose_device(name: str = "auto") -> "torch.device":
+    """The device to compute on: a CUDA GPU where there is one, else the CPU.
+
+    Args:
+        name: ``auto``, or a PyTorch device such as ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises:
+        RequestError: the name is no device of this machine.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise RequestError(f"device '{name}' cannot be used here: {str(error).splitlines()[0]}") from error
+    return device

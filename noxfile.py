@@ -1,0 +1,52 @@
+"""Everything a developer runs: ``nox -s tests``, ``demo``, ``lint``, ``bench``, ``docs``."""
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "tests"]
+nox.needs_version = ">=2024.4.15"
+
+
+def install(session: nox.Session, *extras: str) -> None:
+    """Install the project with some extras at the versions of constraints.txt."""
+    wanted = f".[{','.join(extras)}]" if extras else "."
+    session.install("--constraint", "constraints.txt", wanted)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Go the whole road on text that is already installed; options are passed on to ``fractalctl demo``."""
+    install(session, "minilm", "plot")
+    session.run("fractalctl", "demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the test suite; arguments are passed on to pytest."""
+    install(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, formatting and types."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into ``site/``; a broken link is an error."""
+    session.install("--constraint", "constraints.txt", "mkdocs")
+    session.run("mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speed against named peers; the table goes to standard output, the numbers to a file."""
+    install(session, "test")
+    session.run(
+        "pytest", "tests/benchmarks", "--benchmark-only", "--benchmark-json=benchmarks.json", *session.posargs
+    )
