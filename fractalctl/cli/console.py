@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import rich.console
 
 
+WIDTH_OF_FILES = 160
+"""Columns of standard error when it is no terminal: nothing is wrapped in logs."""
+
+
 class Console:
     """One command's two channels.
 
@@ -32,7 +36,10 @@ class Console:
     def _stderr(self) -> "rich.console.Console":
         from rich.console import Console as RichConsole
 
-        return RichConsole(stderr=True, soft_wrap=True, highlight=False)
+        console = RichConsole(stderr=True, soft_wrap=True, highlight=False)
+        if not console.is_terminal:
+            console.width = WIDTH_OF_FILES
+        return console
 
     def note(self, message: str) -> None:
         """Say something to the person at the terminal."""
@@ -62,7 +69,7 @@ class Console:
 
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
         for position, column in enumerate(columns):
-            table.add_column(column, justify="left" if position == 0 else "right")
+            table.add_column(column, justify="left" if position == 0 else "right", overflow="fold")
         for row in rows:
             table.add_row(*map(str, row))
         self._stderr.print(table)

@@ -17,17 +17,29 @@ from store.errors import StoreError
 
 PRESENTATION = frozenset({"json", "quiet", "verbose"})
 EXIT_INTERRUPTED = 130
+FOREIGN_BARS = ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS")
+"""Libraries that draw progress bars of their own unless these are set."""
 
 COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
     "store": (
-        Annotated[Path | None, typer.Option(envvar="FRACTALCTL_STORE", help="Folder of feature sets.",
-                                            show_default="the user cache directory")], None),
-    "runs": (Annotated[Path, typer.Option(envvar="FRACTALCTL_RUNS", help="Folder of heads and results.")],
-             Path("runs")),
+        Annotated[
+            Path | None,
+            typer.Option(
+                envvar="FRACTALCTL_STORE",
+                help="Folder of feature sets.",
+                show_default="the user cache directory",
+            ),
+        ],
+        None,
+    ),
+    "runs": (
+        Annotated[Path, typer.Option(envvar="FRACTALCTL_RUNS", help="Folder of heads and results.")],
+        Path("runs"),
+    ),
     "json": (Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")], False),
     "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on standard error.")], False),
     "verbose": (Annotated[bool, typer.Option("--verbose", "-v", help="Details and tracebacks.")], False),
-}  # fmt: skip
+}
 
 
 def default_store() -> Path:
@@ -53,7 +65,7 @@ class Invocation:
             **overrides: parameters whose resolved value differs from what was typed (for example a
                 feature set found by default); ``None`` leaves the parameter out.
         """
-        words = ["fractalctl", *self.command.command_path.split()[1:]]
+        words = ["fractalctl", *self._subcommand()]
         arguments: list[str] = []
         values: Mapping[str, Any] = {**self.command.params, "store": self.store, **overrides}
         for parameter in self.command.command.params:
@@ -67,6 +79,15 @@ class Invocation:
             else:
                 words.extend(word for item in _words(value) for word in (parameter.opts[0], item))
         return [*words, *arguments]
+
+    def _subcommand(self) -> list[str]:
+        """Names of the command and the groups above it, however the program itself was called."""
+        names: list[str] = []
+        context: Any = self.command
+        while context.parent is not None:
+            names.insert(0, context.info_name)
+            context = context.parent
+        return names
 
 
 def _words(value: Any) -> list[str]:
@@ -90,6 +111,8 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
     def register(function: Callable[..., None]) -> Callable[..., None]:
         def run(context: typer.Context, **options: Any) -> None:
             common = {key: options.pop(key) for key in COMMON_OPTIONS}
+            if common["quiet"]:
+                os.environ.update(dict.fromkeys(FOREIGN_BARS, "1"))
             console = Console(**{key: common[key] for key in PRESENTATION})
             invocation = Invocation(common["store"] or default_store(), common["runs"], console, context)
             _ended_by_errors(console, lambda: function(invocation, **options))
@@ -98,15 +121,24 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
         keyword = inspect.Parameter.KEYWORD_ONLY
         parameters = [inspect.Parameter("context", keyword, annotation=typer.Context)]
         parameters += [parameter.replace(kind=keyword) for parameter in own]
-        parameters += [inspect.Parameter(key, keyword, annotation=annotation, default=default)
-                       for key, (annotation, default) in COMMON_OPTIONS.items()]  # fmt: skip
+        parameters += [
+            inspect.Parameter(key, keyword, annotation=annotation, default=default)
+            for key, (annotation, default) in COMMON_OPTIONS.items()
+        ]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        run.__doc__ = function.__doc__
+        run.__doc__ = _help_text(function)
         app.command(name)(run)
         return function
 
     return register
+
+
+def _help_text(function: Callable[..., None]) -> str:
+    """The docstring as Markdown: the lines under ``Examples:`` as one block that can be pasted."""
+    text, _, examples = (inspect.getdoc(function) or "").partition("Examples:\n")
+    lines = [line.strip() for line in examples.splitlines() if line.strip()]
+    return "\n".join([text, "```", *lines, "```"]) if lines else text
 
 
 def _ended_by_errors(console: Console, action: Callable[[], None]) -> None:
@@ -115,8 +147,11 @@ def _ended_by_errors(console: Console, action: Callable[[], None]) -> None:
     except (FractalError, StoreError) as error:
         _end(console, str(error), error.exit_code)
     except KeyboardInterrupt:
-        _end(console, "interrupted; what was finished is kept, and the same command goes on from there",
-             EXIT_INTERRUPTED)  # fmt: skip
+        _end(
+            console,
+            "interrupted; what was finished is kept, and the same command goes on from there",
+            EXIT_INTERRUPTED,
+        )
     except BrokenPipeError:
         # The reader of our standard output has gone; pointing it elsewhere keeps the exit silent.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

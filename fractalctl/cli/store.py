@@ -1,0 +1,212 @@
+"""``fractalctl store``: look after the feature store."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fractalctl.cli.plumbing import Invocation, command, expand_stdin
+from fractalctl.errors import FractalError, RequestError
+from store.errors import ChangedError, StoreError
+
+if TYPE_CHECKING:
+    from store import FeatureSet, FeatureStore
+
+NAMES_HELP = "Names as `ls` shows them, a corpus for all of its sets, paths, or - for standard input."
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[SETS]", help=NAMES_HELP, show_default="all sets")
+]
+Name = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SET]",
+        help="A name as `ls` shows it, corpus/backbone, a corpus, or a path.",
+        show_default="the set written last",
+    ),
+]
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``store`` and its subcommands."""
+    group = typer.Typer(no_args_is_help=True)
+    command(group, "ls")(list_sets)
+    command(group, "info")(show_set)
+    command(group, "verify")(verify_sets)
+    command(group, "rm")(remove_sets)
+    app.add_typer(group, name="store", help="Look after the feature store.")
+
+
+def list_sets(invocation: Invocation) -> None:
+    """List the feature sets, the one written last first.
+
+    Paths go to standard output, so that other commands can read them.
+
+    Examples:
+        fractalctl store ls
+
+        fractalctl store ls --quiet | fractalctl train - --strategy v5
+    """
+    store, console = _store(invocation), invocation.console
+    damaged: list[StoreError] = []
+    sets, unfinished = store.sets(damaged.append), store.unfinished()
+    if sets:
+        columns = ("Set", "Rows", "Dimension", "Classes", "Size")
+        console.table(f"Feature sets in {store.folder}", columns, map(_row, sets))
+    else:
+        console.note(f"no feature set in {store.folder}; make one with fractalctl featurize")
+    for error in damaged:
+        console.warn(str(error))
+    for path in unfinished:
+        console.note(f"{store.name_of(path)} is unfinished; featurize goes on where it stopped")
+    document = {
+        "sets": [_summary(one) for one in sets],
+        "unfinished": list(map(str, unfinished)),
+        "damaged": list(map(str, damaged)),
+    }
+    console.emit((one.path for one in sets), document)
+
+
+def show_set(invocation: Invocation, name: Name = None) -> None:
+    """Show one feature set: its recipe, rows, classes and sizes.
+
+    Examples:
+        fractalctl store info
+
+        fractalctl store info clinc/minilm --json
+    """
+    features, console = _store(invocation).resolve(name), invocation.console
+    levels = _levels(features)
+    console.note(f"{features.path}\n{_size(features.n_bytes)}, identity {features.identity}\n")
+    console.note("\n".join(f"  {field:<30}  {value}" for field, value in _fields(features.recipe)))
+    console.table(
+        "Rows",
+        ("Split", "Rows", "Features"),
+        [(split, n, _size(4 * n * features.dimension)) for split, n in _summary(features)["rows"].items()],
+    )
+    console.table(
+        f"Rows per class in {features.splits[0]}",
+        ("Level", "Classes", "Fewest", "Median", "Most"),
+        [(f"L{level}", *counts.values()) for level, counts in enumerate(levels)],
+    )
+    console.emit([features.path], {**_summary(features), "levels": levels, "recipe": features.recipe})
+
+
+def verify_sets(invocation: Invocation, names: Names = None) -> None:
+    """Check every byte of feature sets; exit code 1 if any has changed since it was written.
+
+    Paths of the intact ones go to standard output.
+
+    Examples:
+        fractalctl store verify
+
+        fractalctl store verify clinc/minilm trec
+    """
+    paths, outcomes = _selected(invocation, names), []
+    with invocation.console.progress("verifying", len(paths)) as advance:
+        for path in paths:
+            outcomes.append(_verified(path))
+            advance(1)
+    errors = [outcome["error"] for outcome in outcomes if not outcome["intact"]]
+    invocation.console.note(f"{len(paths) - len(errors)} of {len(paths)} feature sets are intact")
+    invocation.console.emit((outcome["path"] for outcome in outcomes if outcome["intact"]), outcomes)
+    if errors:
+        raise FractalError("\n".join(errors))
+
+
+def remove_sets(
+    invocation: Invocation,
+    names: Annotated[list[str], typer.Argument(metavar="SETS", help=NAMES_HELP)],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove feature sets, finished or not, after asking.
+
+    Paths of what was removed go to standard output.
+
+    Examples:
+        fractalctl store rm clinc/minilm
+
+        fractalctl store rm clinc trec --yes
+    """
+    store, paths = _store(invocation), _selected(invocation, names, unfinished=True)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise RequestError(
+                "removing asks for confirmation, and standard input is no terminal: give --yes"
+            )
+        listed = "\n".join(map(str, paths))
+        typer.confirm(f"{listed}\nRemove {len(paths)} feature set(s)?", abort=True, err=True)
+    for path in paths:
+        store.remove(path)
+    invocation.console.emit(paths, list(map(str, paths)))
+
+
+def _store(invocation: Invocation) -> "FeatureStore":
+    from store import FeatureStore
+
+    return FeatureStore(invocation.store)
+
+
+def _selected(invocation: Invocation, names: list[str] | None, *, unfinished: bool = False) -> list[Path]:
+    store, wanted = _store(invocation), expand_stdin(names) if names else [None]
+    paths = (path for name in wanted for path in store.select(name, unfinished=unfinished))
+    return list(dict.fromkeys(paths))
+
+
+def _verified(path: Path) -> dict[str, Any]:
+    from store import verify
+
+    outcome: dict[str, Any] = {"path": str(path), "intact": True, "changed": [], "error": None}
+    try:
+        verify(path)
+    except StoreError as error:
+        changed = list(error.changed) if isinstance(error, ChangedError) else []
+        outcome.update(intact=False, changed=changed, error=str(error))
+    return outcome
+
+
+def _summary(features: "FeatureSet") -> dict[str, Any]:
+    return {
+        "path": str(features.path),
+        "corpus": features.corpus,
+        "backbone": features.backbone,
+        "identity": features.identity,
+        "rows": {split: features.n_rows(split) for split in features.splits},
+        "dimension": features.dimension,
+        "classes": list(map(len, features.class_names)),
+        "bytes": features.n_bytes,
+    }
+
+
+def _levels(features: "FeatureSet") -> list[dict[str, int]]:
+    """Of each level: how many classes, and rows of the smallest, the median and the largest of them."""
+    import numpy as np
+
+    labels, levels = features.labels(features.splits[0]), []
+    for level, names in enumerate(features.class_names):
+        counts = np.bincount(labels[:, level], minlength=len(names))
+        levels.append({"classes": len(names), "fewest": int(counts.min()),
+                       "median": int(np.median(counts)), "most": int(counts.max())})  # fmt: skip
+    return levels
+
+
+def _fields(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested objects, with dotted names."""
+    for key, value in document.items():
+        if isinstance(value, Mapping) and value:
+            yield from _fields(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", ", ".join(value) if key == "splits" else value
+
+
+def _row(features: "FeatureSet") -> tuple[str, str, int, str, str]:
+    rows = ", ".join(f"{split} {features.n_rows(split)}" for split in features.splits)
+    classes = " > ".join(str(len(names)) for names in features.class_names)
+    return features.name, rows, features.dimension, classes, _size(features.n_bytes)
+
+
+def _size(n_bytes: int) -> str:
+    exponent = min(max(n_bytes.bit_length() - 1, 0) // 10, len(UNITS) - 1)
+    return f"{n_bytes / 1024**exponent:.1f} {UNITS[exponent]}"

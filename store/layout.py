@@ -1,0 +1,155 @@
+"""The HDF5 layout of a feature set: opening, writing, and the checksum of each dataset."""
+
+import hashlib
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from store.contents import Contents, checksum
+from store.errors import StoreError, StoreRequestError
+from store.parts import Parts
+from store.recipe import Recipe, canonical_json
+
+ENCODING_TYPE = "fractalctl-feature-set"
+ENCODING_VERSION = "1.0"
+SEAL_BYTES = 4096
+"""Size of the HDF5 user block, which holds the seal; also the alignment of large datasets."""
+
+_BYTES_AT_ONCE = 1 << 24
+
+_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
+"""What h5py raises, depending on the byte that is wrong."""
+
+
+def write_layout(path: Path, recipe: Recipe, contents: Contents, parts: Parts) -> None:
+    """Join parts and contents into a new HDF5 file, and check it by reading every dataset back.
+
+    The same arguments give the same bytes: datasets in a fixed order, no times, oldest file structures.
+
+    Raises:
+        StoreError: a part is missing, or the disk gives back something else than was written.
+    """
+    with h5py.File(path, "x", libver=("earliest", "v110"), locking=False, userblock_size=SEAL_BYTES,
+                   alignment_threshold=SEAL_BYTES, alignment_interval=SEAL_BYTES) as file:  # fmt: skip
+        attributes = {
+            "encoding-type": ENCODING_TYPE,
+            "encoding-version": ENCODING_VERSION,
+            "identity": recipe.identity(),
+            "recipe": canonical_json(recipe.document()),
+        }
+        for name, text in attributes.items():
+            file.attrs[name] = np.bytes_(text)
+        for split, n_rows in parts.n_rows:
+            _write_features(file, split, n_rows, parts)
+        for name, array in contents.arrays():
+            _write_array(file, name, array)
+    with opened(path) as file:
+        damaged = changed_datasets(file)
+    if damaged:
+        raise StoreError(f"{path}: the disk gave back other bytes than were written to {', '.join(damaged)}")
+
+
+def _write_features(file: h5py.File, split: str, n_rows: int, parts: Parts) -> None:
+    shape = (n_rows, parts.dimension)
+    dataset = file.create_dataset(f"{split}/features", shape, "<f4", track_times=False)
+    digest = hashlib.sha256()
+    for block in parts.blocks(split):
+        features = parts.read_block(block)
+        dataset[block.rows] = features
+        digest.update(features.data)
+    dataset.attrs["sha256"] = np.bytes_(digest.hexdigest())
+
+
+def _write_array(file: h5py.File, name: str, array: NDArray[Any]) -> None:
+    if array.dtype.kind == "S":
+        array = array.astype(h5py.string_dtype("utf-8", array.itemsize))
+    dataset = file.create_dataset(name, data=array, track_times=False)
+    dataset.attrs["sha256"] = np.bytes_(checksum(array))
+
+
+def changed_datasets(file: h5py.File) -> list[str]:
+    """Paths of the datasets that do not have the checksum beside them; a few rows in memory at a time."""
+    names: list[str] = []
+    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return [name for name in names if not _intact(file, name)]
+
+
+def _intact(file: h5py.File, name: str) -> bool:
+    try:
+        dataset = file[name]
+        digest = hashlib.sha256()
+        bytes_per_row = dataset.dtype.itemsize * math.prod(dataset.shape[1:])
+        rows_at_once = max(1, _BYTES_AT_ONCE // bytes_per_row)
+        for start in range(0, len(dataset), rows_at_once):
+            digest.update(np.ascontiguousarray(dataset[start : start + rows_at_once]).data)
+        return bool(dataset.attrs["sha256"] == np.bytes_(digest.hexdigest()))
+    except _DAMAGE:
+        return False
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """Open a file for reading, without HDF5's lock; whatever goes wrong inside names the file.
+
+    Raises:
+        StoreRequestError: there is no such file.
+        StoreError: it is no HDF5 file, is cut short, or lacks what was asked of it.
+    """
+    if not path.is_file():
+        raise StoreRequestError(f"{path}: no such feature set (fractalctl store ls shows what there is)")
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except _DAMAGE as error:
+        raise StoreError(f"{path}: {_explain(error)}") from error
+
+
+def _explain(error: Exception) -> str:
+    remedy = "remove it (fractalctl store rm) and featurize again"
+    text = str(error)
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"cannot be read ({os.strerror(error.errno)})"
+    if "locking flag" in text:
+        return "open in this process with HDF5's own lock; close it, or open it with h5py's locking=False"
+    if "truncated" in text:
+        return f"cut short, as by an interrupted copy; copy it again, or {remedy}"
+    if "signature not found" in text:
+        return "not an HDF5 file; a feature set is made by fractalctl featurize"
+    if isinstance(error, KeyError):
+        return f"incomplete ({text.strip(chr(34))}); {remedy}"
+    return f"damaged ({text}); {remedy}"
+
+
+def text_attribute(file: h5py.File, name: str) -> str:
+    """A text among the attributes of a file, "" where there is none."""
+    value = file.attrs.get(name, b"")
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def check_encoding(file: h5py.File, path: Path) -> None:
+    """Refuse what is no feature set, or is one of another generation.
+
+    Versions are "major.minor": files of the same major version can be read.
+
+    Raises:
+        StoreError: the type or the major version is another one.
+    """
+    if text_attribute(file, "encoding-type") != ENCODING_TYPE:
+        raise StoreError(
+            f"{path}: an HDF5 file, but not a feature set; these are made by fractalctl featurize"
+        )
+    found = text_attribute(file, "encoding-version")
+    major, ours = found.partition(".")[0], ENCODING_VERSION.partition(".")[0]
+    if not major.isdecimal() or int(major) < int(ours):
+        raise StoreError(f"{path}: feature set of encoding-version {found}, which is no longer read; "
+                         "featurize again")  # fmt: skip
+    if int(major) > int(ours):
+        raise StoreError(f"{path}: feature set of encoding-version {found}, newer than {ENCODING_VERSION}; "
+                         "upgrade fractalctl, or featurize again")  # fmt: skip

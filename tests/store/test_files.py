@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from store.errors import StoreError, StoreRequestError
+from store.files import read_json, sha256_of, write_aside, write_json
+
+
+def test_a_file_appears_whole_in_folders_that_are_made(tmp_path: Path):
+    path = tmp_path / "new" / "folder" / "file"
+    with write_aside(path) as temporary:
+        temporary.write_text("whole")
+        assert not path.exists()
+        assert temporary.parent == path.parent
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path: Path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), write_aside(path) as temporary:
+        temporary.write_text("new")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_keeps_its_order_and_its_letters(tmp_path: Path):
+    path = tmp_path / "file.json"
+    write_json(path, {"z": 1.5, "a": ["ü", None]})
+    assert path.read_text(encoding="utf-8") == '{\n  "z": 1.5,\n  "a": [\n    "ü",\n    null\n  ]\n}\n'
+    assert read_json(path) == {"z": 1.5, "a": ["ü", None]}
+
+
+def test_json_has_no_nan(tmp_path: Path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "file.json", {"x": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unreadable_json_is_explained(tmp_path: Path):
+    path = tmp_path / "file.json"
+    with pytest.raises(StoreRequestError, match=r"file\.json: no such file"):
+        read_json(path)
+    path.write_text('{"a": 1,\n "b": }')
+    with pytest.raises(StoreError, match=r"file\.json: not JSON \(Expecting value, line 2, column 7\)"):
+        read_json(path)
+    path.write_bytes(b'"\xff"')
+    with pytest.raises(StoreError, match=r"file\.json: not UTF-8 text"):
+        read_json(path)
+
+
+def test_checksum_of_a_file(tmp_path: Path):
+    path = tmp_path / "file"
+    path.write_bytes(b"__abc")
+    assert sha256_of(path, start=2) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
