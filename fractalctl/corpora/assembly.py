@@ -1,0 +1,130 @@
+"""From the records of a reader to a `Corpus`: tree, splits, samples."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fractalctl.corpora.corpus import Corpus, Split
+from fractalctl.corpora.records import SPLITS, Reading, Record
+from fractalctl.corpora.request import CorpusRequest
+from fractalctl.corpora.sampling import held_out, sample
+from fractalctl.corpora.tree import PATH_SEPARATOR, grow_tree
+from fractalctl.errors import RequestError
+
+
+def assemble(reading: Reading, request: CorpusRequest) -> Corpus:
+    """Build the corpus that a request describes.
+
+    Args:
+        reading: all rows of the source, in source order.
+        request: what to do with conflicts, how much of each split to take, and the seed.
+
+    Raises:
+        RequestError: no rows, paths of different lengths, a class under two parents, or no rows for a split
+            that is needed.
+    """
+    rows = list(reading.records)
+    if not rows:
+        raise RequestError(f"{request.data or request.source}: there is no row of the corpus {request.name}")
+    places = _distinct_paths(rows)
+    levels = reading.levels or tuple(f"L{number}" for number in range(len(rows[0].path)))
+    tree, class_ids = grow_tree(places, levels, request.on_conflict)
+    labels = tree.lineage(np.array([class_ids[row.path] for row in rows], np.int32))
+    members, split_notes = _members(rows, labels[:, -1], request)
+    limits = {"train": request.max_train, "validation": request.max_validation, "test": request.max_test}
+    ids = _ids(rows)
+    splits = {}
+    for number, name in enumerate(SPLITS):
+        if members[name].size:
+            chosen = members[name][sample(len(members[name]), limits[name], number, request.seed)]
+            splits[name] = Split([rows[i].text for i in chosen], labels[chosen], [ids[i] for i in chosen])
+    notes = (
+        *reading.notes,
+        *split_notes,
+        *_texts_note(rows),
+        *_counts_notes(reading, members, levels, tree.class_counts),
+        *_untrained_note(splits["train"], tree.class_counts, levels),
+    )
+    return Corpus(request.name, tuple(levels), tree, splits, notes)
+
+
+def _distinct_paths(rows: Sequence[Record]) -> dict[tuple[str, ...], str]:
+    """Each path of class names, with the place where it is first met."""
+    first: dict[tuple[str, ...], Record] = {}
+    for row in rows:
+        first.setdefault(row.path, row)
+    for path, row in first.items():
+        if len(path) != len(rows[0].path):
+            raise RequestError(
+                f"{row.place}: the path of labels has {len(path)} levels ({PATH_SEPARATOR.join(path)}) where "
+                f"the first, {rows[0].place}, has {len(rows[0].path)}; every path must have the same length"
+            )
+    return {path: row.place for path, row in first.items()}
+
+
+def _members(
+    rows: Sequence[Record], finest: NDArray[np.int32], request: CorpusRequest
+) -> tuple[Mapping[str, NDArray[np.int64]], list[str]]:
+    """Row numbers of each split; where the source has no test rows, a fifth of its training rows."""
+    names = np.array([row.split or "train" for row in rows])
+    members = {name: np.flatnonzero(names == name) for name in SPLITS}
+    origin = rows[0].origin.name
+    if not members["train"].size:
+        raise RequestError(f"{origin}: there are no training rows (split 'train')")
+    if members["test"].size:
+        return members, []
+    training = members["train"]
+    chosen = held_out(finest[training], request.seed)
+    if not chosen.any():
+        raise RequestError(
+            f"{origin}: too few training rows ({len(training)}) to hold out a fifth of them as test"
+        )
+    members["train"], members["test"] = training[~chosen], training[chosen]
+    return members, [f"the source has no test split: a stratified fifth is held out (seed {request.seed})"]
+
+
+def _ids(rows: Sequence[Record]) -> list[str]:
+    """The publisher's identifier of each row, else its number within its split: ``train-17``."""
+    counts: Counter[str] = Counter()
+    ids = []
+    for row in rows:
+        split = row.split or "row"
+        counts[split] += 1
+        ids.append(row.id or f"{split}-{counts[split]}")
+    return ids
+
+
+def _texts_note(rows: Sequence[Record]) -> list[str]:
+    empty = sum(not row.text.strip() for row in rows)
+    return [f"{empty} texts are empty; they are kept, as in the published data"] if empty else []
+
+
+def _counts_notes(
+    reading: Reading,
+    members: Mapping[str, NDArray[np.int64]],
+    levels: Sequence[str],
+    class_counts: Sequence[int],
+) -> list[str]:
+    """Where the numbers of rows and classes differ from the published ones."""
+    found = {name: len(rows) for name, rows in members.items()}
+    found["all"] = sum(found.values())
+    notes = [
+        f"{name}: {found[name]:,} rows, where {count:,} are published"
+        for name, count in reading.rows.items()
+        if found[name] != count
+    ]
+    return notes + [
+        f"{level}: {count} classes, where {reading.classes[level]} are published"
+        for level, count in zip(levels, class_counts, strict=True)
+        if reading.classes.get(level, count) != count
+    ]
+
+
+def _untrained_note(train: Split, class_counts: Sequence[int], levels: Sequence[str]) -> list[str]:
+    known = class_counts[-1]
+    trained = len(np.unique(train.labels[:, -1]))
+    if trained == known:
+        return []
+    return [f"{known - trained} of {known} classes of level '{levels[-1]}' have no training row"]

@@ -1,0 +1,152 @@
+"""From rows of a table to labelled texts: which columns hold the text and the labels of each level."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fractalctl.corpora.records import Record, split_called
+from fractalctl.corpora.tabular import Row, Table
+from fractalctl.errors import RequestError
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of somebody's own table.
+
+    Args:
+        text: column of the text.
+        levels: columns of the labels, coarse to fine; not used with ``path``.
+        path: column that holds the whole path of labels: a list, or text with a separator.
+        separator: between the labels of a path that is text.
+    """
+
+    text: str = "text"
+    levels: tuple[str, ...] = ("coarse", "fine")
+    path: str | None = None
+    separator: str = " > "
+
+    def records(self, table: Table, split: str | None = None) -> Iterator[Record]:
+        """Read every row; a column ``split`` is obeyed and a column ``id`` kept, where there is one.
+
+        Args:
+            table: the rows.
+            split: of all rows, where the table as a whole is one split.
+
+        Raises:
+            RequestError: a missing column, text or label, or a split of an unknown name; the message names
+                file, row and column.
+        """
+        _require(table, (self.text, self.path) if self.path else (self.text, *self.levels))
+        for number, row in table.rows:
+            place = table.origin.place(number)
+            path = self._path(row, place)
+            text = text_in(row, self.text, place)
+            if not text.strip():
+                raise RequestError(f"{place}: no text in column '{self.text}'; give it one or remove the row")
+            own_split = split or split_in(row, place)
+            yield Record(text, path, own_split, table.origin, number, id_in(row, "id"))
+
+    def _path(self, row: Row, place: str) -> tuple[str, ...]:
+        if self.path is None:
+            return tuple(label_in(row, column, place) for column in self.levels)
+        value = row.get(self.path)
+        parts = value.split(self.separator) if isinstance(value, str) else value
+        if not isinstance(parts, list) or len(parts) < 2:
+            raise RequestError(
+                f"{place}: column '{self.path}' must hold two or more labels as a list, or as text with "
+                f"'{self.separator}' between them (see --separator), not {value!r}"
+            )
+        return tuple(label_of(part, self.path, place) for part in parts)
+
+
+def text_in(row: Row, column: str, place: str) -> str:
+    """The text in a column; None counts as no text.
+
+    Raises:
+        RequestError: the column is missing from this row, or holds something that is no text.
+    """
+    if column not in row:
+        raise RequestError(f"{place}: no column '{column}'; there are {_listed(row)}")
+    value = row[column]
+    if value is not None and not isinstance(value, str):
+        raise RequestError(f"{place}: column '{column}' holds {type(value).__name__}, not text")
+    return value or ""
+
+
+def label_in(row: Row, column: str, place: str) -> str:
+    """The label in a column.
+
+    Raises:
+        RequestError: the column is missing from this row, empty, or holds more than one label.
+    """
+    if column not in row:
+        raise RequestError(f"{place}: no column '{column}'; there are {_listed(row)}")
+    return label_of(row[column], column, place)
+
+
+def label_at(row: Row, reference: str, place: str) -> str:
+    """The label that a reference ``column`` or ``column[i]`` means: the whole value, or one entry of a list.
+
+    Raises:
+        RequestError: the column is missing from this row or has no such entry.
+    """
+    column, bracket, index = reference.partition("[")
+    if not bracket or column not in row:
+        return label_in(row, column, place)
+    entries, position = row[column], int(index.rstrip("]"))
+    if not isinstance(entries, list) or len(entries) <= position:
+        raise RequestError(f"{place}: column '{column}' has no entry {position}: {entries!r:.80}")
+    return label_of(entries[position], column, place)
+
+
+def label_of(value: Any, column: str, place: str) -> str:
+    """A label as text without surrounding space; numbers are written out.
+
+    Raises:
+        RequestError: there is no label, or it is a list or an object.
+    """
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        raise RequestError(f"{place}: no label in column '{column}'")
+    if isinstance(value, (list, dict)):
+        raise RequestError(
+            f"{place}: column '{column}' holds a {type(value).__name__}, not one label: {value!r:.80}"
+        )
+    label = str(value).strip()
+    if not label:
+        raise RequestError(f"{place}: no label in column '{column}'")
+    return label
+
+
+def id_in(row: Row, column: str | None) -> str | None:
+    """The publisher's identifier of a row, where it has one."""
+    value = row.get(column) if column else None
+    return str(value) if isinstance(value, (str, int)) and value != "" else None
+
+
+def _require(table: Table, columns: tuple[str, ...]) -> None:
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise RequestError(
+            f"{table.origin.name}: no column '{missing[0]}'; there are {_listed(table.columns)}. "
+            "Name the right ones with --text and --levels coarse,fine (or --path)"
+        )
+
+
+def split_in(row: Row, place: str) -> str | None:
+    """The split that a row names in its column ``split``; None where there is no such column.
+
+    Raises:
+        RequestError: the column is there and names none.
+    """
+    if "split" not in row:
+        return None
+    value = row["split"]
+    split = split_called(value) if isinstance(value, str) else None
+    if split is None:
+        raise RequestError(f"{place}: split {value!r} is none of train, validation (valid, val, dev), test")
+    return split
+
+
+def _listed(columns: Any) -> str:
+    return ", ".join(f"'{column}'" for column in columns)

@@ -1,0 +1,74 @@
+"""What every reader of a corpus yields, whatever the format: one labelled text a record."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+SPLITS = ("train", "validation", "test")
+
+_SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+class Origin(NamedTuple):
+    """Where records come from, for messages that name the place."""
+
+    name: str
+    """File name, or hub id and split."""
+    unit: str = "line"
+    """What is counted there: lines of a text file (from 1), rows of a table without lines (from 1)."""
+
+    def place(self, number: int) -> str:
+        """Say where a record stands: ``my.csv, line 17``."""
+        return f"{self.name}, {self.unit} {number}"
+
+
+class Record(NamedTuple):
+    """One labelled text."""
+
+    text: str
+    path: tuple[str, ...]
+    """Names of its classes, coarse to fine."""
+    split: str | None
+    """``train``, ``validation`` or ``test``; None where the source has no splits."""
+    origin: Origin
+    number: int
+    """Line or row in the origin."""
+    id: str | None = None
+    """The publisher's own identifier, where there is one."""
+
+    @property
+    def place(self) -> str:
+        """Where the record stands: ``my.csv, line 17``."""
+        return self.origin.place(self.number)
+
+
+class Reading(NamedTuple):
+    """What a source yields when it is read."""
+
+    records: Iterable[Record]
+    levels: tuple[str, ...] = ()
+    """Names of the levels, coarse to fine; none where the source does not name them."""
+    notes: tuple[str, ...] = ()
+    """What a reader of results should know about the source."""
+    rows: Mapping[str, int] = MappingProxyType({})
+    """Published number of rows by split (``all``: of all rows), where known."""
+    classes: Mapping[str, int] = MappingProxyType({})
+    """Published number of classes by level, where known."""
+
+
+def split_called(name: str) -> str | None:
+    """The split that a publisher calls by this name (``dev``, ``val``, ``training``...), or None.
+
+    >>> split_called("dev")
+    'validation'
+    """
+    return _SPLIT_NAMES.get(name.strip().lower())

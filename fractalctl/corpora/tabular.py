@@ -1,0 +1,181 @@
+"""Tables on disk, row by row: CSV, TSV, JSON lines and Parquet, the text formats also gzipped.
+
+Nothing is inferred: the label ``01`` stays ``01`` and ``NA`` stays a word. Every row knows where it stands.
+"""
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
+from itertools import chain
+from pathlib import Path
+from typing import Any, TextIO
+
+from fractalctl.corpora.records import Origin
+from fractalctl.errors import FractalError, RequestError
+
+Row = Mapping[str, Any]
+NumberedRows = Iterator[tuple[int, Row]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that are read as they are asked for.
+
+    Args:
+        origin: where the rows come from.
+        columns: names of the columns (of JSON lines: the keys of the first row).
+        rows: line or row number, and the row as column -> value.
+    """
+
+    origin: Origin
+    columns: tuple[str, ...]
+    rows: NumberedRows
+
+
+def open_table(path: Path, header: tuple[str, ...] | None = None) -> Table:
+    """Open a table; the format is told by the file's name.
+
+    Args:
+        path: ``.csv``, ``.tsv``, ``.jsonl`` (``.ndjson``, ``.json``), ``.parquet``; all text also ``.gz``.
+        header: names of the columns of a CSV or TSV file that has no header line.
+
+    Raises:
+        RequestError: the format is unknown, or there are no rows or columns.
+        FractalError: the file cannot be read as what its name says.
+    """
+    kind = table_format(path)
+    if kind is None:
+        raise RequestError(
+            f"{path}: the format is told by the name, which must end in {', '.join(SUFFIXES)} "
+            "(the text formats also in .gz)"
+        )
+    columns, rows = _READERS[kind](path, header)
+    if not columns:
+        raise RequestError(f"{path}: the file is empty")
+    return Table(Origin(path.name, "row" if kind == "parquet" else "line"), columns, rows)
+
+
+def table_format(path: Path) -> str | None:
+    """``csv``, ``tsv``, ``lines`` or ``parquet``, by the file's name; None if it says none of them."""
+    suffixes = path.name.lower().removesuffix(".gz").split(".")
+    kind = SUFFIXES.get(f".{suffixes[-1]}") if len(suffixes) > 1 else None
+    return None if kind == "parquet" and path.name.lower().endswith(".gz") else kind
+
+
+@contextmanager
+def open_text(path: Path, encoding: str = "utf-8-sig", *, errors: str = "strict") -> Iterator[TextIO]:
+    r"""Open a text file, gunzipping ``.gz``; lines end in ``\n`` alone, as other separators occur in texts.
+
+    Raises:
+        FractalError: (while reading) the bytes are not of this encoding, or the gzip stream is broken.
+    """
+    with path.open("rb") as stream:
+        binary: Any = gzip.GzipFile(fileobj=stream) if path.suffix.lower() == ".gz" else stream
+        try:
+            with TextIOWrapper(binary, encoding, errors, newline="\n") as text:
+                yield text
+        except UnicodeDecodeError as error:
+            found = f"byte {error.object[error.start]:#04x}"
+            raise FractalError(
+                f"{path}: not {encoding.removesuffix('-sig')} text ({found}); convert it first"
+            ) from error
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise FractalError(f"{path}: the gzip file is broken or incomplete ({error})") from error
+
+
+def _read_delimited(
+    delimiter: str,
+) -> Callable[[Path, tuple[str, ...] | None], tuple[tuple[str, ...], NumberedRows]]:
+    def read(path: Path, header: tuple[str, ...] | None) -> tuple[tuple[str, ...], NumberedRows]:
+        lines = _delimited_lines(path, delimiter)
+        columns = header or next(lines, (0, ()))[1]
+        repeated = sorted({name for name in columns if columns.count(name) > 1})
+        if repeated:
+            raise RequestError(f"{path}: the header names the column '{repeated[0]}' twice")
+        return tuple(columns), _named_cells(path, tuple(columns), lines)
+
+    return read
+
+
+def _delimited_lines(path: Path, delimiter: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Line on which each record of a CSV file begins, and its cells; blank lines are left out."""
+    csv.field_size_limit(2**31 - 1)
+    with open_text(path) as stream:
+        # Strict, so that a quotation mark that is never closed does not swallow the rest of the file.
+        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        begin = 1
+        try:
+            for cells in reader:
+                if cells:
+                    yield begin, tuple(cells)
+                begin = reader.line_num + 1
+        except csv.Error as error:
+            raise FractalError(
+                f"{path}, line {begin}: {error} (a cell that holds quotation marks must be quoted, "
+                'with each mark inside it doubled: "")'
+            ) from error
+
+
+def _named_cells(
+    path: Path, columns: tuple[str, ...], lines: Iterator[tuple[int, tuple[str, ...]]]
+) -> NumberedRows:
+    for number, cells in lines:
+        if len(cells) != len(columns):
+            raise FractalError(
+                f"{path}, line {number}: {len(cells)} cells where there are {len(columns)} columns"
+            )
+        yield number, dict(zip(columns, cells, strict=True))
+
+
+def _read_lines(path: Path, header: tuple[str, ...] | None) -> tuple[tuple[str, ...], NumberedRows]:  # noqa: ARG001  one signature for all formats
+    rows = _json_rows(path)
+    first = next(rows, None)
+    if first is None:
+        return (), rows
+    return tuple(first[1]), chain([first], rows)
+
+
+def _json_rows(path: Path) -> NumberedRows:
+    with open_text(path) as stream:
+        for number, line in enumerate(stream, 1):
+            if line.isspace():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise FractalError(f"{path}, line {number}: not JSON ({error})") from error
+            if not isinstance(row, dict):
+                raise FractalError(f"{path}, line {number}: each line must hold one JSON object {{...}}")
+            yield number, row
+
+
+def _read_parquet(path: Path, header: tuple[str, ...] | None) -> tuple[tuple[str, ...], NumberedRows]:  # noqa: ARG001  one signature for all formats
+    from pyarrow import ArrowException, parquet
+
+    try:
+        file = parquet.ParquetFile(path)
+    except (ArrowException, OSError) as error:
+        raise FractalError(f"{path}: not a readable Parquet file ({error})") from error
+    batches = (row for batch in file.iter_batches() for row in batch.to_pylist())
+    return tuple(file.schema_arrow.names), enumerate(batches, 1)
+
+
+SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "lines",
+    ".ndjson": "lines",
+    ".json": "lines",
+    ".parquet": "parquet",
+}
+_READERS = {
+    "csv": _read_delimited(","),
+    "tsv": _read_delimited("\t"),
+    "lines": _read_lines,
+    "parquet": _read_parquet,
+}
