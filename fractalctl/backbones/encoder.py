@@ -1,0 +1,181 @@
+"""A backbone in memory: texts in, features out."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fractalctl.backbones.batching import distinct, token_batches
+from fractalctl.backbones.folder import ModelFolder, describe, weight_files
+from fractalctl.backbones.hub import locate
+from fractalctl.backbones.pooling import pool
+from fractalctl.backbones.registry import BackboneSpec, registered
+from fractalctl.backbones.resolve import resolve_backbone
+from fractalctl.backbones.transformer import load_tokenizer, load_transformer
+from fractalctl.backbones.workers import side_by_side
+from fractalctl.device import choose_device
+from fractalctl.errors import FractalError, RequestError
+from fractalctl.progress import Advance
+from store.files import sha256_of
+
+LIBRARIES = ("torch", "transformers", "tokenizers")
+PROCESSOR_TOKENS = 512
+"""Tokens per batch on one core: what passes between layers stays in its cache (docs/backbones.md)."""
+GPU_TOKENS = 32768
+"""Tokens per batch on a GPU, which wants many at a time."""
+
+
+class Backbone:
+    """A frozen encoder.
+
+    Args:
+        spec: pooling, prompt, maximum length.
+        tokenizer: fast tokenizer of the model.
+        model: transformer whose output has ``last_hidden_state``.
+        dimension: size of a token's state, h.
+        device: where the model is.
+        observed: what loading it showed, for the record: SHA-256 of its weights, versions, device.
+
+    Attributes:
+        spec: as given.
+        dimension: numbers per feature, h; as given.
+        observed: as given.
+    """
+
+    def __init__(
+        self,
+        spec: BackboneSpec,
+        tokenizer: Any,
+        model: torch.nn.Module,
+        dimension: int,
+        device: torch.device,
+        observed: dict[str, Any],
+    ) -> None:
+        self.spec = spec
+        self.observed = observed
+        self.dimension = dimension
+        self._tokenizer, self._model, self._device = tokenizer, model, device
+
+    def encode(self, texts: Sequence[str], advance: Advance = lambda _: None) -> NDArray[np.float32]:
+        """Encode texts.
+
+        Batches are formed from these texts alone, so the same call gives the same bytes on the same machine,
+        and a text's feature does not depend on the other texts beyond rounding.
+
+        Args:
+            texts: n texts; repeated ones are encoded once.
+            advance: is told the number of texts finished since the last time.
+
+        Returns:
+            (n, h) float32, pooled, not normalised, in the order of the texts.
+
+        Raises:
+            RequestError: a text has no tokens.
+        """
+        once = distinct(texts)
+        tokens = self._tokenise(once.texts)
+        counts = once.counts
+        features = np.empty((len(tokens), self.dimension), dtype=np.float32)
+
+        def encode_batch(rows: NDArray[np.int64]) -> int:
+            features[rows] = self._forward([tokens[row] for row in rows])
+            return int(counts[rows].sum())
+
+        lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
+        on_processor = self._device.type == "cpu"
+        batches = token_batches(lengths, PROCESSOR_TOKENS if on_processor else GPU_TOKENS)
+        for n_texts in side_by_side(encode_batch, batches) if on_processor else map(encode_batch, batches):
+            advance(n_texts)
+        return features[once.positions]
+
+    def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token numbers of each text with its prompt, special tokens included, cut to the maximum length."""
+        if not texts:
+            return []
+        tokens: list[list[int]] = self._tokenizer(
+            [self.spec.prompt + text for text in texts],
+            truncation=True,
+            max_length=self.spec.max_length,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )["input_ids"]
+        if [] in tokens:
+            raise RequestError(
+                f"the text {texts[tokens.index([])]!r} has no tokens for {self.spec.name}; leave it out"
+            )
+        return tokens
+
+    @torch.inference_mode()
+    def _forward(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        ids, mask = self._padded(tokens)
+        states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+        features: NDArray[np.float32] = pool(states, mask, self.spec.pooling).cpu().numpy()
+        return features
+
+    def _padded(self, tokens: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token numbers and mask, (n, t) int64 each, padded on the right."""
+        lengths = torch.tensor([len(ids) for ids in tokens])
+        mask = (torch.arange(int(lengths.max())) < lengths.unsqueeze(1)).long()
+        ids = torch.full_like(mask, self._tokenizer.pad_token_id or 0)
+        ids[mask.bool()] = torch.tensor([token for row in tokens for token in row])
+        return ids.to(self._device), mask.to(self._device)
+
+
+def load_backbone(backbone: str | BackboneSpec, *, device: str = "auto", offline: bool = False) -> Backbone:
+    """Load a backbone, fetching it where need be.
+
+    Args:
+        backbone: what `resolve_backbone` takes or gives.
+        device: ``auto`` or a PyTorch device, see `choose_device`.
+        offline: do not touch the network.
+
+    Raises:
+        RequestError: no such backbone, or one that is not understood.
+        UnreachableError: it is neither here nor to be had.
+        FractalError: its weights are not those that are registered.
+    """
+    spec = backbone if isinstance(backbone, BackboneSpec) else resolve_backbone(backbone, offline=offline)
+    place = choose_device(device)
+    folder = locate(spec, offline=offline)
+    said = describe(folder)
+    weights = {path.name: sha256_of(path) for path in weight_files(said.transformer)}
+    if spec.weights not in (None, *weights.values()):
+        raise FractalError(
+            f"{folder}: the weights of {spec.name} are not the registered ones: expected SHA-256 "
+            f"{spec.weights}, found {', '.join(weights.values())}; install or fetch them again"
+        )
+    _check(spec, said, folder)
+    observed = {
+        "weights": weights,
+        "normalises": said.normalises,
+        "device": _device_name(place),
+        "versions": {library: version(library) for library in LIBRARIES},
+    }
+    model = load_transformer(said.transformer, spec.dtype, place)
+    return Backbone(spec, load_tokenizer(said.transformer), model, said.dimension, place, observed)
+
+
+def _check(spec: BackboneSpec, said: ModelFolder, folder: Path) -> None:
+    """See that the files are what the spec takes them for."""
+    row = registered().get(spec.name)
+    if row and row.hub == spec.hub and said.pooling not in (None, row.pooling):
+        raise FractalError(
+            f"{folder}: pools by {said.pooling}, but {spec.name} is registered with {row.pooling}; the "
+            "repository has changed"
+        )
+    if spec.dimension not in (None, said.dimension):
+        raise FractalError(
+            f"{folder}: gives {said.dimension} numbers, but {spec.name} is registered with {spec.dimension}"
+        )
+    if said.limit and spec.max_length > said.limit:
+        raise RequestError(
+            f"{spec.name} takes at most {said.limit} tokens; --max-length {spec.max_length} is too long"
+        )
+
+
+def _device_name(device: torch.device) -> str:
+    return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type

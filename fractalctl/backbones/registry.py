@@ -1,0 +1,95 @@
+"""What a backbone is, and the registered ones: one `BackboneSpec` for each table of ``backbones.toml``."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+DEFAULT_BACKBONE = "bge-small"
+
+
+class Pooling(StrEnum):
+    """How the states of a text's tokens become one vector."""
+
+    CLS = "cls"
+    """The state of the first token."""
+    MEAN = "mean"
+    """The mean over all tokens of the text, special tokens included."""
+    LAST = "last"
+    """The state of the last token of the text: what left padding puts at the last place."""
+
+
+class Dtype(StrEnum):
+    """What numbers a backbone computes with; features are kept as float32 whichever it is."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """Everything that decides the features of a text, known before a model is loaded.
+
+    Args:
+        name: of the feature sets in the store.
+        pooling: how token states become one vector.
+        max_length: longer texts are cut to so many tokens, special tokens included.
+        prompt: put before every text.
+        dtype: of weights and activations.
+        hub: repository of the Hugging Face hub, ``owner/name``; None for a folder.
+        revision: commit of the repository.
+        folder: local model folder; None for a repository.
+        fingerprint: SHA-256 over the folder's files; None for a repository.
+        dimension: numbers per feature, h.
+        weights: SHA-256 that the weights of a registered backbone must have; None where it is not known.
+        package: module of a Python package that carries the repository's files.
+        licence: of the weights.
+        citation: whom to cite.
+    """
+
+    name: str
+    pooling: Pooling
+    max_length: int
+    prompt: str = ""
+    dtype: Dtype = Dtype.FLOAT32
+    hub: str | None = None
+    revision: str | None = None
+    folder: Path | None = None
+    fingerprint: str | None = None
+    dimension: int | None = None
+    weights: str | None = None
+    package: str | None = None
+    licence: str | None = None
+    citation: str | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """JSON values that fix the features; where the files lie is not among them."""
+        source = {"hub": self.hub, "revision": self.revision} if self.hub else {"sha256": self.fingerprint}
+        return {
+            **source,
+            "pooling": str(self.pooling),
+            "prompt": self.prompt,
+            "max_length": self.max_length,
+            "dtype": str(self.dtype),
+        }
+
+    def __str__(self) -> str:
+        """The name, and where the model comes from when that is another thing."""
+        if self.folder:
+            return f"{self.name} ({self.folder})"
+        return f"{self.name} ({self.hub}{f' at {self.revision[:12]}' if self.revision else ''})"
+
+
+@cache
+def registered() -> Mapping[str, BackboneSpec]:
+    """All registered backbones by name."""
+    tables = tomllib.loads(files(__package__).joinpath("backbones.toml").read_text("utf-8"))
+    return {
+        name: BackboneSpec(name, **{**table, "pooling": Pooling(table["pooling"])})
+        for name, table in tables.items()
+    }

@@ -1,0 +1,122 @@
+"""From what a user calls a backbone to its spec, without loading it."""
+
+from dataclasses import replace
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from fractalctl.backbones.folder import ModelFolder, describe, fingerprint
+from fractalctl.backbones.hub import Repository, configuration
+from fractalctl.backbones.registry import BackboneSpec, Dtype, Pooling, registered
+from fractalctl.errors import RequestError
+from store.names import safe_name
+
+HUB_PREFIX = "hub:"
+
+
+def resolve_backbone(
+    name: str,
+    *,
+    pooling: Pooling | str | None = None,
+    prompt: str | None = None,
+    max_length: int | None = None,
+    dtype: Dtype | str | None = None,
+    revision: str | None = None,
+    offline: bool = False,
+) -> BackboneSpec:
+    """Find out which backbone is meant and all that decides its features.
+
+    A registered backbone is known from its row alone. A folder is read and hashed. A repository of the hub is
+    looked at in the local cache; where it is not there, its small files are fetched. A pooling is never
+    guessed.
+
+    Args:
+        name: registered name, ``hub:owner/name[@revision]``, or path of a model folder.
+        pooling: instead of what the registry or the folder says.
+        prompt: put before every text, instead of what the registry or the folder says.
+        max_length: in tokens, instead of what the registry or the folder says.
+        dtype: to compute with; float32 unless told otherwise.
+        revision: commit, branch or tag of the repository.
+        offline: do not touch the network.
+
+    Raises:
+        RequestError: no such backbone, a folder that is not understood, or a pooling that nobody names.
+        UnreachableError: a repository whose files are neither cached nor to be had.
+    """
+    given = {
+        "pooling": _member(Pooling, pooling),
+        "prompt": prompt,
+        "max_length": max_length,
+        "dtype": _member(Dtype, dtype),
+    }
+    wanted = {key: value for key, value in given.items() if value is not None}
+    if name in registered():
+        return _registered(registered()[name], revision, wanted)
+    if name.startswith(HUB_PREFIX):
+        return _on_the_hub(name, revision, wanted, offline=offline)
+    if Path(name).is_dir():
+        if revision:
+            raise RequestError(f"--revision is of repositories of the hub; {name} is a folder")
+        folder = Path(name).resolve()
+        source = {"folder": folder, "fingerprint": fingerprint(folder)}
+        return _described(safe_name(folder.name), source, describe(folder), wanted)
+    raise _unknown(name)
+
+
+def _member(kind: type[StrEnum], value: str | None) -> StrEnum | None:
+    try:
+        return kind(value) if value is not None else None
+    except ValueError:
+        raise RequestError(f"{value!r} is no {kind.__name__.lower()}; there are {', '.join(kind)}") from None
+
+
+def _registered(spec: BackboneSpec, revision: str | None, wanted: dict[str, Any]) -> BackboneSpec:
+    if revision and revision != spec.revision:
+        spec = replace(spec, revision=revision, weights=None, package=None)
+    return replace(spec, **wanted)
+
+
+def _on_the_hub(name: str, revision: str | None, wanted: dict[str, Any], *, offline: bool) -> BackboneSpec:
+    """The spec of a repository, its revision pinned to the commit that lies in the cache."""
+    repository, _, named = name.removeprefix(HUB_PREFIX).partition("@")
+    if repository.count("/") != 1 or not all(repository.split("/")):
+        raise RequestError(f"'{name}': expected hub:owner/name or hub:owner/name@revision")
+    if named and revision and named != revision:
+        raise RequestError(f"'{name}' and --revision {revision} name two revisions")
+    folder = configuration(Repository(repository, named or revision or None, name), offline=offline)
+    source = {"hub": repository, "revision": folder.name}
+    return _described(safe_name(repository.replace("/", "--")), source, describe(folder), wanted)
+
+
+def _described(name: str, source: dict[str, Any], said: ModelFolder, wanted: dict[str, Any]) -> BackboneSpec:
+    """The spec of a model that describes itself, with what the user wants put over it."""
+    where = source.get("folder") or f"{HUB_PREFIX}{source['hub']}"
+    if said.pooling is None and "pooling" not in wanted:
+        raise RequestError(
+            f"{where}: a plain transformers model, which does not say how to pool; add --pooling cls, "
+            "mean or last"
+        )
+    max_length = said.max_length or said.limit
+    if max_length is None and "max_length" not in wanted:
+        raise RequestError(f"{where}: does not say how many tokens it takes; add --max-length N")
+    found = {
+        "pooling": said.pooling,
+        "prompt": said.prompt,
+        "max_length": max_length,
+        "dimension": said.dimension,
+    }
+    return BackboneSpec(name, **{**source, **found, **wanted})
+
+
+def _unknown(name: str) -> RequestError:
+    if "/" in name or name.startswith("."):
+        return RequestError(
+            f"{name}: no such model folder (a repository of the hub is called hub:owner/name)"
+        )
+    near = get_close_matches(name, registered(), 1)
+    guess = f" (did you mean '{near[0]}'?)" if near else ""
+    return RequestError(
+        f"'{name}' is no registered backbone{guess} and no folder; registered are {', '.join(registered())}. "
+        "Others: the path of a model folder, or hub:owner/name"
+    )

@@ -1,0 +1,275 @@
+"""From a table and a tiny model to a feature set, in this process and in processes that are killed."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from fractalctl.backbones.encoder import load_backbone
+from fractalctl.backbones.featurize import featurize, recipe_for
+from fractalctl.backbones.resolve import resolve_backbone
+from fractalctl.cli import build_app
+from fractalctl.corpora.request import CorpusRequest
+from fractalctl.errors import RequestError, UnreachableError
+from store import FeatureStore
+from store.parts import BLOCK_ROWS
+from tests.backbones.models import WORDS
+
+TOPICS = {"bank": ("card", "query"), "song": ("play", "lost")}
+HEAVY = ("torch", "transformers", "datasets", "huggingface_hub", "sklearn", "scipy", "pandas")
+
+
+def write_table(path: Path, n_train: int, n_test: int) -> Path:
+    """Write a table of random sentences under two coarse and four fine classes."""
+    random = np.random.default_rng(0)
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["text", "coarse", "fine", "split"])
+        for row in range(n_train + n_test):
+            coarse = sorted(TOPICS)[row % 2]
+            fine = TOPICS[coarse][row // 2 % 2]
+            text = " ".join(random.choice(WORDS, size=random.integers(2, 12)))
+            writer.writerow([text, coarse, fine, "train" if row < n_train else "test"])
+    return path
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> CorpusRequest:
+    """A small corpus."""
+    return CorpusRequest(str(write_table(tmp_path / "talk.csv", 40, 12)))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    return FeatureStore(tmp_path / "store")
+
+
+def test_features_stand_in_the_order_of_the_corpus(
+    table: CorpusRequest, bert: Path, store: FeatureStore
+) -> None:
+    notes: list[str] = []
+    features = featurize(table, str(bert), store, device="cpu", note=notes.append)
+    corpus, backbone = table.load(), load_backbone(str(bert), device="cpu")
+    assert features.splits == ("train", "test")
+    for split in features.splits:
+        texts = corpus.splits[split].texts
+        np.testing.assert_allclose(features.features(split), backbone.encode(texts), atol=1e-5)
+        np.testing.assert_array_equal(features.labels(split), corpus.splits[split].labels)
+        assert features.texts(split) == texts
+        assert features.ids(split) == corpus.splits[split].ids
+    assert features.class_names == corpus.tree.names
+    assert (features.corpus, features.backbone, features.dimension) == ("talk", "bert", 32)
+    assert notes[-1].startswith("encoded 52 rows on cpu in ")
+
+
+def test_a_set_records_what_made_it(table: CorpusRequest, bert: Path, store: FeatureStore) -> None:
+    recipe = featurize(table, str(bert), store, device="cpu").recipe
+    spec = resolve_backbone(str(bert))
+    assert recipe["corpus"] == {"name": "talk", "identity": json.loads(json.dumps(table.identity()))}
+    assert recipe["backbone"] == {"name": "bert", "identity": spec.identity()}
+    observed = recipe["observed"]
+    assert {"weights", "normalises", "device", "versions", "corpus"} <= set(observed)
+    assert len(observed["weights"]["model.safetensors"]) == len(observed["corpus"]) == 64
+
+
+def test_a_second_call_reads_neither_corpus_nor_backbone(
+    table: CorpusRequest, bert: Path, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = featurize(table, str(bert), store, device="cpu")
+    monkeypatch.setattr(CorpusRequest, "load", lambda *_, **__: pytest.fail("the corpus was read"))
+    monkeypatch.setattr("fractalctl.backbones.encoder.load_backbone", lambda *_, **__: pytest.fail("loaded"))
+    notes: list[str] = []
+    found = featurize(table, str(bert), store, note=notes.append)
+    assert (found.path, found.identity) == (made.path, made.identity)
+    assert notes == [f"{made.path} is in the store"]
+
+
+def test_each_recipe_has_a_set_of_its_own(table: CorpusRequest, bert: Path, store: FeatureStore) -> None:
+    first = featurize(table, str(bert), store, device="cpu")
+    second = featurize(table, resolve_backbone(str(bert), prompt="query: "), store, device="cpu")
+    assert second.path == first.path.with_name(f"bert-{second.identity[:8]}.h5")
+    assert not np.allclose(first.features("test"), second.features("test"))
+
+
+def test_splits_are_chosen(table: CorpusRequest, bert: Path, store: FeatureStore) -> None:
+    assert featurize(table, str(bert), store, splits=("test",), device="cpu").splits == ("test",)
+    with pytest.raises(RequestError, match=r"talk has no split 'validation'; it has train, test \(--splits"):
+        featurize(table, str(bert), store, splits=("train", "validation"), device="cpu")
+
+
+def test_corpus_and_backbone_out_of_reach_are_one_message(
+    store: FeatureStore, hub_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fractalctl.corpora.hub.why_unreachable", lambda: "no network in tests")
+    with pytest.raises(UnreachableError) as raised:
+        featurize(CorpusRequest("clinc"), "bge-small", store)
+    message = str(raised.value)
+    assert "clinc/clinc_oos" in message
+    assert message.count("Three ways on:") == 1
+    assert all(way in message for way in ("--data PATH", "--backbone FOLDER", "HF_HOME"))
+    assert message.endswith(
+        "Nor is the backbone bge-small (BAAI/bge-small-en-v1.5 at 5c38ec7c405e) in the local cache."
+    )
+    assert not store.folder.exists(), "a failed call leaves nothing behind"
+
+
+def test_a_corpus_out_of_reach_says_nothing_of_a_backbone_at_hand(
+    store: FeatureStore, hub_cache: Path, bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fractalctl.corpora.hub.why_unreachable", lambda: "no network in tests")
+    with pytest.raises(UnreachableError) as raised:
+        featurize(CorpusRequest("clinc"), str(bert), store)
+    assert "Nor is" not in str(raised.value)
+
+
+def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own."""
+    command = [sys.executable, "-m", "fractalctl", *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+
+
+def test_killed_and_called_again_it_ends_with_the_same_bytes(
+    bert: Path, tmp_path: Path, store: FeatureStore
+) -> None:
+    request = CorpusRequest(str(write_table(tmp_path / "talk.csv", 6 * BLOCK_ROWS, BLOCK_ROWS // 2)))
+    whole = featurize(request, str(bert), FeatureStore(tmp_path / "whole"), device="cpu")
+    path = store.path_for(recipe_for(request, resolve_backbone(str(bert))))
+    arguments = [
+        "featurize",
+        request.source,
+        "--backbone",
+        str(bert),
+        "--store",
+        str(store.folder),
+        "--device",
+        "cpu",
+    ]
+    victim = subprocess.Popen([sys.executable, "-m", "fractalctl", *arguments], stderr=subprocess.DEVNULL)
+    while victim.poll() is None and not list(path.parent.glob("*.parts/train-*.part")):
+        time.sleep(0.001)
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.wait()
+    n_blocks = len(list(path.parent.glob("*.parts/*.part")))
+    assert 0 < n_blocks < 7, "it was killed in the middle"
+    assert not path.exists()
+
+    again = run(*arguments)
+    assert (again.returncode, again.stdout) == (0, f"{path}\n"), again.stderr
+    assert f"{n_blocks} of 7 blocks were encoded before; going on from there" in again.stderr
+    assert path.read_bytes() == whole.path.read_bytes()
+    assert not path.with_name(f"{path.name}.parts").exists()
+
+
+def test_a_hit_imports_nothing_heavy(table: CorpusRequest, bert: Path, store: FeatureStore) -> None:
+    made = featurize(table, str(bert), store, device="cpu")
+    arguments = ["featurize", table.source, "--backbone", str(bert), "--store", str(store.folder), "--json"]
+    code = (
+        "import sys\nfrom fractalctl.cli import build_app\n"
+        f"try: build_app()({arguments!r})\n"
+        "except SystemExit as end: assert not end.code\n"
+        f"assert not [name for name in {HEAVY!r} if name in sys.modules]"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document.pop("seconds") < 30
+    assert document == {
+        "path": str(made.path),
+        "identity": made.identity,
+        "corpus": "talk",
+        "backbone": "bert",
+        "rows": {"train": 40, "test": 12},
+        "dimension": 32,
+        "cache": "hit",
+    }
+
+
+def test_out_of_reach_the_command_ends_at_once(tmp_path: Path) -> None:
+    started = time.perf_counter()
+    result = run(
+        "featurize",
+        "clinc",
+        "--backbone",
+        "bge-small",
+        HF_ENDPOINT="http://127.0.0.1:9",
+        HF_HOME=str(tmp_path),
+    )
+    assert time.perf_counter() - started < 20, (
+        "the hub's own libraries would repeat their requests for longer"
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.count("Error:") == 1
+    assert "127.0.0.1:9" in result.stderr
+    assert "--data PATH" in result.stderr
+
+
+def command(*arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a call in this process."""
+    result = CliRunner().invoke(build_app(), ["featurize", *map(str, arguments)])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_the_command_prints_the_path_and_says_what_it_did(table: CorpusRequest, bert: Path) -> None:
+    code, output, said = command(table.source, "--backbone", bert, "--device", "cpu")
+    assert (code, Path(output.strip()).name) == (0, "bert.h5")
+    assert "encoded 52 rows on cpu" in said
+    code, output, said = command(table.source, "--backbone", bert, "--json", "--quiet")
+    assert (code, json.loads(output)["cache"], said) == (0, "hit", "")
+
+
+def test_the_command_passes_its_options_on(table: CorpusRequest, bert: Path) -> None:
+    options = [
+        "--pooling",
+        "cls",
+        "--prompt",
+        "query: ",
+        "--max-length",
+        16,
+        "--dtype",
+        "bfloat16",
+        "--splits",
+        "test",
+    ]
+    code, output, said = command(
+        table.source, "--backbone", bert, *options, "--max-test", 5, "--device", "cpu", "--json"
+    )
+    assert code == 0, said
+    document = json.loads(output)
+    assert (document["rows"], document["cache"]) == ({"test": 5}, "miss")
+    wanted = recipe_for(
+        CorpusRequest(table.source, max_test=5),
+        resolve_backbone(str(bert), pooling="cls", prompt="query: ", max_length=16, dtype="bfloat16"),
+        ("test",),
+    )
+    assert document["identity"] == wanted.identity()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--backbone", "minlim"], 2, "did you mean 'minilm'?"),
+        (["--backbone", "./nowhere"], 2, "no such model folder"),
+        (["--device", "abacus"], 2, "device 'abacus' cannot be used here"),
+        (["--offline", "--backbone", "hub:owner/tiny"], 1, "(--offline)"),
+    ],
+)
+def test_a_wrong_request_has_an_exit_code_and_one_message(
+    table: CorpusRequest, bert: Path, hub_cache: Path, monkeypatch: pytest.MonkeyPatch,
+    options: list[str], code: int, message: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("fractalctl.backbones.hub.go_offline", lambda: None)
+    ended, output, said = command(table.source, "--backbone", bert, *options)
+    assert (ended, output) == (code, "")
+    assert said.count("Error:") == 1
+    assert message in said.replace("\n", " ")
