@@ -1,0 +1,1 @@
+"""Projection heads: supervision tables, fleet training, saving and loading."""

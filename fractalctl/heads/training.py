@@ -1,0 +1,193 @@
+"""The one training loop: a fleet of runs on cached features, stepped together."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+
+from fractalctl.errors import RequestError
+from fractalctl.heads.draws import EpochDraws, Holdout, draw_epoch, hold_out
+from fractalctl.heads.examples import Examples
+from fractalctl.heads.linear import LinearFleet
+from fractalctl.heads.optimizer import FleetOptimizer
+from fractalctl.heads.recipe import TrainingRecipe
+from fractalctl.heads.supervision import Supervision
+from fractalctl.progress import Progress, silent
+
+VALIDATION_ROWS = 1000
+"""Held-out rows that choose the best epoch (paper, Section 3 "Training")."""
+
+Validate = Callable[[np.ndarray, np.ndarray], Sequence[float]]
+"""Accuracy at each level, coarsest first, from embeddings (n, d) float32 and labels (n, D) int32."""
+
+FLEETS = {"linear": LinearFleet}
+"""Kinds of head that can be trained."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One head to train: a table and a seed."""
+
+    supervision: Supervision
+    seed: int
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch of one run came to: mean training loss and validation accuracy by level."""
+
+    epoch: int
+    loss: float
+    validation: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """One run's outcome: the weights of its best epoch, and every epoch's record.
+
+    Attributes:
+        run: what was trained.
+        weights: float32 tensors by name; includes `input_mean` and `input_scale` (h,).
+        history: one record per epoch.
+        best_epoch: the first epoch, counted from 1, with the highest sum of validation accuracies.
+    """
+
+    run: Run
+    weights: dict[str, torch.Tensor]
+    history: tuple[EpochRecord, ...]
+    best_epoch: int
+
+
+def train_fleet(
+    examples: Examples,
+    runs: Sequence[Run],
+    recipe: TrainingRecipe,
+    validate: Validate,
+    progress: Progress = silent,
+) -> list[TrainedRun]:
+    """Train all runs together; each equals the same run trained alone, to floating-point rounding.
+
+    Args:
+        examples: rows to train on; a share of each run's is held out (`TrainingRecipe.holdout`).
+        runs: what to train; all on the same number of blocks and levels.
+        recipe: hyperparameters shared by the fleet.
+        validate: scores embeddings of held-out rows; the epoch with the highest sum over levels is kept.
+        progress: counts steps.
+
+    Returns:
+        One outcome per run, in the order given.
+
+    Raises:
+        RequestError: a table does not fit, or a class leaves nothing to hold out.
+    """
+    _check(examples, runs, recipe)
+    holdouts = _holdouts(examples, runs, recipe)
+    fleet = FLEETS[recipe.head](
+        examples.features.shape[1],
+        recipe.dims,
+        examples.classes,
+        [run.supervision for run in runs],
+        [run.seed for run in runs],
+        examples.features.device,
+    )
+    optimizer = FleetOptimizer(fleet.parameters, fleet.gradients, recipe, len(holdouts[0].training))
+    best = [_Best() for _ in runs]
+    with progress(f"training {len(runs)} head{'s' * (len(runs) > 1)}", optimizer.total_steps) as advance:
+        for epoch in range(1, recipe.epochs + 1):
+            losses = _train_epoch(fleet, optimizer, examples, runs, holdouts, epoch, recipe, advance)
+            for index, holdout in enumerate(holdouts):
+                accuracy = _validation(fleet, index, examples, holdout, validate)
+                record = EpochRecord(epoch, float(losses[index]), accuracy)
+                best[index].consider(record, partial(fleet.weights, index))
+    inputs = {"input_mean": examples.mean, "input_scale": examples.scale}
+    return [
+        TrainedRun(run, {**inputs, **kept.weights}, tuple(kept.history), kept.epoch)
+        for run, kept in zip(runs, best, strict=True)
+    ]
+
+
+def _holdouts(examples: Examples, runs: Sequence[Run], recipe: TrainingRecipe) -> list[Holdout]:
+    finest = examples.labels[:, -1].cpu().numpy()
+    seeds = [run.seed if recipe.holdout_seed is None else recipe.holdout_seed for run in runs]
+    found = {seed: hold_out(finest, recipe.holdout, seed) for seed in set(seeds)}
+    if not len(found[seeds[0]].validation):
+        raise RequestError("every class has a single training row, so none can be held out for validation")
+    return [found[seed] for seed in seeds]
+
+
+def _validation(
+    fleet: LinearFleet, run: int, examples: Examples, holdout: Holdout, validate: Validate
+) -> tuple[float, ...]:
+    rows = torch.from_numpy(holdout.validation[:VALIDATION_ROWS]).to(examples.features.device)
+    embedding = fleet.embed(run, examples.features[rows])
+    return tuple(map(float, validate(embedding.cpu().numpy(), examples.labels[rows].cpu().numpy())))
+
+
+def _check(examples: Examples, runs: Sequence[Run], recipe: TrainingRecipe) -> None:
+    if recipe.head not in FLEETS:
+        raise RequestError(f"head '{recipe.head}' is not known; choose from {', '.join(FLEETS)}")
+    shape = (recipe.n_blocks, len(examples.classes))
+    for run in runs:
+        found = (run.supervision.n_blocks, run.supervision.n_levels)
+        if found != shape:
+            raise RequestError(
+                f"supervision {run.supervision.name} is for {found[0]} prefixes and {found[1]} levels, "
+                f"but the head has {shape[0]} prefixes and the corpus {shape[1]} levels"
+            )
+
+
+def _train_epoch(
+    fleet: LinearFleet,
+    optimizer: FleetOptimizer,
+    examples: Examples,
+    runs: Sequence[Run],
+    holdouts: Sequence[Holdout],
+    epoch: int,
+    recipe: TrainingRecipe,
+    advance: Callable[[int], None],
+) -> np.ndarray:
+    """One pass of every run over its own training rows; returns the mean loss of each run."""
+    rows = len(holdouts[0].training)
+    drawn = [draw_epoch(run.seed, epoch, rows, run.supervision, recipe) for run in runs]
+    order, prefix, keep = _stack(drawn, holdouts, examples.features.device)
+    total = torch.zeros(len(runs), device=examples.features.device)
+    for start in range(0, rows, recipe.batch_size):
+        step = slice(start, start + recipe.batch_size)
+        batch = order[:, step]
+        features = examples.features.index_select(0, batch.reshape(-1)).view(*batch.shape, -1)
+        loss = fleet.backward(features, examples.labels[batch], prefix[:, step], keep[:, step])
+        optimizer.step()
+        total += loss * batch.shape[1]
+        advance(1)
+    return (total / rows).cpu().numpy()
+
+
+def _stack(
+    drawn: Sequence[EpochDraws], holdouts: Sequence[Holdout], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    order = np.stack([holdout.training[draws.order] for draws, holdout in zip(drawn, holdouts, strict=True)])
+    prefix = np.stack([draws.prefix for draws in drawn])
+    keep = np.stack([draws.keep for draws in drawn]).astype(np.float32)
+    return (
+        torch.from_numpy(order).to(device),
+        torch.from_numpy(prefix).to(device),
+        torch.from_numpy(keep).to(device),
+    )
+
+
+class _Best:
+    """Keeps the weights of the epoch with the highest sum of validation accuracies; the first of equals."""
+
+    def __init__(self) -> None:
+        self.history: list[EpochRecord] = []
+        self.epoch = 0
+        self.weights: dict[str, torch.Tensor] = {}
+        self._score = -math.inf
+
+    def consider(self, record: EpochRecord, weights: Callable[[], dict[str, torch.Tensor]]) -> None:
+        self.history.append(record)
+        if sum(record.validation) > self._score:
+            self._score, self.epoch, self.weights = sum(record.validation), record.epoch, weights()
