@@ -1,0 +1,224 @@
+"""Exact cosine k-nearest neighbours at every prefix length from one pass over the blocks.
+
+The dot product at prefix j is the one at prefix j - 1 plus the dot product of block j, so all prefixes
+together cost one full-length matrix product. Candidates come from float32; wherever rounding could have
+changed their order, float64 decides, so that the answer does not depend on how a product was split.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+
+from fractalctl.errors import RequestError
+
+QUERIES_PER_PASS = 128
+REFERENCES_PER_PASS = 16384
+SPARE_CANDIDATES = 3
+"""Candidates kept beyond k, so that near-ties at the k-th place are seen."""
+GROUP = 16
+"""Columns that share one maximum when candidates are sought."""
+SMALLEST_NORM = float(np.finfo(np.float32).tiny)
+
+
+def nearest(
+    queries: np.ndarray | None,
+    reference: np.ndarray,
+    dims: Sequence[int],
+    k: int,
+    device: torch.device | None = None,
+    advance: Callable[[int], None] = lambda _: None,
+) -> np.ndarray:
+    """The k nearest reference rows of each query by cosine, each prefix normalised anew.
+
+    Args:
+        queries: (q, d) float32; None asks for each reference row's neighbours among the others.
+        reference: (n, d) float32.
+        dims: ascending prefix lengths, at most d.
+        k: how many; fewer than n when leaving one out, at most n otherwise.
+        device: where the products are computed; None is the CPU.
+        advance: told how many queries are done.
+
+    Returns:
+        (q, len(dims), k) int64 reference rows, nearest first; equal similarities by ascending row number.
+        A zero vector has cosine 0 with everything.
+
+    Raises:
+        RequestError: k exceeds the rows there are.
+    """
+    leave_one_out = queries is None
+    available = len(reference) - leave_one_out
+    if not 1 <= k <= available:
+        raise RequestError(
+            f"k = {k} neighbours were asked for, but there are {available} reference rows to choose from"
+        )
+    index = _PrefixIndex(reference, dims, device)
+    asked = (
+        index.rows
+        if queries is None
+        else torch.from_numpy(np.ascontiguousarray(queries)).to(index.rows.device)
+    )
+    found = np.empty((len(asked), len(dims), k), dtype=np.int64)
+    buffers = index.buffers(len(asked))
+    for start in range(0, len(asked), QUERIES_PER_PASS):
+        batch = asked[start : start + QUERIES_PER_PASS]
+        own = torch.arange(start, start + len(batch), device=asked.device) if leave_one_out else None
+        candidates = index.candidates(batch, min(k + SPARE_CANDIDATES, available), own, buffers)
+        for position, (similarity, rows) in enumerate(candidates):
+            chosen = _settle(batch, index.rows, dims[position], similarity, rows, k, own)
+            found[start : start + len(batch), position] = chosen.cpu().numpy()
+        advance(len(batch))
+    return found
+
+
+Ranked = tuple[torch.Tensor, torch.Tensor]
+"""Similarities in falling order and the reference rows they belong to, (q, wanted) each."""
+
+
+class _PrefixIndex:
+    """Reference rows with the reciprocal norms of all their prefixes."""
+
+    def __init__(self, reference: np.ndarray, dims: Sequence[int], device: torch.device | None) -> None:
+        self.rows = torch.from_numpy(np.ascontiguousarray(reference)).to(device or "cpu")
+        self._blocks = list(pairwise((0, *dims)))
+        squares = torch.stack([self.rows[:, start:end].square().sum(dim=1) for start, end in self._blocks])
+        self._scale = squares.cumsum(dim=0).sqrt_().clamp_(min=SMALLEST_NORM).reciprocal_()
+
+    def buffers(self, queries: int) -> torch.Tensor:
+        """Room for the products and the similarities of one pass; new memory for each would cost more."""
+        return self.rows.new_empty(
+            2, min(QUERIES_PER_PASS, queries), min(REFERENCES_PER_PASS, len(self.rows))
+        )
+
+    def candidates(
+        self, queries: torch.Tensor, wanted: int, own: torch.Tensor | None, buffers: torch.Tensor
+    ) -> list[Ranked]:
+        """Per prefix the ``wanted`` most similar rows in float32, never a query's own row."""
+        best: list[Ranked] = []
+        for start in range(0, len(self.rows), REFERENCES_PER_PASS):
+            stop = min(start + REFERENCES_PER_PASS, len(self.rows))
+            found = []
+            for similarity in self._similarities(queries, start, stop, buffers):
+                if own is not None:
+                    inside = ((own >= start) & (own < stop)).nonzero()[:, 0]
+                    similarity[inside, own[inside] - start] = -torch.inf
+                values, columns = _largest(similarity, min(wanted, stop - start))
+                found.append((values, columns + start))
+            best = [_merge(*pair, wanted) for pair in zip(best, found, strict=True)] if best else found
+        return best
+
+    def _similarities(
+        self, queries: torch.Tensor, first: int, stop: int, buffers: torch.Tensor
+    ) -> Iterator[torch.Tensor]:
+        """Yield per prefix (q, n) the cosine times the query's norm; each overwrites the one before."""
+        products, similarity = buffers[:, : len(queries), : stop - first]
+        for position, (start, end) in enumerate(self._blocks):
+            block = self.rows[first:stop, start:end].T
+            torch.addmm(products, queries[:, start:end], block, beta=min(position, 1), out=products)
+            yield torch.mul(products, self._scale[position, first:stop], out=similarity)
+
+
+def _merge(old: Ranked, new: Ranked, wanted: int) -> Ranked:
+    values, rows = torch.cat([old[0], new[0]], dim=1), torch.cat([old[1], new[1]], dim=1)
+    values, places = values.topk(min(wanted, values.shape[1]), dim=1)
+    return values, rows.gather(1, places)
+
+
+def _largest(values: torch.Tensor, count: int) -> Ranked:
+    """The ``count`` largest of each row and their columns, faster than `torch.topk` on long rows.
+
+    The largest elements lie in the groups with the largest maxima. Groups are strided, so that their maxima
+    are taken over contiguous memory; the last columns, which fill no group, are always looked at.
+    """
+    rows, length = values.shape
+    groups = length // GROUP
+    if groups <= count:
+        return values.topk(count, dim=1)
+    peaks = values[:, : groups * GROUP].view(rows, GROUP, groups).amax(dim=1)
+    members = torch.arange(GROUP, device=values.device) * groups
+    columns = (peaks.topk(count, dim=1, sorted=False).indices[:, :, None] + members).flatten(1)
+    rest = torch.arange(groups * GROUP, length, device=values.device).expand(rows, -1)
+    columns = torch.cat([columns, rest], dim=1)
+    largest, places = values.gather(1, columns).topk(count, dim=1)
+    return largest, columns.gather(1, places)
+
+
+def _settle(
+    queries: torch.Tensor,
+    reference: torch.Tensor,
+    dimension: int,
+    similarity: torch.Tensor,
+    rows: torch.Tensor,
+    k: int,
+    own: torch.Tensor | None,
+) -> torch.Tensor:
+    """The k best of the candidates, with float64 wherever float32 cannot tell two of them apart."""
+    queries = queries[:, :dimension]
+    tolerance = 2 * dimension * np.finfo(np.float32).eps * queries.norm(dim=1, keepdim=True)
+    close = similarity[:, :-1] - similarity[:, 1:] <= tolerance
+    for query in close[:, :k].any(dim=1).nonzero()[:, 0].tolist():
+        all_close = bool(close[query, k - 1 :].all()) and rows.shape[1] > k
+        if all_close:  # the tie may go on beyond the candidates
+            rivals = torch.arange(len(reference), device=rows.device)
+            rivals = rivals if own is None else rivals[rivals != own[query]]
+        else:
+            rivals = rows[query].sort().values
+        rows[query, :k] = rivals[_exactly(queries[query], reference, rivals, k)]
+    return rows[:, :k]
+
+
+def _exactly(query: torch.Tensor, reference: torch.Tensor, rivals: torch.Tensor, k: int) -> torch.Tensor:
+    """Positions of the k rivals most similar to one query in float64; the first of equals."""
+    rows = reference[rivals, : len(query)].double()
+    similarity = rows @ query.double() / rows.norm(dim=1).clamp(min=SMALLEST_NORM)
+    return similarity.sort(descending=True, stable=True).indices[:k]
+
+
+def vote(labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """The most frequent class of each row's neighbours, the smallest class id among equals.
+
+    Args:
+        labels: (..., k) integer classes of the neighbours.
+        n_classes: K.
+
+    Returns:
+        (...) int64 predictions, as `sklearn.neighbors.KNeighborsClassifier` makes with uniform weights.
+    """
+    flat = labels.reshape(-1, labels.shape[-1]).astype(np.int64)
+    agreement = (flat[:, :, None] == flat[:, None, :]).sum(axis=2)
+    # Most votes first, then the smallest id: one number orders both.
+    rank = agreement * n_classes + (n_classes - 1 - flat)
+    winner = np.take_along_axis(flat, rank.argmax(axis=1)[:, None], axis=1)
+    return winner[:, 0].reshape(labels.shape[:-1])
+
+
+def predictions(neighbours: np.ndarray, reference_labels: np.ndarray) -> np.ndarray:
+    """Classes that the neighbours vote for at every level.
+
+    Args:
+        neighbours: (q, J, k) reference rows.
+        reference_labels: (n, D) classes of the reference rows.
+
+    Returns:
+        (q, J, D) int64.
+    """
+    return np.stack(
+        [
+            vote(reference_labels[:, level][neighbours], int(reference_labels[:, level].max()) + 1)
+            for level in range(reference_labels.shape[1])
+        ],
+        axis=2,
+    )
+
+
+def leave_one_out_accuracy(embeddings: np.ndarray, labels: np.ndarray, k: int = 5) -> list[float]:
+    """Accuracy at each level, coarsest first, of leave-one-out k-NN on whole embeddings.
+
+    Args:
+        embeddings: (n, d) float32.
+        labels: (n, D) integers.
+        k: neighbours, or as many as there are.
+    """
+    neighbours = nearest(None, embeddings, [embeddings.shape[1]], min(k, len(embeddings) - 1))
+    return [float(share) for share in (predictions(neighbours, labels)[:, 0] == labels).mean(axis=0)]
