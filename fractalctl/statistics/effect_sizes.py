@@ -1,0 +1,138 @@
+"""Standardised mean differences of paired samples, with exact intervals from the noncentral t."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize, special, stats
+
+from fractalctl.statistics.samples import Interval, differences, is_constant, same_length
+
+FAR = 1e4
+"""Beyond this t the normal part of a noncentral t is negligible, and scipy's distribution function ends."""
+
+
+def hedges_correction(df: float) -> float | None:
+    """Hedges' exact small-sample correction J = Gamma(df/2) / (sqrt(df/2) Gamma((df-1)/2)).
+
+    g = J d is unbiased for normal data. J(4) = 0.798 and J(2) = 0.564; the common approximation
+    1 - 3 / (4 df - 1) gives 0.800 and 0.571. At df = 1 d has no expectation, and the result is None.
+
+    References:
+        Hedges, Distribution theory for Glass's estimator of effect size, Journal of Educational
+        Statistics 6, 1981.
+
+    >>> round(hedges_correction(4), 4)
+    0.7979
+    """
+    if df < 2:
+        return None
+    return math.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2)) / math.sqrt(df / 2)
+
+
+def noncentrality_interval(t: float, df: float, level: float = 0.95) -> Interval:
+    """Confidence interval of the noncentrality parameter, by inverting the test for each of its values.
+
+    The limits are those delta for which the observed t is the upper, or lower, (1 - level) / 2 quantile of
+    the noncentral t distribution.
+
+    Args:
+        t: observed statistic, finite.
+        df: degrees of freedom, at least 1.
+        level: of confidence.
+
+    References:
+        Steiger and Fouladi, in Harlow et al. (eds.), What If There Were No Significance Tests?, 1997;
+        Cumming and Finch, Educational and Psychological Measurement 61, 2001.
+
+    >>> low, high = noncentrality_interval(2.83, 126)
+    >>> round(low, 6), round(high, 6)
+    (0.83375, 4.815359)
+    """
+    if t < 0:
+        low, high = noncentrality_interval(-t, df, level)
+        return -high, -low
+    tails = (1 + level) / 2, (1 - level) / 2
+    if t > FAR:
+        return (
+            t * math.sqrt(stats.chi2.ppf(tails[1], df) / df),
+            t * math.sqrt(stats.chi2.ppf(tails[0], df) / df),
+        )
+    least, most = (t * math.sqrt(stats.chi2.ppf(edge, df) / df) for edge in (1e-5, 1 - 1e-5))
+
+    def excess(delta: float, tail: float) -> float:
+        found = float(stats.nct.cdf(t, df, delta))
+        # scipy has no answer in the far tails, where the probability is 0 or 1 to double precision.
+        return (float(delta < t) if math.isnan(found) else found) - tail
+
+    low, high = (optimize.brentq(excess, least - 5, most + 5, args=(tail,), xtol=1e-10) for tail in tails)
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class PairedEffects:
+    """Effect sizes of one paired comparison; None where ``reason`` applies."""
+
+    cohens_d: float | None
+    cohens_d_ci: Interval | None
+    hedges_g: float | None
+    hedges_g_ci: Interval | None
+    d_av: float | None
+    d_av_ci: Interval | None
+    reason: str | None = None
+
+
+def paired_effects(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> PairedEffects:
+    """Cohen's d (d_z), Hedges' g and d_av of paired samples.
+
+    d = mean(a - b) / sd(a - b) = t / sqrt(n), its interval the noncentrality interval over sqrt(n).
+    g = J(n - 1) d. d_av = mean(a - b) / sqrt((var a + var b) / 2) measures against the spread of the arms
+    rather than of the differences, so it does not grow when pairing removes shared variation; its interval
+    scales with it. Equal samples give 0; with two pairs g does not exist; without spread, or with one pair,
+    nothing does.
+
+    Args:
+        a: (n,) first arm, one value per seed.
+        b: (n,) second arm, the same seeds.
+        level: of confidence.
+
+    Raises:
+        RequestError: the arms are not paired, or not finite.
+
+    References:
+        Cohen, Statistical Power Analysis, 1988, p. 48; Lakens, Frontiers in Psychology 4, 2013 (d_z);
+        Cumming, Understanding the New Statistics, 2012, p. 291 (d_av); Algina and Keselman, Educational and
+        Psychological Measurement 63, 2003 (interval of d_av).
+
+    >>> effects = paired_effects([0.05, 0.06, 0.09], [0.03, 0.05, 0.04])
+    >>> round(effects.cohens_d, 3), round(effects.hedges_g, 3), round(effects.d_av, 3)
+    (1.281, 0.723, 1.633)
+    """
+    first, second = same_length(a=a, b=b)
+    gaps = differences(first, second)
+    n = len(gaps)
+    if n < 2 or is_constant(gaps):
+        return _without_spread(n, bool(gaps.any()))
+    d = float(gaps.mean() / gaps.std(ddof=1))
+    low, high = (limit / math.sqrt(n) for limit in noncentrality_interval(d * math.sqrt(n), n - 1, level))
+    j = hedges_correction(n - 1)
+    ratio = float(gaps.std(ddof=1) / np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2))
+    return PairedEffects(
+        cohens_d=d,
+        cohens_d_ci=(low, high),
+        hedges_g=None if j is None else j * d,
+        hedges_g_ci=None if j is None else (j * low, j * high),
+        d_av=ratio * d,
+        d_av_ci=(ratio * low, ratio * high),
+        reason="two pairs: the correction of Hedges' g does not exist" if j is None else None,
+    )
+
+
+def _without_spread(n: int, different: bool) -> PairedEffects:
+    if n < 2:
+        return PairedEffects(None, None, None, None, None, None, "one pair: no spread to measure against")
+    if different:
+        reason = "the differences do not vary: a standardised difference is infinite"
+        return PairedEffects(None, None, None, None, None, None, reason)
+    return PairedEffects(0.0, None, 0.0, None, 0.0, None, "the arms are equal")

@@ -1,0 +1,72 @@
+"""Corrections against statsmodels, scipy, and their own laws."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
+
+from fractalctl.errors import RequestError
+from fractalctl.statistics import CORRECTIONS, adjust
+
+STATSMODELS = {
+    "holm": "holm",
+    "bonferroni": "bonferroni",
+    "hochberg": "simes-hochberg",
+    "bh": "fdr_bh",
+    "by": "fdr_by",
+}
+families = st.lists(st.floats(0, 1), min_size=1, max_size=12)
+
+
+@given(families)
+@settings(deadline=None, max_examples=80)
+@pytest.mark.parametrize("correction", CORRECTIONS)
+def test_equals_statsmodels(correction: str, p_values: list[float]):
+    expected = multipletests(p_values, method=STATSMODELS[correction])[1]
+    assert adjust(p_values, correction) == pytest.approx(expected)
+
+
+@given(families)
+@settings(deadline=None, max_examples=80)
+@pytest.mark.parametrize("correction", CORRECTIONS)
+def test_is_monotone_and_never_below_the_raw_p(correction: str, p_values: list[float]):
+    adjusted = adjust(p_values, correction)
+    assert all(raw - 1e-15 <= p <= 1 for raw, p in zip(p_values, adjusted, strict=True))
+    in_order = [adjusted[i] for i in np.argsort(p_values, kind="stable")]
+    assert in_order == sorted(in_order)
+
+
+@given(families, st.randoms())
+@settings(deadline=None, max_examples=40)
+@pytest.mark.parametrize("correction", CORRECTIONS)
+def test_order_changes_nothing(correction: str, p_values: list[float], random):
+    order = random.sample(range(len(p_values)), len(p_values))
+    shuffled = adjust([p_values[i] for i in order], correction)
+    expected = adjust(p_values, correction)
+    assert shuffled == pytest.approx([expected[i] for i in order])
+
+
+@given(families)
+@settings(deadline=None, max_examples=40)
+def test_strength(p_values: list[float]):
+    by_name = {name: np.array(adjust(p_values, name)) for name in CORRECTIONS}
+    assert (by_name["holm"] <= by_name["bonferroni"] + 1e-15).all()
+    assert (by_name["hochberg"] <= by_name["holm"] + 1e-15).all()
+    assert (by_name["bh"] <= by_name["hochberg"] + 1e-15).all()
+    assert (by_name["bh"] <= by_name["by"] + 1e-15).all()
+
+
+def test_a_missing_p_is_no_member():
+    assert adjust([0.01, None, 0.02], "holm") == [0.02, None, 0.02]
+    assert adjust([None, None], "bh") == [None, None]
+    assert adjust([], "by") == []
+
+
+def test_wrong_requests():
+    with pytest.raises(RequestError, match="no correction 'sidak'; there are holm, bonferroni"):
+        adjust([0.1], "sidak")
+    with pytest.raises(RequestError, match=r"lie between 0 and 1, found 0\.1 to 1\.2"):
+        adjust([0.1, 1.2], "holm")
+    with pytest.raises(RequestError, match="p values: value 1 of 1 is nan"):
+        adjust([float("nan")], "holm")
