@@ -1,0 +1,147 @@
+"""A forest plot: the effect on each corpus, the pooled effect, and what to expect of a new corpus."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fractalctl.errors import MissingExtraError
+from store.files import write_aside
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#555555"
+"""Of the palette of Okabe and Ito, which people with any colour vision can tell apart."""
+
+NORMAL_QUANTILE = 1.959964
+FONT_SIZE = 8
+NUMBERS_END, WEIGHTS_END = 92, 126
+"""Points right of the axes at which the columns of numbers end."""
+
+FORMATS = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+"""File formats with the metadata to leave out, so that equal plots are equal files."""
+
+
+def draw_forest(meta: Mapping[str, Any], path: Path) -> list[Path]:
+    """Draw the block ``meta`` of ``stats.json`` as PNG and PDF.
+
+    Squares are the effects, their area the weight in the pooled effect; bars are 95 % intervals; the
+    diamond is the pooled effect with its interval, the bar below it the prediction interval.
+
+    Args:
+        meta: the block, as `fractalctl.statistics.analyse` makes it.
+        path: where to draw, with or without one of the suffixes ``.png`` and ``.pdf``.
+
+    Returns:
+        The two files written.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("drawing a forest plot", "plot") from error
+    rows = len(meta["effects"])
+    figure = Figure(figsize=(4.6, 1.2 + 0.24 * rows))
+    _draw(figure.add_subplot(), meta)
+    base = path.with_suffix("") if path.suffix in FORMATS else path
+    return [_save(figure, Path(f"{base}{suffix}"), metadata) for suffix, metadata in FORMATS.items()]
+
+
+def _save(figure: "Figure", path: Path, metadata: Mapping[str, Any]) -> Path:
+    from matplotlib import rc_context
+
+    # Type 42 embeds TrueType fonts; many publishers refuse the default, Type 3.
+    with write_aside(path) as temporary, rc_context({"pdf.fonttype": 42}):
+        figure.savefig(
+            temporary, format=path.suffix[1:], dpi=300, bbox_inches="tight", metadata=dict(metadata)
+        )
+    return path
+
+
+def _draw(axes: "Axes", meta: Mapping[str, Any]) -> None:
+    effects, weights = meta["effects"], meta["weights"]
+    pooled_row = len(effects) + 0.4
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.axvline(meta["pooled"], color=VERMILION, linewidth=0.8, linestyle=(0, (4, 3)))
+    for row, (effect, weight) in enumerate(zip(effects, weights, strict=True)):
+        _draw_effect(axes, row, effect, weight / max(weights))
+        half = NORMAL_QUANTILE * effect["se"]
+        _write(
+            axes,
+            row,
+            effect["label"],
+            effect["effect"],
+            (effect["effect"] - half, effect["effect"] + half),
+            weight,
+        )
+    _draw_diamond(axes, pooled_row, meta["pooled"], meta["ci"])
+    _write(axes, pooled_row, "pooled", meta["pooled"], meta["ci"], None, bold=True)
+    bottom = pooled_row
+    if meta["prediction_interval"]:
+        bottom += 1
+        axes.plot(meta["prediction_interval"], [bottom] * 2, color=GREY, linewidth=3, solid_capstyle="butt")
+        _write(axes, bottom, "prediction interval", None, meta["prediction_interval"], None)
+    _frame(axes, meta, bottom)
+
+
+def _limits(effect: Mapping[str, Any]) -> tuple[float, float]:
+    half = NORMAL_QUANTILE * effect["se"]
+    return effect["effect"] - half, effect["effect"] + half
+
+
+def _draw_effect(axes: "Axes", row: float, effect: Mapping[str, Any], relative_weight: float) -> None:
+    axes.plot(_limits(effect), [row, row], color=BLUE, linewidth=1.2)
+    axes.scatter([effect["effect"]], [row], s=70 * relative_weight, marker="s", color=BLUE, zorder=3)
+
+
+def _draw_diamond(axes: "Axes", row: float, centre: float, limits: Sequence[float]) -> None:
+    low, high = limits
+    axes.fill([low, centre, high, centre], [row, row - 0.3, row, row + 0.3], color=VERMILION, zorder=3)
+
+
+def _write(
+    axes: "Axes",
+    row: float,
+    label: str,
+    value: float | None,
+    limits: Sequence[float],
+    weight: float | None,
+    *,
+    bold: bool = False,
+) -> None:
+    """The label left of the axes, the numbers right of them, one line per row."""
+    style = {"fontweight": "bold"} if bold else {}
+    number = "" if value is None else f"{value:.2f} "
+    _beside(axes, row, label, 0, -6, **style)
+    _beside(axes, row, f"{number}[{limits[0]:.2f}, {limits[1]:.2f}]", 1, NUMBERS_END, **style)
+    if weight is not None:
+        _beside(axes, row, f"{100 * weight:.0f} %", 1, WEIGHTS_END, **style)
+
+
+def _beside(axes: "Axes", row: float, text: str, edge: int, points: float, **style: Any) -> None:
+    """Right-aligned text that ends so many points from the left (0) or right (1) edge of the axes."""
+    axes.annotate(
+        text,
+        (edge, row),
+        (points, 0),
+        xycoords=axes.get_yaxis_transform(),
+        textcoords="offset points",
+        ha="right",
+        va="center",
+        fontsize=FONT_SIZE,
+        **style,
+    )
+
+
+def _frame(axes: "Axes", meta: Mapping[str, Any], bottom: float) -> None:
+    _beside(axes, -1, "d [95 % CI]", 1, NUMBERS_END, color=GREY)
+    _beside(axes, -1, "weight", 1, WEIGHTS_END, color=GREY)
+    axes.set_ylim(bottom + 0.6, -1.4)
+    axes.set_yticks([])
+    axes.spines[["left", "right", "top"]].set_visible(False)
+    axes.tick_params(axis="x", labelsize=FONT_SIZE)
+    heterogeneity = f"random effects, I² = {100 * meta['i2']:.0f} %"
+    axes.set_xlabel(f"paired Cohen's d, {meta['a']} - {meta['b']}   ({heterogeneity})", fontsize=FONT_SIZE)
