@@ -4,7 +4,7 @@ import importlib
 
 import typer
 
-COMMANDS = ("featurize", "train", "evaluate", "ablate", "stats", "demo", "store", "corpora")
+COMMANDS = ("featurize", "train", "evaluate", "ablate", "stats", "report", "demo", "store", "corpora")
 """Modules of this package in the order that ``--help`` lists them; each has ``register(app)``."""
 
 
@@ -33,9 +33,10 @@ def _print_version(value: bool) -> None:
 
 
 def _version_option(
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True,
-                                 help="Print the version and exit."),
-) -> None:  # fmt: skip
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
     pass
 
 

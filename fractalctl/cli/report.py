@@ -1,0 +1,41 @@
+"""``fractalctl report``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fractalctl.cli.plumbing import Invocation, command
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "report")(report)
+
+
+def report(
+    invocation: Invocation,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of runs.", metavar="[RUNS]", show_default="--runs")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="Folder of the page and its figures.", show_default="RUNS/report"),
+    ] = None,
+) -> None:
+    """Write the results page: your evaluations and ablations beside the paper's tables, with figures.
+
+    Every number comes from the files of the runs, every verdict on a claim is computed from them.
+
+    Examples:
+        fractalctl report
+
+        fractalctl report runs --output docs
+    """
+    from fractalctl.experiments.reporting import report_results
+
+    runs = folder or invocation.runs
+    written = report_results(runs, output or runs / "report")
+    invocation.console.emit(
+        written, {"page": str(written[0]), "figures": [str(path) for path in written[1:]]}
+    )

@@ -1,0 +1,91 @@
+"""``fractalctl train``."""
+
+import typer
+
+from fractalctl.cli import head_options as shared
+from fractalctl.cli.plumbing import Invocation, command
+from fractalctl.experiments.policy import Overwrite
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "train")(train)
+
+
+def train(
+    invocation: Invocation,
+    features: shared.FeaturesArgument = None,
+    strategy: shared.StrategyOption = None,
+    supervision: shared.SupervisionOption = None,
+    seeds: shared.SeedsOption = shared.DEFAULT_SEEDS,
+    head: shared.HeadOption = "linear",
+    dims: shared.DimsOption = shared.DEFAULT_DIMS,
+    epochs: shared.EpochsOption = 5,
+    batch_size: shared.BatchSizeOption = 16,
+    learning_rate: shared.LearningRateOption = 1e-3,
+    weight_decay: shared.WeightDecayOption = 0.01,
+    schedule: shared.ScheduleOption = "cosine",
+    standardise: shared.StandardiseOption = shared.Standardise.YES,
+    holdout: shared.HoldoutOption = 0.15,
+    prefix_per: shared.PrefixPerOption = "batch",
+    overwrite: shared.OverwriteOption = Overwrite.CHANGED,
+    device: shared.DeviceOption = "auto",
+) -> None:
+    """Train heads on a feature set, many at once.
+
+    One head per strategy and seed, trained together. Heads that are already there are not trained again.
+
+    Examples:
+        fractalctl train --strategy v5
+
+        fractalctl train clinc/minilm --strategy v5,mrl --seeds 42,123,456,789,1024
+
+        fractalctl train --supervision my-table.toml --dims 32,64,128,256
+
+        fractalctl featurize clinc | fractalctl train - --strategy v5 | fractalctl evaluate -
+    """
+    from fractalctl.experiments.training import supervisions, train_heads
+
+    chosen = shared.choose_features(invocation, features)
+    recipe = shared.build_recipe(
+        head=head,
+        dims=dims,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        schedule=schedule,
+        standardise=standardise,
+        holdout=holdout,
+        prefix_per=prefix_per,
+    )
+    default = () if supervision else ("v5",)
+    tables = supervisions(chosen, recipe, shared.names(strategy, default), supervision or ())
+    files = {path.stem: path for path in supervision or ()}
+
+    def argv(table_name: str, seed: int) -> list[str]:
+        own = files.get(table_name)
+        return invocation.argv(
+            features=str(chosen.path),
+            seeds=str(seed),
+            strategy=None if own else [table_name],
+            supervision=[own] if own else None,
+            device=None,
+            overwrite=None,
+        )
+
+    trained = train_heads(
+        chosen,
+        tables,
+        invocation.runs,
+        shared.numbers(seeds, "--seeds"),
+        recipe,
+        overwrite,
+        device,
+        invocation.console.progress,
+        argv,
+    )
+    invocation.console.note(trained.summary())
+    invocation.console.emit(
+        [head.weights_path for head in trained.heads], [head.description for head in trained.heads]
+    )

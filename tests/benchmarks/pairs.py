@@ -1,0 +1,31 @@
+"""Two ways of doing the same work, timed in turn in one process."""
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+
+ROUNDS = 5
+
+
+def compare(
+    benchmark, ours: Callable[[], object], peer: Callable[[], object], name: str, per: float = 1.0
+) -> None:
+    """Time both alternately, and record the median ratio peer / ours as ``times_faster``.
+
+    Args:
+        benchmark: pytest-benchmark's fixture; its own figures are of ``ours``.
+        ours: what the project does.
+        peer: what somebody would do without it.
+        name: the peer's name.
+        per: units of ours that one unit of the peer is compared with (runs of a fleet, say).
+    """
+    ours(), peer()
+    ratios = []
+    for _ in range(ROUNDS):
+        started = perf_counter()
+        ours()
+        middle = perf_counter()
+        peer()
+        ratios.append((perf_counter() - middle) * per / (middle - started))
+    benchmark.extra_info.update({"peer": name, "times_faster": round(median(ratios), 2)})
+    benchmark.pedantic(ours, rounds=ROUNDS)

@@ -1,0 +1,153 @@
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from fractalctl.cli.plumbing import Invocation, command, expand_stdin
+from fractalctl.errors import FractalError, RequestError
+from store.errors import StoreRequestError
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+def build(body) -> typer.Typer:
+    """An application with one command of every kind of parameter, which hands its arguments to ``body``."""
+    app = typer.Typer(pretty_exceptions_enable=False)
+
+    def paint(
+        invocation: Invocation,
+        names: Annotated[list[str] | None, typer.Argument()] = None,
+        layers: Annotated[int, typer.Option("--layers")] = 1,
+        share: Annotated[float, typer.Option("--share")] = 0.5,
+        colour: Annotated[Colour, typer.Option("--colour")] = Colour.RED,
+        tool: Annotated[list[Path] | None, typer.Option("--tool")] = None,
+        glossy: Annotated[bool, typer.Option("--glossy/--matt")] = False,
+        note: Annotated[str | None, typer.Option("--note")] = None,
+    ) -> None:
+        """Paint."""
+        body(invocation, (names, layers, share, colour, tool, glossy, note))
+
+    command(app, "paint")(paint)
+    app.command("other")(lambda: None)
+    return app
+
+
+def call(arguments: list[str]) -> tuple[tuple, Invocation, list[str]]:
+    seen = []
+    app = build(lambda invocation, values: seen.append((invocation, values, invocation.argv())))
+    result = CliRunner().invoke(app, ["paint", *arguments])
+    assert result.exit_code == 0, result.output
+    invocation, values, argv = seen[0]
+    return values, invocation, argv
+
+
+words = st.text(st.characters(min_codepoint=48, max_codepoint=122), min_size=1, max_size=6)
+
+
+@given(
+    names=st.lists(words, max_size=3),
+    layers=st.integers(0, 9),
+    share=st.floats(0, 1),
+    colour=st.sampled_from(Colour),
+    tools=st.lists(words, max_size=3),
+    glossy=st.booleans(),
+    note=st.none() | words,
+)
+def test_argv_remakes_the_call(names, layers, share, colour, tools, glossy, note) -> None:
+    arguments = [*names, "--layers", str(layers), "--share", str(share), "--colour", colour.value]
+    arguments += ["--store", "here", *(word for tool in tools for word in ("--tool", tool))]
+    arguments += ["--glossy"] * glossy + (["--note", note] if note else [])
+    values, invocation, argv = call(arguments)
+    again, second, same = call(argv[2:])
+    assert argv[:2] == ["fractalctl", "paint"]
+    assert again == values
+    assert same == argv
+    assert (second.store, second.runs) == (invocation.store, invocation.runs)
+
+
+def test_argv_takes_what_was_resolved_and_leaves_presentation_out() -> None:
+    _, invocation, _ = call(["--quiet", "--json"])
+    argv = invocation.argv(names=["chosen"], layers=None)
+    assert argv[-1] == "chosen"
+    assert not {"--quiet", "--json", "--layers"} & set(argv)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (FractalError("file.h5: is damaged"), 1, "Error: file.h5: is damaged"),
+        (RequestError("no column 'x'"), 2, "Error: no column 'x'"),
+        (StoreRequestError("no such set"), 2, "Error: no such set"),
+        (KeyboardInterrupt(), 130, "the same command goes on from there"),
+        (FileNotFoundError(2, "No such file", "gone.csv"), 1, "gone.csv: No such file"),
+        (ZeroDivisionError("division by zero"), 1, "unexpected ZeroDivisionError"),
+    ],
+)
+def test_errors_become_exit_codes_and_one_message(error: BaseException, code: int, message: str) -> None:
+    def fail(*_):
+        raise error
+
+    result = CliRunner().invoke(build(fail), ["paint"])
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_verbose_shows_where() -> None:
+    def fail(*_):
+        raise RequestError("no column 'x'")
+
+    result = CliRunner().invoke(build(fail), ["paint", "--verbose"])
+    assert result.exit_code == 2
+    assert "Traceback" in result.stderr
+
+
+def test_streams_are_kept_apart() -> None:
+    def speak(invocation: Invocation, _) -> None:
+        console = invocation.console
+        console.note("a note")
+        console.warn("a warning")
+        console.detail("a detail")
+        console.table("a table", ["name", "value"], [["x", 1]])
+        with console.progress("long work", 3) as advance:
+            advance(3)
+        console.emit(["one.json", "two.json"], {"answer": 42})
+
+    app = build(speak)
+    plain = CliRunner().invoke(app, ["paint"])
+    assert plain.stdout == "one.json\ntwo.json\n"
+    assert all(text in plain.stderr for text in ("a note", "a warning", "a table"))
+    assert "a detail" not in plain.stderr
+    assert "a detail" in CliRunner().invoke(app, ["paint", "--verbose"]).stderr
+    quiet = CliRunner().invoke(app, ["paint", "--quiet", "--json"])
+    assert quiet.stdout == '{\n  "answer": 42\n}\n'
+    assert quiet.stderr == ""
+
+
+def test_a_dash_reads_lines_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("a.json\n\nb.json\n"))
+    assert expand_stdin(["first", "-", "last"]) == ["first", "a.json", "b.json", "last"]
+    assert expand_stdin(None) == []
+
+
+def test_folders_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FRACTALCTL_STORE", str(tmp_path / "s"))
+    monkeypatch.setenv("FRACTALCTL_RUNS", str(tmp_path / "r"))
+    _, invocation, _ = call([])
+    assert (invocation.store, invocation.runs) == (tmp_path / "s", tmp_path / "r")
+    monkeypatch.delenv("FRACTALCTL_STORE")
+    monkeypatch.delenv("FRACTALCTL_RUNS")
+    _, invocation, _ = call([])
+    assert invocation.runs == Path("runs")
+    assert invocation.store.parts[-2:] == ("fractalctl", "store")
