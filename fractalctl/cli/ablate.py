@@ -41,13 +41,13 @@ def ablate(
     head: shared.HeadOption = "linear",
     dims: shared.DimsOption = shared.DEFAULT_DIMS,
     epochs: shared.EpochsOption = 5,
-    batch_size: shared.BatchSizeOption = 16,
-    learning_rate: shared.LearningRateOption = 1e-3,
+    batch_size: shared.BatchSizeOption = None,
+    learning_rate: shared.LearningRateOption = None,
     weight_decay: shared.WeightDecayOption = 0.01,
-    schedule: shared.ScheduleOption = "cosine",
-    standardise: shared.StandardiseOption = shared.Standardise.YES,
+    schedule: shared.ScheduleOption = None,
+    standardise: shared.StandardiseOption = None,
     holdout: shared.HoldoutOption = 0.15,
-    prefix_per: shared.PrefixPerOption = "batch",
+    prefix_per: shared.PrefixPerOption = None,
     device: shared.DeviceOption = "auto",
 ) -> None:
     """Vary one thing under control: train every condition on one fixed split and compare steerability.
@@ -61,6 +61,8 @@ def ablate(
         fractalctl ablate clinc/minilm trec/minilm --seeds 42,123,456
 
         fractalctl ablate clinc --strategy v5,inverted --epochs 10
+
+        fractalctl ablate clinc --head fractal --seeds 42,123,456
     """
     from fractalctl.experiments.ablation import CONDITIONS, ablate_alignment, compare_conditions
     from fractalctl.measures.protocols import Protocol
@@ -90,7 +92,7 @@ def ablate(
             rule,
             device,
             console.progress,
-            invocation.argv(features=[str(chosen.path)], device=None),
+            invocation.argv(features=[str(chosen.path)], device=None, **shared.resolved(recipe)),
         )
         for chosen in sets
     ]

@@ -40,21 +40,33 @@ SupervisionOption = Annotated[
     ),
 ]
 SeedsOption = Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")]
-HeadOption = Annotated[str, typer.Option("--head", help="Kind of head: linear.")]
+HeadOption = Annotated[str, typer.Option("--head", help="Kind of head: linear or fractal.")]
 DimsOption = Annotated[str, typer.Option("--dims", help="Ascending prefix lengths, separated by commas.")]
 EpochsOption = Annotated[int, typer.Option("--epochs", min=1)]
-BatchSizeOption = Annotated[int, typer.Option("--batch-size", min=1)]
-LearningRateOption = Annotated[float, typer.Option("--learning-rate", help="Peak rate of AdamW.")]
+BatchSizeOption = Annotated[int | None, typer.Option("--batch-size", min=1, show_default="16; fractal 32")]
+LearningRateOption = Annotated[
+    float | None,
+    typer.Option("--learning-rate", help="Peak rate of AdamW.", show_default="1e-3; fractal 1e-4"),
+]
 WeightDecayOption = Annotated[float, typer.Option("--weight-decay")]
-ScheduleOption = Annotated[str, typer.Option("--schedule", help="cosine or constant.")]
+ScheduleOption = Annotated[
+    str | None,
+    typer.Option("--schedule", help="cosine or constant.", show_default="cosine; fractal constant"),
+]
 StandardiseOption = Annotated[
-    Standardise, typer.Option("--standardise", help="Centre and scale the features.")
+    Standardise | None,
+    typer.Option("--standardise", help="Centre and scale the features.", show_default="yes; fractal no"),
 ]
 HoldoutOption = Annotated[
     float, typer.Option("--holdout", help="Share of training rows that chooses the best epoch.")
 ]
 PrefixPerOption = Annotated[
-    str, typer.Option("--prefix-per", help="Draw a prefix length per batch or per sample.")
+    str | None,
+    typer.Option(
+        "--prefix-per",
+        help="Draw a prefix length per batch or per sample.",
+        show_default="batch; fractal sample",
+    ),
 ]
 OverwriteOption = Annotated[
     Overwrite, typer.Option("--overwrite", help="What happens to results that exist.")
@@ -105,12 +117,24 @@ def choose_features(invocation: Invocation, argument: str | None) -> "FeatureSet
     return features
 
 
-def build_recipe(dims: str, standardise: Standardise, **options: Any) -> "TrainingRecipe":
-    """A training recipe from option values; ``dims`` and ``standardise`` as they were typed.
+def build_recipe(head: str, dims: str, standardise: Standardise | None, **options: Any) -> "TrainingRecipe":
+    """A training recipe from option values as they were typed; None is the default of the kind of head.
 
     Raises:
-        RequestError: a value is outside its range.
+        RequestError: there is no such kind of head, or a value is outside its range.
     """
     from fractalctl.heads.recipe import TrainingRecipe
 
-    return TrainingRecipe(dims=numbers(dims, "--dims"), standardise=standardise is Standardise.YES, **options)
+    centred = None if standardise is None else standardise is Standardise.YES
+    return TrainingRecipe.for_head(head, dims=numbers(dims, "--dims"), standardise=centred, **options)
+
+
+def resolved(recipe: "TrainingRecipe") -> dict[str, object]:
+    """Values of the options whose defaults depend on the kind of head, for `Invocation.argv`."""
+    return {
+        "batch_size": recipe.batch_size,
+        "learning_rate": recipe.learning_rate,
+        "schedule": recipe.schedule,
+        "standardise": Standardise.YES if recipe.standardise else Standardise.NO,
+        "prefix_per": recipe.prefix_per,
+    }

@@ -21,13 +21,13 @@ def train(
     head: shared.HeadOption = "linear",
     dims: shared.DimsOption = shared.DEFAULT_DIMS,
     epochs: shared.EpochsOption = 5,
-    batch_size: shared.BatchSizeOption = 16,
-    learning_rate: shared.LearningRateOption = 1e-3,
+    batch_size: shared.BatchSizeOption = None,
+    learning_rate: shared.LearningRateOption = None,
     weight_decay: shared.WeightDecayOption = 0.01,
-    schedule: shared.ScheduleOption = "cosine",
-    standardise: shared.StandardiseOption = shared.Standardise.YES,
+    schedule: shared.ScheduleOption = None,
+    standardise: shared.StandardiseOption = None,
     holdout: shared.HoldoutOption = 0.15,
-    prefix_per: shared.PrefixPerOption = "batch",
+    prefix_per: shared.PrefixPerOption = None,
     overwrite: shared.OverwriteOption = Overwrite.CHANGED,
     device: shared.DeviceOption = "auto",
 ) -> None:
@@ -39,6 +39,8 @@ def train(
         fractalctl train --strategy v5
 
         fractalctl train clinc/minilm --strategy v5,mrl --seeds 42,123,456,789,1024
+
+        fractalctl train clinc --head fractal --strategy v5,mrl
 
         fractalctl train --supervision my-table.toml --dims 32,64,128,256
 
@@ -72,6 +74,7 @@ def train(
             supervision=[own] if own else None,
             device=None,
             overwrite=None,
+            **shared.resolved(recipe),
         )
 
     trained = train_heads(

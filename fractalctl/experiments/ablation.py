@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fractalctl.device import choose_device
-from fractalctl.experiments.training import supervisions, train_on
+from fractalctl.experiments.training import kind_suffix, supervisions, train_on
 from fractalctl.heads.head import embed_with
 from fractalctl.heads.recipe import SEEDS, TrainingRecipe
 from fractalctl.heads.supervision import Supervision
@@ -19,6 +18,7 @@ from fractalctl.progress import Progress, silent
 from fractalctl.statistics.comparisons import Comparison, compare
 from fractalctl.statistics.families import ABLATION_FAMILIES
 from fractalctl.statistics.observations import Observation
+from fractalctl.statistics.reading import encoder_of
 from fractalctl.versions import versions
 from store import FeatureSet
 from store.files import read_json, write_json
@@ -51,7 +51,8 @@ def ablate_alignment(
 
     Args:
         features: trained on its train split, evaluated on its test split.
-        runs: the file goes to RUNS/<corpus>/<backbone>/.
+        runs: the file goes to RUNS/<corpus>/<backbone>/; that of a fractal head is called
+            ``ablation-alignment-fractal.json``.
         conditions: names of strategies.
         seeds: one head per condition and seed.
         recipe: hyperparameters; the paper's by default. Its hold-out is fixed at seed 42 here.
@@ -68,13 +69,14 @@ def ablate_alignment(
     """
     recipe = replace(recipe or TrainingRecipe(), holdout_seed=SPLIT_SEED)
     tables = supervisions(features, recipe, conditions)
-    path = runs / features.corpus / features.backbone / "ablation-alignment.json"
+    name = f"ablation-alignment{kind_suffix(recipe.head)}.json"
+    path = runs / features.corpus / features.backbone / name
     identity = _identity(features, tables, seeds, recipe, protocol)
     if path.is_file() and (known := read_json(path)).get("identity") == identity:
         return path, known
     evaluator = Evaluator(features, protocol, choose_device(device))
     wanted = [Run(table, seed) for table in tables for seed in seeds]
-    trained = train_on(features, wanted, recipe, device, progress)
+    trained = list(train_on(features, wanted, recipe, device, progress))
     outcomes = []
     with progress(f"evaluating {len(trained)} heads ({protocol.name})", len(trained)) as advance:
         for outcome in trained:
@@ -124,15 +126,11 @@ def _identity(
 
 def _outcome(trained: TrainedRun, evaluator: Evaluator, recipe: TrainingRecipe) -> dict[str, Any]:
     """One run in the words of an evaluation file."""
-
-    def embed(features: np.ndarray) -> np.ndarray:
-        return embed_with(trained.weights, features)
-
     return {
         "strategy": trained.run.supervision.name,
         "seed": trained.run.seed,
         "best_epoch": trained.best_epoch,
-        **evaluator.measure(embed, recipe.dims),
+        **evaluator.measure(partial(embed_with, recipe.head, trained.weights, recipe.dims), recipe.dims),
     }
 
 
@@ -155,7 +153,7 @@ def compare_conditions(documents: Sequence[dict[str, Any]], reference: str = "v5
             run["strategy"],
             run["seed"],
             {"S": run["steerability"]["S"]},
-            backbone=document["backbone"],
+            backbone=encoder_of(document),
             protocol=document["protocol"],
             hits=run["hits"],
         )

@@ -1,6 +1,6 @@
 """Train heads of several strategies and seeds on one feature set, and write them below a folder of runs."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from fractalctl.errors import RequestError
 from fractalctl.experiments.policy import Overwrite
 from fractalctl.heads.examples import prepare
 from fractalctl.heads.head import Head, head_identity, load_head, save_head
+from fractalctl.heads.kinds import KINDS
 from fractalctl.heads.recipe import SEEDS, TrainingRecipe
 from fractalctl.heads.supervision import Supervision, read_supervision, strategy
 from fractalctl.heads.training import Run, TrainedRun, train_fleet
@@ -17,9 +18,6 @@ from fractalctl.measures.neighbours import leave_one_out_accuracy
 from fractalctl.progress import Progress, silent
 from fractalctl.versions import versions
 from store import FeatureSet
-
-HEADS_AT_ONCE = 25
-"""Runs in one fleet: beyond this their parameters and moments no longer share the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,14 @@ def supervisions(
     return found
 
 
-def head_folder(runs: Path, features: FeatureSet, supervision: str, seed: int) -> Path:
-    """Where a head lies: RUNS/<corpus>/<backbone>/<strategy>/seed-<n>."""
-    return runs / features.corpus / features.backbone / supervision / f"seed-{seed}"
+def head_folder(runs: Path, features: FeatureSet, supervision: str, seed: int, kind: str = "linear") -> Path:
+    """Where a head lies: RUNS/<corpus>/<backbone>/<strategy>/seed-<n>, <strategy>-<kind> if not linear."""
+    return runs / features.corpus / features.backbone / (supervision + kind_suffix(kind)) / f"seed-{seed}"
+
+
+def kind_suffix(kind: str) -> str:
+    """What sets the results of a kind of head apart from the linear head's in names of files and folders."""
+    return "" if kind == "linear" else f"-{kind}"
 
 
 def train_heads(
@@ -89,23 +92,21 @@ def train_heads(
     """
     recipe = recipe or TrainingRecipe()
     wanted = [Run(table, seed) for table in tables for seed in dict.fromkeys(seeds)]
-    folders = [head_folder(runs, features, run.supervision.name, run.seed) for run in wanted]
+    folders = [head_folder(runs, features, run.supervision.name, run.seed, recipe.head) for run in wanted]
     identities = [head_identity(features.identity, run.supervision, run.seed, recipe) for run in wanted]
     found = [_reusable(*pair, overwrite) for pair in zip(folders, identities, strict=True)]
     heads = {folder: head for folder, head in zip(folders, found, strict=True) if head}
     missing = [index for index, folder in enumerate(folders) if folder not in heads]
-    for start in range(0, len(missing), HEADS_AT_ONCE):
-        chunk = missing[start : start + HEADS_AT_ONCE]
-        trained = train_on(features, [wanted[index] for index in chunk], recipe, device, progress)
-        for index, outcome in zip(chunk, trained, strict=True):
-            run, folder = outcome.run, folders[index]
-            description = _description(features, run, recipe) | {
-                "identity": identities[index],
-                "versions": versions(),
-                "argv": argv(run.supervision.name, run.seed) if argv else None,
-            }
-            _discard_evaluations(folder)
-            heads[folder] = save_head(folder, outcome, description)
+    trained = train_on(features, [wanted[index] for index in missing], recipe, device, progress)
+    for index, outcome in zip(missing, trained, strict=True):
+        run, folder = outcome.run, folders[index]
+        description = _description(features, run, recipe) | {
+            "identity": identities[index],
+            "versions": versions(),
+            "argv": argv(run.supervision.name, run.seed) if argv else None,
+        }
+        _discard_evaluations(folder)
+        heads[folder] = save_head(folder, outcome, description)
     return TrainedHeads(tuple(heads[folder] for folder in folders), len(wanted) - len(missing))
 
 
@@ -130,19 +131,29 @@ def train_on(
     recipe: TrainingRecipe,
     device: str = "auto",
     progress: Progress = silent,
-) -> list[TrainedRun]:
-    """Train runs as one fleet on a feature set's train split; the best epoch is chosen by leave-one-out k-NN.
+) -> Iterator[TrainedRun]:
+    """Train runs on a feature set's train split, in as few fleets as the kind of head allows.
+
+    The best epoch is chosen by leave-one-out k-NN.
+
+    Yields:
+        One outcome per run, in the order given, as soon as its fleet is trained.
 
     Raises:
         RequestError: the set has no train split, or a supervision does not fit.
     """
+    if not runs:
+        return
     if "train" not in features.splits:
         raise RequestError(f"{features.path}: has no train split, only {', '.join(features.splits)}")
     classes = [len(names) for names in features.class_names]
     examples = prepare(
         features.features("train"), features.labels("train"), classes, recipe, choose_device(device)
     )
-    return train_fleet(examples, runs, recipe, leave_one_out_accuracy, progress)
+    at_once = KINDS[recipe.head].runs_at_once
+    for start in range(0, len(runs), at_once):
+        fleet = runs[start : start + at_once]
+        yield from train_fleet(examples, fleet, recipe, leave_one_out_accuracy, progress)
 
 
 def _reusable(folder: Path, identity: str, overwrite: Overwrite) -> Head | None:

@@ -19,6 +19,8 @@ class Stream(IntEnum):
     INITIALISATION = 0
     HOLDOUT = 1
     EPOCH = 2
+    POSITIVES = 3
+    DROPOUT = 4
 
 
 def generator(seed: int, *stream: int) -> np.random.Generator:
@@ -83,3 +85,30 @@ def draw_epoch(
     prefix = np.searchsorted(steps, uniform, side="right").repeat(per_draw)[:rows]
     keep = random.random((rows, supervision.n_blocks)) < np.asarray(supervision.keep)
     return EpochDraws(order, prefix, keep)
+
+
+def draw_positives(seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
+    """For each row and level another row of the same class, every other one with equal probability.
+
+    Args:
+        seed: of the run.
+        epoch: from 1.
+        labels: (n, D) classes.
+
+    Returns:
+        (n, D) int64 rows; a row that is alone in its class stands for itself.
+    """
+    uniform = generator(seed, Stream.POSITIVES, epoch).random(labels.shape)
+    return np.stack(
+        [_partners(classes, draws) for classes, draws in zip(labels.T, uniform.T, strict=True)], axis=1
+    )
+
+
+def _partners(classes: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """Step from each row to another of its class, which lie side by side once sorted."""
+    by_class = np.argsort(classes, kind="stable")
+    place = np.argsort(by_class)
+    first = np.searchsorted(classes[by_class], classes, side="left")
+    size = np.searchsorted(classes[by_class], classes, side="right") - first
+    step = 1 + (uniform * (size - 1)).astype(np.int64)
+    return by_class[first + (place - first + step) % size]

@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from fractalctl.errors import FractalError, RequestError
+from fractalctl.heads.kinds import KINDS
+from fractalctl.heads.prefixes import Prefixes
 from fractalctl.heads.recipe import TrainingRecipe
 from fractalctl.heads.supervision import Supervision
 from fractalctl.heads.training import TrainedRun
@@ -58,6 +60,16 @@ class Head:
         return int(self.description["seed"])
 
     @property
+    def recipe(self) -> TrainingRecipe:
+        """How it was trained."""
+        return TrainingRecipe.from_config(self.description["recipe"])
+
+    @property
+    def kind(self) -> str:
+        """Kind of head, a key of `fractalctl.heads.kinds.KINDS`."""
+        return str(self.description["recipe"]["head"])
+
+    @property
     def dims(self) -> tuple[int, ...]:
         """Ascending prefix lengths."""
         return tuple(self.description["recipe"]["dims"])
@@ -91,38 +103,67 @@ class Head:
         except SafetensorError as error:
             raise FractalError(f"{path}: cannot be read: {error}") from error
 
-    def embed(self, features: np.ndarray, device: torch.device | None = None) -> np.ndarray:
-        """Map features to embeddings: e = W ((h - mean) * scale).
+    def embed(
+        self, features: np.ndarray, device: torch.device | None = None, dimension: int | None = None
+    ) -> np.ndarray:
+        """Map features to embeddings of one length.
 
         Args:
             features: (n, h) float32 as the backbone gave them.
             device: where to compute; None is the CPU.
+            dimension: length, at most d; None is the full d.
 
         Returns:
-            (n, d) float32, not normalised. A prefix is its first columns; normalise after cutting.
+            (n, dimension) float32, of no particular length: normalise before taking dot products for cosines.
+            The first columns of a linear head's full embeddings are its shorter ones; those of a fractal
+            head's are not.
 
         Raises:
-            RequestError: the features are not of the length that the head takes.
+            RequestError: the features are not of the length that the head takes, or the dimension exceeds d.
+        """
+        if dimension is not None and not 1 <= dimension <= self.dims[-1]:
+            raise RequestError(f"{self.folder}: has 1 to {self.dims[-1]} dimensions, not {dimension}")
+        return self.prefixes(features, device).at(dimension or self.dims[-1])
+
+    def prefixes(self, features: np.ndarray, device: torch.device | None = None) -> Prefixes:
+        """Map features (n, h) float32, as the backbone gave them, to embeddings at every length.
+
+        Raises:
+            RequestError: the features are not of the length that the head takes, or this version does not
+                know the kind of head.
         """
         width = len(self.weights["input_mean"])
         if features.ndim != 2 or features.shape[1] != width:
             raise RequestError(f"{self.folder}: takes features of length {width}, got shape {features.shape}")
-        return embed_with(self.weights, features, device)
+        if self.kind not in KINDS:
+            raise RequestError(
+                f"{self.folder}: a head of kind '{self.kind}', but this version knows {', '.join(KINDS)}"
+            )
+        return embed_with(self.kind, self.weights, self.dims, features, device)
 
 
 def embed_with(
-    weights: dict[str, torch.Tensor], features: np.ndarray, device: torch.device | None = None
-) -> np.ndarray:
-    """Embeddings (n, d) float32 of features (n, h) under a linear head's weights, a part at a time."""
+    kind: str,
+    weights: dict[str, torch.Tensor],
+    dims: Sequence[int],
+    features: np.ndarray,
+    device: torch.device | None = None,
+) -> Prefixes:
+    """Embeddings of features (n, h) under the weights of one kind of head, a part at a time."""
     place = device or torch.device("cpu")
-    mean, scale, projection = (
-        weights[name].to(place) for name in ("input_mean", "input_scale", "projection")
-    )
-    embedding = np.empty((len(features), projection.shape[1]), dtype=np.float32)
+    placed = {name: tensor.to(place) for name, tensor in weights.items()}
+    mean, scale = placed.pop("input_mean"), placed.pop("input_scale")
+    blocks = np.empty((len(features), dims[-1]), dtype=np.float32)
+    full = blocks
     for start in range(0, len(features), ROWS_PER_PASS):
         rows = torch.from_numpy(np.array(features[start : start + ROWS_PER_PASS], dtype=np.float32)).to(place)
-        embedding[start : start + len(rows)] = ((rows - mean) * scale @ projection).cpu().numpy()
-    return embedding
+        part, whole = KINDS[kind].prefixes(placed, (rows - mean) * scale, dims)
+        if whole is not part and full is blocks:
+            full = np.empty_like(blocks)
+        blocks[start : start + len(rows)] = part.cpu().numpy()
+        if whole is not part:
+            full[start : start + len(rows)] = whole.cpu().numpy()
+    return Prefixes(blocks, full)
 
 
 def head_identity(features_identity: str, supervision: Supervision, seed: int, recipe: TrainingRecipe) -> str:

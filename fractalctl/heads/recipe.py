@@ -12,12 +12,27 @@ SCHEDULES = ("cosine", "constant")
 DRAWS = ("batch", "sample")
 
 
+HEAD_DEFAULTS: dict[str, dict[str, Any]] = {
+    "linear": {},
+    "fractal": {
+        "batch_size": 32,
+        "learning_rate": 1e-4,
+        "schedule": "constant",
+        "standardise": False,
+        "prefix_per": "sample",
+    },
+}
+"""Where a kind of head departs from the defaults of `TrainingRecipe`: the recipe of the published runs."""
+
+
 @dataclass(frozen=True)
 class TrainingRecipe:
     """How a head is trained (paper, Section 3 "Training" and Appendix H).
 
+    The defaults are those of the linear head; `for_head` gives those of any kind.
+
     Attributes:
-        head: kind of head.
+        head: kind of head, a key of `HEAD_DEFAULTS`.
         dims: ascending prefix lengths; block j holds dimensions dims[j-1] to dims[j].
         epochs: passes over the training rows.
         batch_size: rows per step and run.
@@ -61,6 +76,18 @@ class TrainingRecipe:
         _require(
             self.prefix_per in DRAWS, f"a prefix is drawn per {' or '.join(DRAWS)}, got '{self.prefix_per}'"
         )
+
+    @classmethod
+    def for_head(cls, head: str, **options: Any) -> "TrainingRecipe":
+        """The recipe of one kind of head: its own defaults, but for the options that are not None.
+
+        Raises:
+            RequestError: there is no such kind, or an option is outside its range.
+        """
+        if head not in HEAD_DEFAULTS:
+            raise RequestError(f"head '{head}' is not known; choose from {', '.join(HEAD_DEFAULTS)}")
+        given = {name: value for name, value in options.items() if value is not None}
+        return cls(head=head, **{**HEAD_DEFAULTS[head], **given})
 
     @property
     def dimension(self) -> int:

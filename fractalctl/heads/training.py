@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from fractalctl.errors import RequestError
-from fractalctl.heads.draws import EpochDraws, Holdout, draw_epoch, hold_out
+from fractalctl.heads.draws import EpochDraws, Holdout, draw_epoch, draw_positives, hold_out
 from fractalctl.heads.examples import Examples
-from fractalctl.heads.linear import LinearFleet
+from fractalctl.heads.kinds import KINDS, Fleet
 from fractalctl.heads.optimizer import FleetOptimizer
 from fractalctl.heads.recipe import TrainingRecipe
 from fractalctl.heads.supervision import Supervision
@@ -22,9 +22,6 @@ VALIDATION_ROWS = 1000
 
 Validate = Callable[[np.ndarray, np.ndarray], Sequence[float]]
 """Accuracy at each level, coarsest first, from embeddings (n, d) float32 and labels (n, D) int32."""
-
-FLEETS = {"linear": LinearFleet}
-"""Kinds of head that can be trained."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ def train_fleet(
     """
     _check(examples, runs, recipe)
     holdouts = _holdouts(examples, runs, recipe)
-    fleet = FLEETS[recipe.head](
+    fleet = KINDS[recipe.head].fleet(
         examples.features.shape[1],
         recipe.dims,
         examples.classes,
@@ -119,7 +116,7 @@ def _holdouts(examples: Examples, runs: Sequence[Run], recipe: TrainingRecipe) -
 
 
 def _validation(
-    fleet: LinearFleet, run: int, examples: Examples, holdout: Holdout, validate: Validate
+    fleet: Fleet, run: int, examples: Examples, holdout: Holdout, validate: Validate
 ) -> tuple[float, ...]:
     rows = torch.from_numpy(holdout.validation[:VALIDATION_ROWS]).to(examples.features.device)
     embedding = fleet.embed(run, examples.features[rows])
@@ -127,8 +124,8 @@ def _validation(
 
 
 def _check(examples: Examples, runs: Sequence[Run], recipe: TrainingRecipe) -> None:
-    if recipe.head not in FLEETS:
-        raise RequestError(f"head '{recipe.head}' is not known; choose from {', '.join(FLEETS)}")
+    if recipe.head not in KINDS:
+        raise RequestError(f"head '{recipe.head}' is not known; choose from {', '.join(KINDS)}")
     shape = (recipe.n_blocks, len(examples.classes))
     for run in runs:
         found = (run.supervision.n_blocks, run.supervision.n_levels)
@@ -140,7 +137,7 @@ def _check(examples: Examples, runs: Sequence[Run], recipe: TrainingRecipe) -> N
 
 
 def _train_epoch(
-    fleet: LinearFleet,
+    fleet: Fleet,
     optimizer: FleetOptimizer,
     examples: Examples,
     runs: Sequence[Run],
@@ -153,11 +150,13 @@ def _train_epoch(
     rows = len(holdouts[0].training)
     drawn = [draw_epoch(run.seed, epoch, rows, run.supervision, recipe) for run in runs]
     order, prefix, keep = _stack(drawn, holdouts, examples.features.device)
+    visited = _with_positives(order, examples, runs, epoch) if KINDS[recipe.head].contrasts else order[None]
     total = torch.zeros(len(runs), device=examples.features.device)
     for start in range(0, rows, recipe.batch_size):
         step = slice(start, start + recipe.batch_size)
         batch = order[:, step]
-        features = examples.features.index_select(0, batch.reshape(-1)).view(*batch.shape, -1)
+        taken = visited[:, :, step].transpose(0, 1).flatten(1)
+        features = examples.features.index_select(0, taken.reshape(-1)).view(*taken.shape, -1)
         loss = fleet.backward(features, examples.labels[batch], prefix[:, step], keep[:, step])
         optimizer.step()
         total += loss * batch.shape[1]
@@ -176,6 +175,17 @@ def _stack(
         torch.from_numpy(prefix).to(device),
         torch.from_numpy(keep).to(device),
     )
+
+
+def _with_positives(order: torch.Tensor, examples: Examples, runs: Sequence[Run], epoch: int) -> torch.Tensor:
+    """Rows (1 + D, R, n) that steps take: those visited, then for every level a positive of each."""
+    visited = order.cpu().numpy()
+    labels = examples.labels.cpu().numpy()
+    positives = [
+        rows[draw_positives(run.seed, epoch, labels[rows])] for run, rows in zip(runs, visited, strict=True)
+    ]
+    stacked = np.concatenate([visited[None], np.stack(positives).transpose(2, 0, 1)])
+    return torch.from_numpy(stacked).to(order.device)
 
 
 class _Best:

@@ -9,8 +9,10 @@ import torch
 
 from fractalctl.corpora.tree import LabelTree
 from fractalctl.heads.head import Head
+from fractalctl.heads.prefixes import Prefixes
 from fractalctl.measures.hits import pack_hits
-from fractalctl.measures.neighbours import nearest, predictions
+from fractalctl.measures.neighbours import predictions
+from fractalctl.measures.prefixes import nearest_at_prefixes
 from fractalctl.measures.protocols import Protocol, Rows, select_rows
 from fractalctl.measures.steerability import accuracies, estimate
 from store import FeatureSet
@@ -19,8 +21,8 @@ from store.recipe import identity_of
 ENCODING_TYPE = "fractalctl-evaluation"
 ENCODING_VERSION = "1.0"
 
-Embed = Callable[[np.ndarray], np.ndarray]
-"""Maps features (n, h) float32 to embeddings (n, d) float32."""
+Embed = Callable[[np.ndarray], Prefixes]
+"""Maps features (n, h) float32 to embeddings at every prefix length."""
 
 
 def hits_of(
@@ -29,7 +31,7 @@ def hits_of(
     """Whether k-NN answers each query rightly: (q, J, D) bool."""
     reference = embed(rows.reference)
     queries = None if rows.queries is None else embed(rows.queries)
-    neighbours = nearest(queries, reference, dims, k, device)
+    neighbours = nearest_at_prefixes(queries, reference, dims, k, device)
     return predictions(neighbours, rows.reference_labels) == rows.query_labels[:, None, :]
 
 
@@ -80,7 +82,7 @@ class Evaluator:
         """The feature set's profile; its baseline is computed on first use."""
         if self._profile is None:
             baseline = hits_of(
-                np.array,
+                lambda rows: Prefixes.nested(np.array(rows)),
                 self.rows,
                 [self.features.dimension],
                 self.protocol.k,
@@ -125,7 +127,7 @@ class Evaluator:
         Raises:
             RequestError: the head does not fit the features.
         """
-        measured = self.measure(lambda rows: head.embed(rows, self._device), head.dims)
+        measured = self.measure(lambda rows: head.prefixes(rows, self._device), head.dims)
         return {
             "encoding-type": ENCODING_TYPE,
             "encoding-version": ENCODING_VERSION,
@@ -133,7 +135,7 @@ class Evaluator:
             "backbone": head.backbone,
             "strategy": head.strategy,
             "seed": head.seed,
-            "head": head.description["recipe"]["head"],
+            "head": head.kind,
             **self.conditions(),
             "dims": list(head.dims),
             **measured,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fractalctl.heads.head import Head
-from fractalctl.measures.neighbours import nearest
+from fractalctl.measures.prefixes import nearest_at_prefixes
 from store import FeatureSet
 
 
@@ -49,9 +49,9 @@ def zoom(head: Head, features: FeatureSet, rows: Sequence[int], k: int = 5) -> l
         RequestError: the head does not fit the features.
     """
     lengths = [head.dims[0], head.dims[-1]]
-    found = nearest(
-        head.embed(features.features("test")[np.asarray(rows)]),
-        head.embed(features.features("train")),
+    found = nearest_at_prefixes(
+        head.prefixes(features.features("test")[np.asarray(rows)]),
+        head.prefixes(features.features("train")),
         lengths,
         k,
     )
@@ -89,7 +89,8 @@ def telling_rows(head: Head, features: FeatureSet, count: int, k: int = 5) -> li
     lengths = [head.dims[0], head.dims[-1]]
     labels = features.labels("train")
     asked = features.labels("test")
-    found = nearest(head.embed(features.features("test")), head.embed(features.features("train")), lengths, k)
+    queries, reference = (head.prefixes(features.features(split)) for split in ("test", "train"))
+    found = nearest_at_prefixes(queries, reference, lengths, k)
     same = labels[found] == asked[:, None, None, :]
     short, full = same[:, 0].mean(axis=1), same[:, 1].mean(axis=1)
     telling = (short[:, 0] == 1) & (short[:, -1] < 0.5) & (full[:, -1] > 0.5)

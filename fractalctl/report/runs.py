@@ -9,7 +9,7 @@ from typing import Any
 from fractalctl.errors import RequestError
 from fractalctl.statistics.comparisons import Comparison, compare
 from fractalctl.statistics.observations import Observation
-from fractalctl.statistics.reading import read_observations
+from fractalctl.statistics.reading import encoder_of, read_observations
 from store.files import read_json
 
 Document = dict[str, Any]
@@ -32,10 +32,10 @@ class RunFiles:
     ablations: list[Document]
 
     def groups(self, protocol: str) -> dict[tuple[str, str], list[Document]]:
-        """Evaluation documents of one protocol by (corpus, backbone)."""
+        """Evaluation documents of one protocol by (corpus, encoder), see `encoder_of`."""
         grouped: dict[tuple[str, str], list[Document]] = defaultdict(list)
         for document in self.evaluations[protocol]:
-            grouped[document["corpus"], document["backbone"]].append(document)
+            grouped[document["corpus"], encoder_of(document)].append(document)
         return dict(grouped)
 
     def v5_against_mrl(self, protocol: str) -> list[Comparison]:

@@ -20,6 +20,15 @@ CORPUS_COLUMNS = ("dataset", "corpus")
 NEEDED_COLUMNS = ("strategy", "seed", "steerability")
 
 
+def encoder_of(document: Mapping[str, Any]) -> str:
+    """The backbone, with the kind of head where that is not the linear one: ``minilm+fractal``.
+
+    Heads of two kinds on one backbone are two encoders, and statistics never mix their seeds.
+    """
+    kind = document.get("head", "linear")
+    return str(document["backbone"]) if kind == "linear" else f"{document['backbone']}+{kind}"
+
+
 def read_observations(sources: Iterable[Path | str]) -> list[Observation]:
     """Read measurements in the order in which they come.
 
@@ -76,7 +85,7 @@ def read_evaluation(path: Path) -> Observation:
             strategy=document["strategy"],
             seed=int(document["seed"]),
             metrics=_metrics(document["steerability"], path),
-            backbone=document["backbone"],
+            backbone=encoder_of(document),
             protocol=document["protocol"],
             settings={name: document[name] for name in COMPARABLE if name in document},
             profile=_profile(document.get("profile")),
