@@ -88,9 +88,11 @@ def evaluate(
 
 def show_evaluations(console: Console, documents: list[dict[str, Any]]) -> None:
     """Draw one row per corpus and strategy: S, and the accuracies that it is made of, as means over seeds."""
+    from fractalctl.statistics.reading import encoder_of
+
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for document in documents:
-        key = f"{document['corpus']}/{document['backbone']}", document["strategy"]
+        key = f"{document['corpus']}/{encoder_of(document)}", document["strategy"]
         groups.setdefault(key, []).append(document)
     if not groups:
         return
