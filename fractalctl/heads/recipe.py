@@ -37,7 +37,7 @@ class TrainingRecipe:
         epochs: passes over the training rows.
         batch_size: rows per step and run.
         learning_rate: peak rate of AdamW. The paper says 1e-4; the linear head, whose standardised input the
-            paper does not describe, is undertrained at that rate after five epochs (docs/results.md).
+            paper does not describe, is undertrained at that rate after five epochs (docs/heads.md).
         weight_decay: decoupled decay of AdamW (published runs: 0.01; the paper is silent).
         schedule: ``cosine`` decays the rate to zero over all steps; ``constant`` keeps it.
         clip_norm: largest Euclidean norm of one run's whole gradient.
