@@ -136,7 +136,7 @@ def restricted_maximum_likelihood(effects: Vector, variances: Vector, design: Ma
     return float(refined.x) if refined.fun < deviance(0.0) else 0.0
 
 
-def no_heterogeneity(effects: Vector, variances: Vector, design: Matrix) -> float:  # noqa: ARG001
+def no_heterogeneity(effects: Vector, variances: Vector, design: Matrix) -> float:  # noqa: ARG001  the shape of an estimator
     """tau^2 = 0: the fixed-effect model, which speaks of these studies only."""
     return 0.0
 

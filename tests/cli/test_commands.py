@@ -69,7 +69,7 @@ def test_every_public_name_can_be_had(name: str) -> None:
 
 def test_unknown_public_names_are_attribute_errors() -> None:
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
-        fractalctl.trian  # noqa: B018
+        getattr(fractalctl, "trian")  # noqa: B009  the look-up is what is tested
 
 
 def test_version_and_wrong_options() -> None:

@@ -78,7 +78,10 @@ def test_the_observed_t_is_a_tail_quantile_at_the_limits(exponent: float, df: in
 
 def _noncentral_cdf(t: float, df: int, delta: float) -> float:
     """P(T <= t) = E Phi(t s - delta) with s = chi / sqrt(df), integrated over the quantiles of s."""
-    spread = lambda u: math.sqrt(stats.chi2.ppf(u, df) / df)  # noqa: E731
+
+    def spread(u: float) -> float:
+        return math.sqrt(stats.chi2.ppf(u, df) / df)
+
     jump = stats.chi2.cdf(df * (max(delta, 0) / t) ** 2, df)
     points = [min(max(jump, 1e-12), 1 - 1e-12)]
     return integrate.quad(lambda u: stats.norm.cdf(t * spread(u) - delta), 0, 1, limit=200, points=points)[0]
