@@ -9,6 +9,7 @@ from fractalctl.cli import head_options as shared
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
 
 if TYPE_CHECKING:
+    from fractalctl.heads.recipe import TrainingRecipe
     from fractalctl.statistics.comparisons import Comparison
     from store import FeatureSet
 
@@ -21,7 +22,7 @@ class Axis(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "ablate")(ablate)
+    command(app, "ablate")(shared.with_recipe(ablate))
 
 
 def ablate(
@@ -38,17 +39,9 @@ def ablate(
     seeds: shared.SeedsOption = shared.DEFAULT_SEEDS,
     protocol: Annotated[str, typer.Option("--protocol", help="loo or index.")] = "loo",
     max_test: Annotated[int, typer.Option("--max-test", min=1, help="First test rows that ask.")] = 2000,
-    head: shared.HeadOption = "linear",
-    dims: shared.DimsOption = shared.DEFAULT_DIMS,
-    epochs: shared.EpochsOption = 5,
-    batch_size: shared.BatchSizeOption = None,
-    learning_rate: shared.LearningRateOption = None,
-    weight_decay: shared.WeightDecayOption = 0.01,
-    schedule: shared.ScheduleOption = None,
-    standardise: shared.StandardiseOption = None,
-    holdout: shared.HoldoutOption = 0.15,
-    prefix_per: shared.PrefixPerOption = None,
     device: shared.DeviceOption = "auto",
+    *,
+    recipe: "TrainingRecipe",
 ) -> None:
     """Vary one thing under control: train every condition on one fixed split and compare steerability.
 
@@ -69,18 +62,6 @@ def ablate(
 
     console = invocation.console
     sets = _choose_sets(invocation, features)
-    recipe = shared.build_recipe(
-        head=head,
-        dims=dims,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        standardise=standardise,
-        holdout=holdout,
-        prefix_per=prefix_per,
-    )
     rule = Protocol(protocol, max_test=max_test)
     results = [
         ablate_alignment(

@@ -1,5 +1,8 @@
 """Options that several commands about heads share, declared once."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -117,7 +120,18 @@ def choose_features(invocation: Invocation, argument: str | None) -> "FeatureSet
     return features
 
 
-def build_recipe(head: str, dims: str, standardise: Standardise | None, **options: Any) -> "TrainingRecipe":
+def build_recipe(
+    head: HeadOption = "linear",
+    dims: DimsOption = DEFAULT_DIMS,
+    epochs: EpochsOption = 5,
+    batch_size: BatchSizeOption = None,
+    learning_rate: LearningRateOption = None,
+    weight_decay: WeightDecayOption = 0.01,
+    schedule: ScheduleOption = None,
+    standardise: StandardiseOption = None,
+    holdout: HoldoutOption = 0.15,
+    prefix_per: PrefixPerOption = None,
+) -> "TrainingRecipe":
     """A training recipe from option values as they were typed; None is the default of the kind of head.
 
     Raises:
@@ -125,8 +139,38 @@ def build_recipe(head: str, dims: str, standardise: Standardise | None, **option
     """
     from fractalctl.heads.recipe import TrainingRecipe
 
-    centred = None if standardise is None else standardise is Standardise.YES
-    return TrainingRecipe.for_head(head, dims=numbers(dims, "--dims"), standardise=centred, **options)
+    return TrainingRecipe.for_head(
+        head,
+        dims=numbers(dims, "--dims"),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        schedule=schedule,
+        standardise=None if standardise is None else standardise is Standardise.YES,
+        holdout=holdout,
+        prefix_per=prefix_per,
+    )
+
+
+def with_recipe(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `build_recipe` in the place of its parameter ``recipe``."""
+    options = inspect.signature(build_recipe).parameters
+
+    @functools.wraps(function)
+    def expanded(invocation: Invocation, **values: Any) -> None:
+        recipe = build_recipe(**{name: values.pop(name) for name in options})
+        function(invocation, recipe=recipe, **values)
+
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(function).parameters.values():
+        parameters += options.values() if parameter.name == "recipe" else [parameter]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    first, *rest = parameters
+    expanded.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [first, *(parameter.replace(kind=keyword) for parameter in rest)]
+    )
+    return expanded
 
 
 def resolved(recipe: "TrainingRecipe") -> dict[str, object]:

@@ -1,15 +1,20 @@
 """``fractalctl train``."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from fractalctl.cli import head_options as shared
 from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.experiments.policy import Overwrite
 
+if TYPE_CHECKING:
+    from fractalctl.heads.recipe import TrainingRecipe
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "train")(train)
+    command(app, "train")(shared.with_recipe(train))
 
 
 def train(
@@ -18,18 +23,10 @@ def train(
     strategy: shared.StrategyOption = None,
     supervision: shared.SupervisionOption = None,
     seeds: shared.SeedsOption = shared.DEFAULT_SEEDS,
-    head: shared.HeadOption = "linear",
-    dims: shared.DimsOption = shared.DEFAULT_DIMS,
-    epochs: shared.EpochsOption = 5,
-    batch_size: shared.BatchSizeOption = None,
-    learning_rate: shared.LearningRateOption = None,
-    weight_decay: shared.WeightDecayOption = 0.01,
-    schedule: shared.ScheduleOption = None,
-    standardise: shared.StandardiseOption = None,
-    holdout: shared.HoldoutOption = 0.15,
-    prefix_per: shared.PrefixPerOption = None,
     overwrite: shared.OverwriteOption = Overwrite.CHANGED,
     device: shared.DeviceOption = "auto",
+    *,
+    recipe: "TrainingRecipe",
 ) -> None:
     """Train heads on a feature set, many at once.
 
@@ -49,18 +46,6 @@ def train(
     from fractalctl.experiments.training import supervisions, train_heads
 
     chosen = shared.choose_features(invocation, features)
-    recipe = shared.build_recipe(
-        head=head,
-        dims=dims,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        standardise=standardise,
-        holdout=holdout,
-        prefix_per=prefix_per,
-    )
     default = () if supervision else ("v5",)
     tables = supervisions(chosen, recipe, shared.names(strategy, default), supervision or ())
     files = {path.stem: path for path in supervision or ()}
