@@ -9,6 +9,8 @@ them against autograd.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -56,10 +58,9 @@ class LinearFleet:
         self.gradients = [torch.empty_like(parameter) for parameter in self.parameters]
         self._names = tuple(shapes)
 
-        block_of = np.searchsorted(np.asarray(dims), np.arange(dims[-1]), side="right")
-        self._block_of = torch.from_numpy(block_of).to(device)
-        within = block_of[None, :] <= np.arange(len(dims))[:, None]
-        self._within_prefix = torch.from_numpy(within).float().to(device)
+        self._blocks = [slice(start, end) for start, end in pairwise((0, *dims))]
+        self._within_prefix = torch.ones(len(dims), len(dims), device=device).tril()
+        self._workspaces: dict[int, _Workspace] = {}
         full = np.array([table.full for table in supervisions], dtype=np.float32)
         prefix = np.array(
             [np.multiply(table.prefix, table.prefix_weight) for table in supervisions], dtype=np.float32
@@ -73,6 +74,10 @@ class LinearFleet:
     ) -> torch.Tensor:
         """Compute each run's mean loss over its batch and fill `gradients`.
 
+        A prefix is a sum over its blocks, so that one product per block gives the full logits and the prefix's;
+        on the way back the two slopes are added first, block by block. Either way that is half the work
+        of two classifications.
+
         Args:
             features: (R, B, h) float32.
             labels: (R, B, D) int64.
@@ -83,21 +88,42 @@ class LinearFleet:
             (R,) float32 losses, before the step.
         """
         projection, classifier, bias = self.parameters
-        kept = keep[:, :, self._block_of]
+        rows = features.shape[1]
+        work = self._workspace(rows)
         within = self._within_prefix[prefix]
-        embedding = torch.bmm(features, projection).mul_(kept)
-        both = torch.cat([embedding, embedding * within], dim=1)
-        logits = torch.baddbmm(bias[:, None, :], both, classifier)
+        embedding = torch.bmm(features, projection, out=work.embedding)
+        _drop(embedding, keep, self._blocks)
 
-        loss, slope = self._cross_entropy(logits, labels, self._row_weights(prefix))
+        logits = work.logits.copy_(bias[:, None, :].expand_as(work.logits))
+        full, cut = logits.split(rows, dim=1)
+        for block, columns in enumerate(self._blocks):
+            torch.bmm(embedding[:, :, columns], classifier[:, columns], out=work.part)
+            full += work.part
+            cut.addcmul_(work.part, within[:, :, block, None])
 
-        torch.bmm(both.transpose(1, 2), slope, out=self.gradients[1])
-        torch.sum(slope, dim=1, out=self.gradients[2])
-        both_slope = torch.bmm(slope, classifier.transpose(1, 2))
-        full_slope, prefix_slope = both_slope.chunk(2, dim=1)
-        embedding_slope = torch.addcmul(full_slope, prefix_slope, within).mul_(kept)
-        torch.bmm(features.transpose(1, 2), embedding_slope, out=self.gradients[0])
+        loss = self._cross_entropy(logits, labels, self._row_weights(prefix))
+
+        torch.sum(logits, dim=1, out=self.gradients[2])
+        for block, columns in enumerate(self._blocks):
+            slope = torch.addcmul(full, cut, within[:, :, block, None], out=work.part)
+            inputs = embedding[:, :, columns].transpose(1, 2)
+            torch.bmm(inputs, slope, out=self.gradients[1][:, columns])
+            torch.bmm(slope, classifier[:, columns].transpose(1, 2), out=work.slope[:, :, columns])
+        _drop(work.slope, keep, self._blocks)
+        torch.bmm(features.transpose(1, 2), work.slope, out=self.gradients[0])
         return loss
+
+    def _workspace(self, rows: int) -> "_Workspace":
+        """Memory for batches of one size; allocating it anew at every step would cost as much as the products."""
+        if rows not in self._workspaces:
+            runs, width, classes = self.parameters[1].shape
+            self._workspaces[rows] = _Workspace(
+                *(
+                    self.parameters[1].new_empty(runs, *shape)
+                    for shape in ((rows, width), (rows, width), (2 * rows, classes), (rows, classes))
+                )
+            )
+        return self._workspaces[rows]
 
     def _row_weights(self, prefix: torch.Tensor) -> torch.Tensor:
         """Weight of each cross-entropy: (R, 2B, D), full embeddings first, then prefixes; means over B."""
@@ -107,17 +133,19 @@ class LinearFleet:
 
     def _cross_entropy(
         self, logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weighted cross-entropies of all levels summed per run, and their slope in the logits (in place)."""
+    ) -> torch.Tensor:
+        """Weighted cross-entropies of all levels summed per run; the logits become their slope."""
         targets = torch.cat([labels, labels], dim=1)
         loss = logits.new_zeros(logits.shape[0])
         for level, part in enumerate(torch.split(logits, list(self.classes), dim=2)):
-            log_probability = torch.log_softmax(part, dim=2)
             target, weight = targets[:, :, level, None], weights[:, :, level, None]
-            loss -= (log_probability.gather(2, target) * weight).sum(dim=(1, 2))
-            part.copy_(log_probability.exp_().mul_(weight))
+            part -= part.amax(dim=2, keepdim=True)
+            own = part.gather(2, target)
+            total = part.exp_().sum(dim=2, keepdim=True)
+            loss += ((total.log() - own) * weight).sum(dim=(1, 2))
+            part *= weight / total
             part.scatter_add_(2, target, -weight)
-        return loss, logits
+        return loss
 
     def embed(self, run: int, features: torch.Tensor) -> torch.Tensor:
         """Embeddings (n, d) of features (n, h) by one run's projection, without dropout."""
@@ -129,6 +157,22 @@ class LinearFleet:
             name: parameter[run].cpu().clone()
             for name, parameter in zip(self._names, self.parameters, strict=True)
         }
+
+
+@dataclass(frozen=True)
+class _Workspace:
+    """Tensors that a step overwrites: embeddings and their slope, logits of both paths, one block's share."""
+
+    embedding: torch.Tensor
+    slope: torch.Tensor
+    logits: torch.Tensor
+    part: torch.Tensor
+
+
+def _drop(values: torch.Tensor, keep: torch.Tensor, blocks: Sequence[slice]) -> None:
+    """Multiply each block of (R, B, d) values by its (R, B, J) mask, in place."""
+    for block, columns in enumerate(blocks):
+        values[:, :, columns] *= keep[:, :, block, None]
 
 
 def initial_weights(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:

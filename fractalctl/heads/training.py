@@ -152,11 +152,14 @@ def _train_epoch(
     order, prefix, keep = _stack(drawn, holdouts, examples.features.device)
     visited = _with_positives(order, examples, runs, epoch) if KINDS[recipe.head].contrasts else order[None]
     total = torch.zeros(len(runs), device=examples.features.device)
+    room = examples.features.new_empty(visited[:, :, : recipe.batch_size].numel(), examples.features.shape[1])
     for start in range(0, rows, recipe.batch_size):
         step = slice(start, start + recipe.batch_size)
         batch = order[:, step]
         taken = visited[:, :, step].transpose(0, 1).flatten(1)
-        features = examples.features.index_select(0, taken.reshape(-1)).view(*taken.shape, -1)
+        features = room[: taken.numel()]
+        torch.index_select(examples.features, 0, taken.reshape(-1), out=features)
+        features = features.view(*taken.shape, -1)
         loss = fleet.backward(features, examples.labels[batch], prefix[:, step], keep[:, step])
         optimizer.step()
         total += loss * batch.shape[1]

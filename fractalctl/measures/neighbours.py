@@ -5,7 +5,7 @@ together cost one full-length matrix product. Candidates come from float32; wher
 changed their order, float64 decides, so that the answer does not depend on how a product was split.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -13,11 +13,11 @@ import torch
 
 from fractalctl.errors import RequestError
 
-QUERIES_PER_PASS = 128
+QUERIES_PER_PASS = 256
 REFERENCES_PER_PASS = 16384
 SPARE_CANDIDATES = 3
 """Candidates kept beyond k, so that near-ties at the k-th place are seen."""
-GROUP = 16
+GROUP = 8
 """Columns that share one maximum when candidates are sought."""
 SMALLEST_NORM = float(np.finfo(np.float32).tiny)
 
@@ -28,7 +28,6 @@ def nearest(
     dims: Sequence[int],
     k: int,
     device: torch.device | None = None,
-    advance: Callable[[int], None] = lambda _: None,
 ) -> np.ndarray:
     """The k nearest reference rows of each query by cosine, each prefix normalised anew.
 
@@ -38,7 +37,6 @@ def nearest(
         dims: ascending prefix lengths, at most d.
         k: how many; fewer than n when leaving one out, at most n otherwise.
         device: where the products are computed; None is the CPU.
-        advance: told how many queries are done.
 
     Returns:
         (q, len(dims), k) int64 reference rows, nearest first; equal similarities by ascending row number.
@@ -53,70 +51,80 @@ def nearest(
         raise RequestError(
             f"k = {k} neighbours were asked for, but there are {available} reference rows to choose from"
         )
-    index = _PrefixIndex(reference, dims, device)
-    asked = (
-        index.rows
-        if queries is None
-        else torch.from_numpy(np.ascontiguousarray(queries)).to(index.rows.device)
-    )
-    found = np.empty((len(asked), len(dims), k), dtype=np.int64)
-    buffers = index.buffers(len(asked))
-    for start in range(0, len(asked), QUERIES_PER_PASS):
+    rows = torch.from_numpy(np.ascontiguousarray(reference)).to(device or "cpu")
+    asked = rows if queries is None else torch.from_numpy(np.ascontiguousarray(queries)).to(rows.device)
+    wanted = min(k + SPARE_CANDIDATES, available)
+    batches = range(0, len(asked), QUERIES_PER_PASS)
+    best: dict[int, list[Ranked]] = {}
+    for first in range(0, len(rows), REFERENCES_PER_PASS):
+        part = _ReferenceRows(rows[first : first + REFERENCES_PER_PASS], first, dims)
+        for start in batches:
+            batch = asked[start : start + QUERIES_PER_PASS]
+            found = part.candidates(batch, wanted, start if leave_one_out else None)
+            known = best.get(start)
+            best[start] = (
+                [_merge(*pair, wanted) for pair in zip(known, found, strict=True)] if known else found
+            )
+    neighbours = np.empty((len(asked), len(dims), k), dtype=np.int64)
+    for start in batches:
         batch = asked[start : start + QUERIES_PER_PASS]
-        own = torch.arange(start, start + len(batch), device=asked.device) if leave_one_out else None
-        candidates = index.candidates(batch, min(k + SPARE_CANDIDATES, available), own, buffers)
-        for position, (similarity, rows) in enumerate(candidates):
-            chosen = _settle(batch, index.rows, dims[position], similarity, rows, k, own)
-            found[start : start + len(batch), position] = chosen.cpu().numpy()
-        advance(len(batch))
-    return found
+        own = torch.arange(start, start + len(batch), device=rows.device) if leave_one_out else None
+        for position, candidates in enumerate(best[start]):
+            chosen = _settle(batch, rows, dims[position], *candidates, k, own)
+            neighbours[start : start + len(batch), position] = chosen.cpu().numpy()
+    return neighbours
 
 
 Ranked = tuple[torch.Tensor, torch.Tensor]
 """Similarities in falling order and the reference rows they belong to, (q, wanted) each."""
 
 
-class _PrefixIndex:
-    """Reference rows with the reciprocal norms of all their prefixes."""
+class _ReferenceRows:
+    """Some reference rows, each block of them scaled by the reciprocal norm of the prefix that it ends.
 
-    def __init__(self, reference: np.ndarray, dims: Sequence[int], device: torch.device | None) -> None:
-        self.rows = torch.from_numpy(np.ascontiguousarray(reference)).to(device or "cpu")
-        self._blocks = list(pairwise((0, *dims)))
-        squares = torch.stack([self.rows[:, start:end].square().sum(dim=1) for start, end in self._blocks])
-        self._scale = squares.cumsum(dim=0).sqrt_().clamp_(min=SMALLEST_NORM).reciprocal_()
+    The cosine at prefix j is then the one at prefix j - 1, times the ratio of the two norms, plus the product
+    with scaled block j.
+    """
 
-    def buffers(self, queries: int) -> torch.Tensor:
-        """Room for the products and the similarities of one pass; new memory for each would cost more."""
-        return self.rows.new_empty(
-            2, min(QUERIES_PER_PASS, queries), min(REFERENCES_PER_PASS, len(self.rows))
-        )
+    def __init__(self, rows: torch.Tensor, first: int, dims: Sequence[int]) -> None:
+        self._first = first
+        self._blocks = [slice(*ends) for ends in pairwise((0, *dims))]
+        norms = [torch.linalg.vector_norm(rows[:, block], dim=1) for block in self._blocks]
+        norm = torch.stack(norms).square_().cumsum(dim=0).sqrt_().clamp_(min=SMALLEST_NORM)
+        self._ratio = norm[:-1] / norm[1:]
+        self._scaled = rows[:, : dims[-1]].clone()
+        for block, ends in zip(self._blocks, norm, strict=True):
+            self._scaled[:, block] /= ends[:, None]
+        self._room = rows.new_empty(QUERIES_PER_PASS, len(rows))
 
-    def candidates(
-        self, queries: torch.Tensor, wanted: int, own: torch.Tensor | None, buffers: torch.Tensor
-    ) -> list[Ranked]:
-        """Per prefix the ``wanted`` most similar rows in float32, never a query's own row."""
-        best: list[Ranked] = []
-        for start in range(0, len(self.rows), REFERENCES_PER_PASS):
-            stop = min(start + REFERENCES_PER_PASS, len(self.rows))
-            found = []
-            for similarity in self._similarities(queries, start, stop, buffers):
-                if own is not None:
-                    inside = ((own >= start) & (own < stop)).nonzero()[:, 0]
-                    similarity[inside, own[inside] - start] = -torch.inf
-                values, columns = _largest(similarity, min(wanted, stop - start))
-                found.append((values, columns + start))
-            best = [_merge(*pair, wanted) for pair in zip(best, found, strict=True)] if best else found
-        return best
+    def candidates(self, queries: torch.Tensor, wanted: int, own: int | None) -> list[Ranked]:
+        """Per prefix the ``wanted`` most similar rows in float32, never a query's own row.
 
-    def _similarities(
-        self, queries: torch.Tensor, first: int, stop: int, buffers: torch.Tensor
-    ) -> Iterator[torch.Tensor]:
+        Args:
+            queries: (q, d).
+            wanted: how many, or as many as there are.
+            own: reference row of the first query when queries are reference rows themselves.
+        """
+        found = []
+        for similarity in self._similarities(queries):
+            if own is not None:
+                query = torch.arange(len(queries), device=queries.device)
+                column = query + own - self._first
+                inside = (column >= 0) & (column < similarity.shape[1])
+                similarity[query[inside], column[inside]] = -torch.inf
+            values, columns = _largest(similarity, min(wanted, similarity.shape[1]))
+            found.append((values, columns + self._first))
+        return found
+
+    def _similarities(self, queries: torch.Tensor) -> Iterator[torch.Tensor]:
         """Yield per prefix (q, n) the cosine times the query's norm; each overwrites the one before."""
-        products, similarity = buffers[:, : len(queries), : stop - first]
-        for position, (start, end) in enumerate(self._blocks):
-            block = self.rows[first:stop, start:end].T
-            torch.addmm(products, queries[:, start:end], block, beta=min(position, 1), out=products)
-            yield torch.mul(products, self._scale[position, first:stop], out=similarity)
+        similarity = self._room[: len(queries)]
+        for position, block in enumerate(self._blocks):
+            if position:
+                similarity *= self._ratio[position - 1]
+            scaled = self._scaled[:, block].T
+            torch.addmm(similarity, queries[:, block], scaled, beta=min(position, 1), out=similarity)
+            yield similarity
 
 
 def _merge(old: Ranked, new: Ranked, wanted: int) -> Ranked:
@@ -128,16 +136,17 @@ def _merge(old: Ranked, new: Ranked, wanted: int) -> Ranked:
 def _largest(values: torch.Tensor, count: int) -> Ranked:
     """The ``count`` largest of each row and their columns, faster than `torch.topk` on long rows.
 
-    The largest elements lie in the groups with the largest maxima. Groups are strided, so that their maxima
-    are taken over contiguous memory; the last columns, which fill no group, are always looked at.
+    The largest elements lie in the groups with the largest maxima, which are sought the same way. Groups are
+    strided, so that maxima are taken over contiguous memory; the last columns, which fill no group, are
+    always looked at.
     """
     rows, length = values.shape
     groups = length // GROUP
     if groups <= count:
         return values.topk(count, dim=1)
-    peaks = values[:, : groups * GROUP].view(rows, GROUP, groups).amax(dim=1)
+    _, best = _largest(values[:, : groups * GROUP].view(rows, GROUP, groups).amax(dim=1), count)
     members = torch.arange(GROUP, device=values.device) * groups
-    columns = (peaks.topk(count, dim=1, sorted=False).indices[:, :, None] + members).flatten(1)
+    columns = (best[:, :, None] + members).flatten(1)
     rest = torch.arange(groups * GROUP, length, device=values.device).expand(rows, -1)
     columns = torch.cat([columns, rest], dim=1)
     largest, places = values.gather(1, columns).topk(count, dim=1)
