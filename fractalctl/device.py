@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from fractalctl.errors import RequestError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 
@@ -27,3 +28,23 @@ def choose_device(name: str = "auto") -> "torch.device":
     except (RuntimeError, AssertionError) as error:
         raise RequestError(f"device '{name}' cannot be used here: {str(error).splitlines()[0]}") from error
     return device
+
+
+def placed(rows: "np.ndarray", device: "torch.device | str | None" = None) -> "torch.Tensor":
+    """Rows of an array on a device; on the CPU they stay where they are, a memory map in its file.
+
+    Args:
+        rows: (n, h); copied if its memory is not one piece.
+        device: None is the CPU.
+
+    Returns:
+        A tensor that nobody may write to when the array is read-only: tensors cannot say so themselves.
+    """
+    import warnings
+
+    import numpy as np
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(rows)).to(device or "cpu")

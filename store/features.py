@@ -1,6 +1,7 @@
 """The reader of one feature set."""
 
 import json
+import mmap
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,9 @@ from store.errors import StoreError, StoreRequestError
 from store.layout import check_encoding, opened, text_attribute
 from store.recipe import Recipe
 from store.seal import verify
+
+RESIDENT_BYTES = 2**29
+"""Memory that a mapped file may hold before `release` lets it go."""
 
 
 class FeatureSet:
@@ -143,6 +147,19 @@ class FeatureSet:
         if split not in self._shapes:
             raise StoreRequestError(f"{self.path}: no split {split!r}; it has {', '.join(self.splits)}")
         return self._shapes[split]
+
+
+def release(features: NDArray[np.float32]) -> None:
+    """Let go of the memory that reading a large memory map took; reading again brings the rows back.
+
+    The system would do so itself, but only when memory runs short. Small maps and other arrays stay.
+
+    Args:
+        features: what `FeatureSet.features` gave, whole.
+    """
+    source = getattr(features, "_mmap", None)
+    if source is not None and features.nbytes > RESIDENT_BYTES and hasattr(mmap, "MADV_DONTNEED"):
+        source.madvise(mmap.MADV_DONTNEED)
 
 
 def _decoded(strings: h5py.Dataset) -> list[str]:

@@ -17,6 +17,7 @@ from fractalctl.heads.prefixes import Prefixes
 from fractalctl.heads.recipe import TrainingRecipe
 from fractalctl.heads.supervision import Supervision
 from fractalctl.heads.training import TrainedRun
+from store.features import release
 from store.files import read_json, sha256_of, write_aside, write_json
 from store.recipe import identity_of
 
@@ -163,6 +164,7 @@ def embed_with(
         blocks[start : start + len(rows)] = part.cpu().numpy()
         if whole is not part:
             full[start : start + len(rows)] = whole.cpu().numpy()
+        release(features)
     return Prefixes(blocks, full)
 
 

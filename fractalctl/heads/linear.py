@@ -74,7 +74,7 @@ class LinearFleet:
     ) -> torch.Tensor:
         """Compute each run's mean loss over its batch and fill `gradients`.
 
-        A prefix is a sum over its blocks, so that one product per block gives the full logits and the prefix's;
+        Logits are a sum over blocks, so that one product per block serves the full embedding and the prefix;
         on the way back the two slopes are added first, block by block. Either way that is half the work
         of two classifications.
 
@@ -95,7 +95,7 @@ class LinearFleet:
         _drop(embedding, keep, self._blocks)
 
         logits = work.logits.copy_(bias[:, None, :].expand_as(work.logits))
-        full, cut = logits.split(rows, dim=1)
+        full, cut = torch.split(logits, rows, dim=1)
         for block, columns in enumerate(self._blocks):
             torch.bmm(embedding[:, :, columns], classifier[:, columns], out=work.part)
             full += work.part
@@ -114,7 +114,7 @@ class LinearFleet:
         return loss
 
     def _workspace(self, rows: int) -> "_Workspace":
-        """Memory for batches of one size; allocating it anew at every step would cost as much as the products."""
+        """Room for batches of one size; new memory at every step would cost as much as the products."""
         if rows not in self._workspaces:
             runs, width, classes = self.parameters[1].shape
             self._workspaces[rows] = _Workspace(

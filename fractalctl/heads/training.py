@@ -4,12 +4,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 
 from fractalctl.errors import RequestError
-from fractalctl.heads.draws import EpochDraws, Holdout, draw_epoch, draw_positives, hold_out
+from fractalctl.heads.draws import Holdout, draw_epoch, draw_positives, hold_out
 from fractalctl.heads.examples import Examples
 from fractalctl.heads.kinds import KINDS, Fleet
 from fractalctl.heads.optimizer import FleetOptimizer
@@ -19,6 +20,9 @@ from fractalctl.progress import Progress, silent
 
 VALIDATION_ROWS = 1000
 """Held-out rows that choose the best epoch (paper, Section 3 "Training")."""
+
+STEPS_AT_ONCE = 512
+"""Steps whose draws are stacked and moved to the device together."""
 
 Validate = Callable[[np.ndarray, np.ndarray], Sequence[float]]
 """Accuracy at each level, coarsest first, from embeddings (n, d) float32 and labels (n, D) int32."""
@@ -83,7 +87,7 @@ def train_fleet(
     _check(examples, runs, recipe)
     holdouts = _holdouts(examples, runs, recipe)
     fleet = KINDS[recipe.head].fleet(
-        examples.features.shape[1],
+        examples.input_dimension,
         recipe.dims,
         examples.classes,
         [run.supervision for run in runs],
@@ -99,7 +103,7 @@ def train_fleet(
                 accuracy = _validation(fleet, index, examples, holdout, validate)
                 record = EpochRecord(epoch, float(losses[index]), accuracy)
                 best[index].consider(record, partial(fleet.weights, index))
-    inputs = {"input_mean": examples.mean, "input_scale": examples.scale}
+    inputs = {"input_mean": examples.mean.cpu(), "input_scale": examples.scale.cpu()}
     return [
         TrainedRun(run, {**inputs, **kept.weights}, tuple(kept.history), kept.epoch)
         for run, kept in zip(runs, best, strict=True)
@@ -119,7 +123,7 @@ def _validation(
     fleet: Fleet, run: int, examples: Examples, holdout: Holdout, validate: Validate
 ) -> tuple[float, ...]:
     rows = torch.from_numpy(holdout.validation[:VALIDATION_ROWS]).to(examples.features.device)
-    embedding = fleet.embed(run, examples.features[rows])
+    embedding = fleet.embed(run, examples.take(rows))
     return tuple(map(float, validate(embedding.cpu().numpy(), examples.labels[rows].cpu().numpy())))
 
 
@@ -147,48 +151,73 @@ def _train_epoch(
     advance: Callable[[int], None],
 ) -> np.ndarray:
     """One pass of every run over its own training rows; returns the mean loss of each run."""
-    rows = len(holdouts[0].training)
-    drawn = [draw_epoch(run.seed, epoch, rows, run.supervision, recipe) for run in runs]
-    order, prefix, keep = _stack(drawn, holdouts, examples.features.device)
-    visited = _with_positives(order, examples, runs, epoch) if KINDS[recipe.head].contrasts else order[None]
-    total = torch.zeros(len(runs), device=examples.features.device)
-    room = examples.features.new_empty(visited[:, :, : recipe.batch_size].numel(), examples.features.shape[1])
-    for start in range(0, rows, recipe.batch_size):
-        step = slice(start, start + recipe.batch_size)
-        batch = order[:, step]
-        taken = visited[:, :, step].transpose(0, 1).flatten(1)
-        features = room[: taken.numel()]
-        torch.index_select(examples.features, 0, taken.reshape(-1), out=features)
-        features = features.view(*taken.shape, -1)
-        loss = fleet.backward(features, examples.labels[batch], prefix[:, step], keep[:, step])
-        optimizer.step()
-        total += loss * batch.shape[1]
-        advance(1)
-    return (total / rows).cpu().numpy()
+    visits = _visits(runs, holdouts, examples, epoch, recipe)
+    n_takes, n_rows = visits[0].rows.shape
+    per_step = len(runs) * n_takes * recipe.batch_size
+    room = examples.features.new_empty(per_step, examples.input_dimension)
+    span = recipe.batch_size * max(1, min(STEPS_AT_ONCE, examples.rows_at_once // per_step))
+    total = torch.zeros(len(runs), device=room.device)
+    for first in range(0, n_rows, span):
+        rows, prefix, keep = _stack(visits, slice(first, first + span), room.device)
+        for start in range(0, rows.shape[2], recipe.batch_size):
+            step = slice(start, start + recipe.batch_size)
+            features = examples.take(rows[:, :, step].transpose(0, 1), out=room).flatten(1, 2)
+            labels = examples.labels[rows[0, :, step]]
+            loss = fleet.backward(features, labels, prefix[:, step], keep[:, step])
+            optimizer.step()
+            total += loss * labels.shape[1]
+            advance(1)
+        examples.release()
+    return (total / n_rows).cpu().numpy()
+
+
+@dataclass(frozen=True)
+class _Visits:
+    """One run's epoch over n rows: which rows a step takes, and its other draws.
+
+    Attributes:
+        rows: (1, n) int64 the rows visited; (1 + D, n) with a positive of each for every level.
+        prefix: (n,) int64.
+        keep: (n, J) bool.
+    """
+
+    rows: np.ndarray
+    prefix: np.ndarray
+    keep: np.ndarray
+
+
+def _visits(
+    runs: Sequence[Run], holdouts: Sequence[Holdout], examples: Examples, epoch: int, recipe: TrainingRecipe
+) -> list[_Visits]:
+    """Every run's epoch; runs that draw the same numbers share them."""
+    labels = examples.labels.cpu().numpy()
+    known: dict[Any, _Visits] = {}
+    found = []
+    for run, holdout in zip(runs, holdouts, strict=True):
+        key = run.seed, run.supervision.prefix_probabilities, run.supervision.keep
+        if key not in known:
+            drawn = draw_epoch(run.seed, epoch, len(holdout.training), run.supervision, recipe)
+            rows = holdout.training[drawn.order]
+            taken = rows[None]
+            if KINDS[recipe.head].contrasts:
+                taken = np.concatenate([taken, rows[draw_positives(run.seed, epoch, labels[rows])].T])
+            known[key] = _Visits(taken, drawn.prefix, drawn.keep)
+        found.append(known[key])
+    return found
 
 
 def _stack(
-    drawn: Sequence[EpochDraws], holdouts: Sequence[Holdout], device: torch.device
+    visits: Sequence[_Visits], span: slice, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    order = np.stack([holdout.training[draws.order] for draws, holdout in zip(drawn, holdouts, strict=True)])
-    prefix = np.stack([draws.prefix for draws in drawn])
-    keep = np.stack([draws.keep for draws in drawn]).astype(np.float32)
+    """Some steps of all runs side by side: rows (P, R, s), prefix (R, s), keep (R, s, J) float32."""
+    rows = np.stack([visit.rows[:, span] for visit in visits], axis=1)
+    prefix = np.stack([visit.prefix[span] for visit in visits])
+    keep = np.stack([visit.keep[span] for visit in visits]).astype(np.float32)
     return (
-        torch.from_numpy(order).to(device),
+        torch.from_numpy(rows).to(device),
         torch.from_numpy(prefix).to(device),
         torch.from_numpy(keep).to(device),
     )
-
-
-def _with_positives(order: torch.Tensor, examples: Examples, runs: Sequence[Run], epoch: int) -> torch.Tensor:
-    """Rows (1 + D, R, n) that steps take: those visited, then for every level a positive of each."""
-    visited = order.cpu().numpy()
-    labels = examples.labels.cpu().numpy()
-    positives = [
-        rows[draw_positives(run.seed, epoch, labels[rows])] for run, rows in zip(runs, visited, strict=True)
-    ]
-    stacked = np.concatenate([visited[None], np.stack(positives).transpose(2, 0, 1)])
-    return torch.from_numpy(stacked).to(order.device)
 
 
 class _Best:

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from fractalctl.device import placed
 from fractalctl.errors import RequestError
 
 QUERIES_PER_PASS = 256
@@ -51,8 +52,8 @@ def nearest(
         raise RequestError(
             f"k = {k} neighbours were asked for, but there are {available} reference rows to choose from"
         )
-    rows = torch.from_numpy(np.ascontiguousarray(reference)).to(device or "cpu")
-    asked = rows if queries is None else torch.from_numpy(np.ascontiguousarray(queries)).to(rows.device)
+    rows = placed(reference, device)
+    asked = rows if queries is None else placed(queries, device)
     wanted = min(k + SPARE_CANDIDATES, available)
     batches = range(0, len(asked), QUERIES_PER_PASS)
     best: dict[int, list[Ranked]] = {}
@@ -69,8 +70,8 @@ def nearest(
     for start in batches:
         batch = asked[start : start + QUERIES_PER_PASS]
         own = torch.arange(start, start + len(batch), device=rows.device) if leave_one_out else None
-        for position, candidates in enumerate(best[start]):
-            chosen = _settle(batch, rows, dims[position], *candidates, k, own)
+        for position, (length, candidates) in enumerate(zip(dims, best[start], strict=True)):
+            chosen = _settle(batch[:, :length], rows[:, :length], *candidates, k, own)
             neighbours[start : start + len(batch), position] = chosen.cpu().numpy()
     return neighbours
 
@@ -156,32 +157,60 @@ def _largest(values: torch.Tensor, count: int) -> Ranked:
 def _settle(
     queries: torch.Tensor,
     reference: torch.Tensor,
-    dimension: int,
     similarity: torch.Tensor,
     rows: torch.Tensor,
     k: int,
     own: torch.Tensor | None,
 ) -> torch.Tensor:
-    """The k best of the candidates, with float64 wherever float32 cannot tell two of them apart."""
-    queries = queries[:, :dimension]
-    tolerance = 2 * dimension * np.finfo(np.float32).eps * queries.norm(dim=1, keepdim=True)
+    """The k best of the candidates, with float64 wherever float32 cannot tell two of them apart.
+
+    Args:
+        queries: (q, d) cut to the prefix.
+        reference: (n, d) cut to the prefix.
+        similarity: (q, c) float32 cosines times the queries' norms, in falling order.
+        rows: (q, c) the candidates; where they are more than k, any row may tie with the last.
+        k: how many.
+        own: (q,) reference row of each query, which is no rival; None where queries are other rows.
+
+    Returns:
+        (q, k) reference rows.
+    """
+    # Twice the most that float32 may err by in a dot product.
+    tolerance = 2 * queries.shape[1] * np.finfo(np.float32).eps * queries.norm(dim=1, keepdim=True)
     close = similarity[:, :-1] - similarity[:, 1:] <= tolerance
-    for query in close[:, :k].any(dim=1).nonzero()[:, 0].tolist():
-        all_close = bool(close[query, k - 1 :].all()) and rows.shape[1] > k
-        if all_close:  # the tie may go on beyond the candidates
-            rivals = torch.arange(len(reference), device=rows.device)
-            rivals = rivals if own is None else rivals[rivals != own[query]]
-        else:
-            rivals = rows[query].sort().values
-        rows[query, :k] = rivals[_exactly(queries[query], reference, rivals, k)]
+    endless = close[:, k - 1 :].all(dim=1) & (rows.shape[1] > k)
+    doubtful = (close[:, :k].any(dim=1) & ~endless).nonzero()[:, 0]
+    rows[doubtful, :k] = _exactly(queries[doubtful], reference, rows[doubtful].sort().values, k)
+    endless = endless.nonzero()[:, 0]
+    if len(endless):
+        bound = similarity[endless, k - 1] - tolerance[endless, 0]
+        rivals = _rivals(queries[endless], reference, bound, None if own is None else own[endless])
+        for query, tied in zip(endless, rivals, strict=True):
+            rows[query, :k] = _exactly(queries[query, None], reference, tied[None], k)
     return rows[:, :k]
 
 
-def _exactly(query: torch.Tensor, reference: torch.Tensor, rivals: torch.Tensor, k: int) -> torch.Tensor:
-    """Positions of the k rivals most similar to one query in float64; the first of equals."""
-    rows = reference[rivals, : len(query)].double()
-    similarity = rows @ query.double() / rows.norm(dim=1).clamp(min=SMALLEST_NORM)
-    return similarity.sort(descending=True, stable=True).indices[:k]
+def _exactly(queries: torch.Tensor, reference: torch.Tensor, rivals: torch.Tensor, k: int) -> torch.Tensor:
+    """The k of each query's rivals (q, r), in rising order, most similar in float64; the first of equals."""
+    rows = reference[rivals].double()
+    # Not a matrix product, which may sum equal rows in different orders.
+    similarity = (rows * queries.double()[:, None]).sum(dim=2) / rows.norm(dim=2).clamp(min=SMALLEST_NORM)
+    return rivals.gather(1, similarity.sort(dim=1, descending=True, stable=True).indices[:, :k])
+
+
+def _rivals(
+    queries: torch.Tensor, reference: torch.Tensor, bound: torch.Tensor, own: torch.Tensor | None
+) -> list[torch.Tensor]:
+    """All reference rows of each query whose similarity reaches its bound, in rising order."""
+    found = []
+    for first in range(0, len(reference), REFERENCES_PER_PASS):
+        rows = reference[first : first + REFERENCES_PER_PASS]
+        norms = torch.linalg.vector_norm(rows, dim=1).clamp(min=SMALLEST_NORM)
+        pairs = (queries @ rows.T / norms >= bound[:, None]).nonzero()
+        pairs[:, 1] += first
+        found.append(pairs if own is None else pairs[pairs[:, 1] != own[pairs[:, 0]]])
+    pairs = torch.cat(found)
+    return [pairs[pairs[:, 0] == query, 1] for query in range(len(queries))]
 
 
 def vote(labels: np.ndarray, n_classes: int) -> np.ndarray:

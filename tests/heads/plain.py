@@ -65,7 +65,7 @@ def train_plainly(examples: Examples, run: Run, recipe: TrainingRecipe) -> tuple
     """Train one run with autograd, PyTorch's AdamW, its gradient clipping and its cosine schedule."""
     held = hold_out(examples.labels[:, -1].numpy(), recipe.holdout, run.seed)
     rows = len(held.training)
-    head = PlainHead(examples.features.shape[1], recipe, examples.classes, run.seed)
+    head = PlainHead(examples.input_dimension, recipe, examples.classes, run.seed)
     optimizer = torch.optim.AdamW(head.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     steps = recipe.epochs * -(-rows // recipe.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -80,7 +80,7 @@ def train_plainly(examples: Examples, run: Run, recipe: TrainingRecipe) -> tuple
                 head,
                 run,
                 recipe.dims,
-                examples.features[batch],
+                examples.take(batch),
                 examples.labels[batch],
                 draws.prefix[step],
                 draws.keep[step],

@@ -51,8 +51,8 @@ def batch_of(examples: Examples, runs: int, rows: int) -> list[torch.Tensor]:
     random = np.random.default_rng(3)
     taken = torch.from_numpy(random.integers(0, 301, (runs, rows)))
     labels = examples.labels[taken]
-    features = examples.features[torch.from_numpy(random.integers(0, 301, (runs, 4 * rows)))]
-    features[:, :rows] = examples.features[taken]
+    features = examples.take(torch.from_numpy(random.integers(0, 301, (runs, 4 * rows))))
+    features[:, :rows] = examples.take(taken)
     prefix = torch.from_numpy(random.integers(0, 4, (runs, rows)))
     keep = torch.from_numpy(random.random((runs, rows, 4)) < 0.6).float()
     keep[:, :, 0] = torch.maximum(keep[:, :, 0], 1 - keep.amax(2))

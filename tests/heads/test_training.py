@@ -39,7 +39,7 @@ def test_a_run_equals_algorithm_1_in_plain_pytorch(examples, recipe, name: str, 
 
 
 def _initial(examples, recipe, seed: int) -> np.ndarray:
-    return initial_weights({"projection": (examples.features.shape[1], recipe.dimension)}, seed)["projection"]
+    return initial_weights({"projection": (examples.input_dimension, recipe.dimension)}, seed)["projection"]
 
 
 def test_hand_written_gradients_equal_autograd(examples) -> None:
@@ -47,7 +47,7 @@ def test_hand_written_gradients_equal_autograd(examples) -> None:
     tables = [strategy(name, 3) for name in STRATEGIES]
     fleet = LinearFleet(24, (4, 8, 12, 20), examples.classes, tables, range(len(tables)), torch.device("cpu"))
     rows = torch.from_numpy(random.integers(0, 301, (len(tables), 9)))
-    features, labels = examples.features[rows], examples.labels[rows]
+    features, labels = examples.take(rows), examples.labels[rows]
     prefix = torch.from_numpy(random.integers(0, 4, (len(tables), 9)))
     keep = torch.from_numpy(random.integers(0, 2, (len(tables), 9, 4))).float()
     loss = fleet.backward(features, labels, prefix, keep)

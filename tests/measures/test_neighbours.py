@@ -95,3 +95,16 @@ def test_batches_do_not_change_the_answer(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("fractalctl.measures.neighbours.QUERIES_PER_PASS", 7)
     monkeypatch.setattr("fractalctl.measures.neighbours.REFERENCES_PER_PASS", 13)
     assert (nearest(None, reference, DIMS, 5) == whole).all()
+
+
+def test_near_copies_beyond_the_candidates_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fractalctl.measures.neighbours.REFERENCES_PER_PASS", 50)
+    random = np.random.default_rng(2)
+    distinct = random.normal(size=(5, 8)).astype(np.float32)
+    reference = np.repeat(distinct, 40, axis=0)
+    reference += 1e-7 * random.normal(size=reference.shape).astype(np.float32)
+    queries = (distinct + 0.1 * random.normal(size=distinct.shape)).astype(np.float32)
+    exact = reference.astype(np.float64)
+    exact /= np.linalg.norm(exact, axis=1, keepdims=True)
+    expected = np.argsort(-(queries.astype(np.float64) @ exact.T), axis=1, kind="stable")[:, :5]
+    assert nearest(queries, reference, [8], 5)[:, 0].tolist() == expected.tolist()
