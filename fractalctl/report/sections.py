@@ -1,4 +1,4 @@
-"""What a part of a report consists of, whatever format it is written in: prose, tables, pictures, verdicts."""
+"""What a part of a report consists of, in any format: prose, tables, pictures, verdicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

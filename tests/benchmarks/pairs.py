@@ -8,7 +8,12 @@ ROUNDS = 5
 
 
 def compare(
-    benchmark, ours: Callable[[], object], peer: Callable[[], object], name: str, per: float = 1.0
+    benchmark,
+    ours: Callable[[], object],
+    peer: Callable[[], object],
+    name: str,
+    goal: float,
+    per: float = 1.0,
 ) -> None:
     """Time both alternately, and record the median ratio peer / ours as ``times_faster``.
 
@@ -17,6 +22,7 @@ def compare(
         ours: what the project does.
         peer: what somebody would do without it.
         name: the peer's name.
+        goal: the ratio that is aimed at.
         per: units of ours that one unit of the peer is compared with (runs of a fleet, say).
     """
     ours(), peer()
@@ -27,5 +33,13 @@ def compare(
         middle = perf_counter()
         peer()
         ratios.append((perf_counter() - middle) * per / (middle - started))
-    benchmark.extra_info.update({"peer": name, "times_faster": round(median(ratios), 2)})
+    benchmark.extra_info.update(
+        {
+            "peer": name,
+            "times_faster": round(median(ratios), 2),
+            "lowest": round(min(ratios), 2),
+            "highest": round(max(ratios), 2),
+            "goal": goal,
+        }
+    )
     benchmark.pedantic(ours, rounds=ROUNDS)

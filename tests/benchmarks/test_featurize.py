@@ -24,9 +24,9 @@ def backbone() -> Backbone:
     return load_backbone("minilm", device="cpu")
 
 
-@pytest.mark.parametrize(("corpus", "n_texts"), [("clinc", BLOCK_ROWS), ("newsgroups", 128)])
+@pytest.mark.parametrize(("corpus", "n_texts", "goal"), [("clinc", BLOCK_ROWS, 2), ("newsgroups", 128, 1.5)])
 def test_encoding_against_sentence_transformers(
-    benchmark, data_folder: Path, backbone: Backbone, corpus: str, n_texts: int
+    benchmark, data_folder: Path, backbone: Backbone, corpus: str, n_texts: int, goal: float
 ) -> None:
     library = pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
     peer = library.SentenceTransformer(str(locate(registered()["minilm"])), device="cpu")
@@ -40,6 +40,7 @@ def test_encoding_against_sentence_transformers(
         lambda: encode(backbone, texts),
         lambda: peer.encode(texts, batch_size=32),
         "SentenceTransformer.encode, batches of 32",
+        goal=goal,
     )
     share = multiplications(backbone, texts) / benchmark.stats.stats.median / sgemm_rate()
     benchmark.extra_info["share_of_sgemm"] = round(share, 2)

