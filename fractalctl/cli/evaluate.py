@@ -1,5 +1,6 @@
 """``fractalctl evaluate``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,14 @@ def evaluate(
             "--max-test", min=1, help="First test rows that ask.", show_default="500 for loo, all for index"
         ),
     ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metrics",
+            help="Further metrics: retrieval, localisation, routing, dual, information, retention, or all; "
+            "repeat it or separate names by commas.",
+        ),
+    ] = None,
     features: Annotated[
         str | None, typer.Option("--features", help="Evaluate on this feature set, not on each head's own.")
     ] = None,
@@ -46,10 +55,17 @@ def evaluate(
     Under loo the first test rows ask each other; under index they ask the training rows. The sparser the
     reference, the larger S: compare only results of one protocol.
 
+    --metrics adds parts to the same files, and computes only those that are not there yet. routing compares
+    with the mrl head of the same seed; dual needs the heads coarse and fine.
+
     Examples:
         fractalctl evaluate
 
         fractalctl evaluate --protocol index runs/clinc/minilm
+
+        fractalctl evaluate --metrics retrieval,information
+
+        fractalctl evaluate --protocol index --metrics all runs/clinc/minilm/v5
 
         fractalctl train --strategy v5 | fractalctl evaluate - --protocol loo --max-test 2000
     """
@@ -67,8 +83,9 @@ def evaluate(
     store = FeatureStore(invocation.store)
     chosen = store.resolve(features) if features else None
 
-    def argv(head: "Head") -> list[str]:
-        return invocation.argv(heads=[str(head.folder)], overwrite=None, device=None)
+    def argv(head: "Head", measured: Sequence[str]) -> list[str]:
+        parts = [",".join(measured)] if measured else None
+        return invocation.argv(heads=[str(head.folder)], metrics=parts, overwrite=None, device=None)
 
     result = evaluate_heads(
         find_heads([Path(path) for path in paths]),
@@ -79,8 +96,12 @@ def evaluate(
         device,
         console.progress,
         argv,
+        shared.names(metrics),
     )
     show_evaluations(console, list(result.documents))
+    show_metrics(console, list(result.documents), shared.names(metrics))
+    for warning in result.warnings:
+        console.warn(warning)
     if result.n_reused:
         console.note(f"{result.n_reused} of {len(result.paths)} evaluations were up to date")
     console.emit(result.paths, list(result.documents))
@@ -106,6 +127,19 @@ def show_evaluations(console: Console, documents: list[dict[str, Any]]) -> None:
         ["corpus", "strategy", "seeds", "S", *(f"{level}@{dimension}" for level, dimension in places)],
         [_row(*key, group, places) for key, group in groups.items()],
     )
+
+
+def show_metrics(console: Console, documents: list[dict[str, Any]], wanted: Sequence[str]) -> None:
+    """Draw the tables that a report has of each metric."""
+    if not wanted:
+        return
+    from importlib import import_module
+
+    from fractalctl.measures.metrics import metric_names
+
+    for name in metric_names(wanted):
+        for table in import_module(f"fractalctl.report.{name}").tables(documents):
+            console.table(table.caption, table.columns, table.rows)
 
 
 def _row(corpus: str, strategy: str, group: list[dict[str, Any]], places: list[tuple[str, str]]) -> list[str]:
