@@ -57,8 +57,9 @@ def ablate(
 
         fractalctl ablate clinc --head fractal --seeds 42,123,456
     """
-    from fractalctl.experiments.ablation import CONDITIONS, ablate_alignment, compare_conditions
+    from fractalctl.experiments.ablation import CONDITIONS, ablate_alignment
     from fractalctl.measures.protocols import Protocol
+    from fractalctl.statistics.conditions import compare_conditions
 
     console = invocation.console
     sets = _choose_sets(invocation, features)

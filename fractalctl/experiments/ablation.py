@@ -15,10 +15,7 @@ from fractalctl.heads.training import Run, TrainedRun
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.protocols import Protocol
 from fractalctl.progress import Progress, silent
-from fractalctl.statistics.comparisons import Comparison, compare
-from fractalctl.statistics.families import ABLATION_FAMILIES
-from fractalctl.statistics.observations import Observation
-from fractalctl.statistics.reading import encoder_of
+from fractalctl.statistics.conditions import compare_conditions
 from fractalctl.versions import versions
 from store import FeatureSet
 from store.files import read_json, write_json
@@ -132,40 +129,3 @@ def _outcome(trained: TrainedRun, evaluator: Evaluator, recipe: TrainingRecipe) 
         "best_epoch": trained.best_epoch,
         **evaluator.measure(partial(embed_with, recipe.head, trained.weights, recipe.dims), recipe.dims),
     }
-
-
-def compare_conditions(documents: Sequence[dict[str, Any]], reference: str = "v5") -> list[Comparison]:
-    """Test one condition against each other one, seed by seed, Holm-corrected in the paper's families.
-
-    Over all the files given, inverted and no-prefix form one family (m = 4 on two corpora), uhmt another
-    (m = 2), mrl a third (paper, Table 4). Conditions of one's own share a fourth.
-
-    Args:
-        documents: ablation files of one protocol, one per corpus.
-        reference: the condition that the others are compared with.
-
-    Returns:
-        Comparisons in the order of files and conditions; none when the reference was not run.
-    """
-    observations = [
-        Observation(
-            document["corpus"],
-            run["strategy"],
-            run["seed"],
-            {"S": run["steerability"]["S"]},
-            backbone=encoder_of(document),
-            protocol=document["protocol"],
-            hits=run["hits"],
-        )
-        for document in documents
-        for run in document["runs"]
-    ]
-    others = list(dict.fromkeys(one.strategy for one in observations if one.strategy != reference))
-    if not others or len(others) == len({one.strategy for one in observations}):
-        return []
-    in_families = {name for family in ABLATION_FAMILIES for name in family.partition("=")[2].split(",")}
-    own = [name for name in others if name not in in_families]
-    families = [*ABLATION_FAMILIES, *([f"own={','.join(own)}"] if own else [])]
-    return compare(
-        observations, [(reference, other) for other in others], correction="holm", families=families
-    )

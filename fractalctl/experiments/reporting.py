@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from fractalctl.experiments.ablation import compare_conditions
 from fractalctl.report.results import write_results
 from fractalctl.report.runs import read_runs
+from fractalctl.statistics.conditions import compare_conditions
 
 
 def report_results(folder: Path, output: Path) -> list[Path]:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fractalctl.experiments.ablation import ablate_alignment, compare_conditions
+from fractalctl.experiments.ablation import ablate_alignment
 from fractalctl.measures.hits import unpack_hits
 from fractalctl.measures.protocols import Protocol
+from fractalctl.statistics.conditions import compare_conditions
 from tests.feature_sets import make_features
 
 SEEDS = (42, 123, 456)
