@@ -35,7 +35,5 @@ def report(
     from fractalctl.experiments.reporting import report_results
 
     runs = folder or invocation.runs
-    written = report_results(runs, output or runs / "report")
-    invocation.console.emit(
-        written, {"page": str(written[0]), "figures": [str(path) for path in written[1:]]}
-    )
+    written = report_results(runs, output or runs / "report", invocation.console.progress)
+    invocation.console.emit(written, {"page": str(written[0]), "files": [str(path) for path in written[1:]]})

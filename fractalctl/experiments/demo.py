@@ -76,8 +76,8 @@ def demonstrate(
     statistics = folder / "stats.json"
     write_json(statistics, analyse(read_observations(evaluations.paths), Options(correction="holm")))
     note("5/5 draw, and search at two lengths")
-    title = f"{features.corpus}, {features.backbone}: mean of {len(SEEDS)} seeds, 95 % interval of the mean"
-    figures = save_figure(prefix_accuracy(evaluations.documents, title), folder / "prefix-accuracy")
+    drawn = prefix_accuracy([(features.corpus, evaluations.documents)])
+    figures = save_figure(drawn, folder / "prefix-accuracy")
     head = next(head for head in heads.heads if head.strategy == "v5")
     zooms = zoom(head, features, telling_rows(head, features, QUERIES_SHOWN))
     return Demonstration(features, heads, evaluations, statistics, tuple(figures), tuple(zooms))

@@ -1,21 +1,21 @@
-"""The results page of a folder of runs."""
+"""The report on a folder of runs."""
 
 from pathlib import Path
 
-from fractalctl.report.results import write_results
-from fractalctl.report.runs import read_runs
-from fractalctl.statistics.conditions import compare_conditions
+from fractalctl.progress import Progress, silent
+from fractalctl.report.results import PATTERNS, write_report
+from fractalctl.report.runs import read_documents
 
 
-def report_results(folder: Path, output: Path) -> list[Path]:
-    """Read every evaluation and ablation below a folder and write the page with its figures.
+def report_results(folder: Path, output: Path, progress: Progress = silent) -> list[Path]:
+    """Read every result file below a folder and write the page with its tables and figures.
 
     Returns:
         The paths written, the page first.
 
     Raises:
-        RequestError: there is nothing to report.
+        RequestError: there is nothing to report, or results that would be compared were not made alike.
         MissingExtraError: matplotlib is not installed.
     """
-    runs = read_runs(folder)
-    return write_results(runs, compare_conditions(runs.ablations), output)
+    documents = read_documents(folder, PATTERNS)
+    return write_report(documents, output, progress)

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
 """Colours that people with any colour vision can tell apart (Okabe and Ito, 2008)."""
 MARKERS = ("o", "s", "v", "^", "D", "P", "X")
-FORMATS = ("png", "pdf")
+FORMATS: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""File formats with the metadata to leave out, so that equal figures are equal files."""
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -40,12 +44,14 @@ def save_figure(figure: "Figure", path: Path) -> list[Path]:
         figure: what to write.
         path: without a suffix.
     """
+    from matplotlib import rc_context
+
     written = []
-    for kind in FORMATS:
+    for kind, metadata in FORMATS.items():
         target = path.with_name(f"{path.name}.{kind}")
-        metadata = {"CreationDate": None} if kind == "pdf" else {"Software": None}
-        with write_aside(target) as aside:
-            figure.savefig(aside, format=kind, dpi=200, metadata=metadata)
+        # Type 42 embeds TrueType fonts; many publishers refuse the default, Type 3.
+        with write_aside(target) as aside, rc_context({"pdf.fonttype": 42}):
+            figure.savefig(aside, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
         written.append(target)
     return written
 
@@ -65,39 +71,46 @@ def _look(strategy: str) -> dict[str, Any]:
     return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
 
 
-def prefix_accuracy(documents: Sequence[dict[str, Any]], title: str) -> "Figure":
-    """Accuracy against prefix length, the coarsest level and the finest side by side, a line per strategy.
+def prefix_accuracy(groups: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> "Figure":
+    """Accuracy against prefix length: a row per group, the coarsest level and the finest side by side.
 
-    Points are means over seeds, bars 95 % confidence intervals of the mean (Student's t).
+    Lines are of v5 and mrl where one of them is there, else of every strategy. Points are means over
+    seeds, bars 95 % confidence intervals of the mean (Student's t).
 
     Args:
-        documents: evaluation documents of one corpus, backbone and protocol.
-        title: of the whole figure.
+        groups: (name, evaluation documents of one corpus, encoder and protocol).
     """
-    figure = new_figure(8.0, 3.2)
-    dims = documents[0]["dims"]
-    levels = list(documents[0]["accuracy"][str(dims[0])])
-    panels = zip(figure.subplots(1, 2), (levels[0], levels[-1]), ("coarse", "fine"), strict=True)
-    for axes, level, name in panels:
-        for strategy in in_order(document["strategy"] for document in documents):
-            chosen = [document["accuracy"] for document in documents if document["strategy"] == strategy]
-            values = np.array([[table[str(dimension)][level] for dimension in dims] for table in chosen])
-            _line(axes, dims, 100 * values, strategy)
-        axes.set(title=f"{name} ({level})", xlabel="dimensions", ylabel="k-NN accuracy (%)", xticks=dims)
-        axes.grid(alpha=0.3)
-    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
-    figure.suptitle(title, fontsize="medium")
+    figure = new_figure(8.0, 0.6 + 2.5 * len(groups))
+    lines: dict[str, Any] = {}
+    grid = figure.subplots(len(groups), 2, squeeze=False)
+    for row, (name, documents) in zip(grid, groups, strict=True):
+        levels = list(next(iter(documents[0]["accuracy"].values())))
+        for axes, level in zip(row, (levels[0], levels[-1]), strict=True):
+            lines |= _accuracy_lines(axes, documents, level)
+            axes.set(title=f"{name}, {level}", xlabel="dimensions", ylabel="k-NN accuracy (%)")
+    figure.legend(
+        list(lines.values()), list(lines), loc="outside upper center", ncols=len(lines), frameon=False
+    )
     return figure
 
 
-def _line(axes: "Axes", dims: Sequence[int], values: np.ndarray, strategy: str) -> None:
-    """Mean and interval of (seeds, J) values."""
-    half = _half_width(values)
-    axes.errorbar(dims, values.mean(axis=0), yerr=half, label=strategy, capsize=3, **_look(strategy))
+def _accuracy_lines(axes: "Axes", documents: Sequence[dict[str, Any]], level: str) -> dict[str, Any]:
+    """Draw a line per strategy; gives what stands for each in a legend."""
+    dims = documents[0]["dims"]
+    lines: dict[str, Any] = {}
+    strategies = in_order(document["strategy"] for document in documents)
+    for strategy in [name for name in ("v5", "mrl") if name in strategies] or strategies:
+        chosen = [one["accuracy"] for one in documents if one["strategy"] == strategy]
+        values = 100 * np.array([[table[str(dimension)][level] for dimension in dims] for table in chosen])
+        look = _look(strategy)
+        lines[strategy] = axes.errorbar(dims, values.mean(axis=0), half_width(values), capsize=3, **look)
+    axes.set_xticks(dims)
+    axes.grid(alpha=0.3)
+    return lines
 
 
-def _half_width(values: np.ndarray) -> np.ndarray | None:
-    """Half of the 95 % confidence interval of the mean over the first axis; None for one value."""
+def half_width(values: np.ndarray) -> np.ndarray | None:
+    """Half of the 95 % interval of the mean (Student's t) over the first axis; None for one value."""
     from scipy.stats import t
 
     seeds = len(values)
@@ -106,15 +119,14 @@ def _half_width(values: np.ndarray) -> np.ndarray | None:
     return t.ppf(0.975, seeds - 1) * values.std(axis=0, ddof=1) / np.sqrt(seeds)
 
 
-def steerability_bars(groups: Sequence[tuple[str, dict[str, list[float]]]], title: str) -> "Figure":
+def steerability_bars(groups: Sequence[tuple[str, dict[str, list[float]]]]) -> "Figure":
     """Mean S per corpus and strategy, every seed a dot; bars are 95 % confidence intervals of the mean.
 
     Args:
         groups: (corpus, {strategy: S of each seed}).
-        title: of the figure.
     """
     strategies = in_order(name for _, values in groups for name in values)
-    figure = new_figure(max(4.5, 2.2 + 0.5 * len(groups) * len(strategies)), 3.2)
+    figure = new_figure(min(11.0, max(4.5, 2.2 + 0.5 * len(groups) * len(strategies))), 3.2)
     axes = figure.subplots()
     width = 0.8 / len(strategies)
     for place, strategy in enumerate(strategies):
@@ -124,24 +136,15 @@ def steerability_bars(groups: Sequence[tuple[str, dict[str, list[float]]]], titl
             for x, (_, values) in enumerate(groups)
             if strategy in values
         ]
-        for number, (x, seeds) in enumerate(held):
-            label = strategy if number == 0 else None
-            colour = _look(strategy)["color"]
-            axes.bar(
-                x,
-                seeds.mean(),
-                width * 0.9,
-                yerr=_half_width(seeds[:, None]),
-                capsize=3,
-                color=colour,
-                label=label,
-            )
-            axes.plot(
-                np.full(len(seeds), x), seeds, linestyle="none", marker=".", color="black", markersize=4
-            )
+        look = {"color": _look(strategy)["color"], "label": strategy}
+        for x, seeds in held:
+            half = half_width(seeds[:, None])
+            axes.bar(x, seeds.mean(), width * 0.9, **look)
+            axes.errorbar(x - width / 6, seeds.mean(), half, color="black", capsize=2, linewidth=1)
+            axes.plot(np.full(len(seeds), x + width / 6), seeds, "k.", markersize=3.5)
+            look["label"] = None
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set(
-        title=title,
         ylabel="steerability S",
         xticks=range(len(groups)),
         xticklabels=[name for name, _ in groups],

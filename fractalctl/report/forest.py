@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fractalctl.errors import MissingExtraError
-from store.files import write_aside
+from fractalctl.report.figures import new_figure, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,18 +18,14 @@ FONT_SIZE = 8
 NUMBERS_END, WEIGHTS_END = 92, 126
 """Points right of the axes at which the columns of numbers end."""
 
-FORMATS = {".png": {"Software": None}, ".pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
-"""File formats with the metadata to leave out, so that equal plots are equal files."""
+SUFFIXES = (".png", ".pdf")
 
 
 def draw_forest(meta: Mapping[str, Any], path: Path) -> list[Path]:
-    """Draw the block ``meta`` of ``stats.json`` as PNG and PDF.
-
-    Squares are the effects, their area the weight in the pooled effect; bars are 95 % intervals; the
-    diamond is the pooled effect with its interval, the bar below it the prediction interval.
+    """Draw `forest_figure` as PNG and PDF.
 
     Args:
-        meta: the block, as `fractalctl.statistics.analyse` makes it.
+        meta: see there.
         path: where to draw, with or without one of the suffixes ``.png`` and ``.pdf``.
 
     Returns:
@@ -39,26 +34,25 @@ def draw_forest(meta: Mapping[str, Any], path: Path) -> list[Path]:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("drawing a forest plot", "plot") from error
-    rows = len(meta["effects"])
-    figure = Figure(figsize=(4.6, 1.2 + 0.24 * rows))
+    return save_figure(forest_figure(meta), path.with_suffix("") if path.suffix in SUFFIXES else path)
+
+
+def forest_figure(meta: Mapping[str, Any]) -> "Figure":
+    """The block ``meta`` of ``stats.json`` as a forest plot.
+
+    Squares are the effects, their area the weight in the pooled effect; bars are 95 % intervals; the
+    diamond is the pooled effect with its interval, the bar below it the prediction interval.
+
+    Args:
+        meta: the block, as `fractalctl.statistics.analyse` makes it.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    figure = new_figure(4.6, 1.2 + 0.24 * len(meta["effects"]))
+    figure.set_layout_engine("none")  # the labels stand outside of the axes on purpose
     _draw(figure.add_subplot(), meta)
-    base = path.with_suffix("") if path.suffix in FORMATS else path
-    return [_save(figure, Path(f"{base}{suffix}"), metadata) for suffix, metadata in FORMATS.items()]
-
-
-def _save(figure: "Figure", path: Path, metadata: Mapping[str, Any]) -> Path:
-    from matplotlib import rc_context
-
-    # Type 42 embeds TrueType fonts; many publishers refuse the default, Type 3.
-    with write_aside(path) as temporary, rc_context({"pdf.fonttype": 42}):
-        figure.savefig(
-            temporary, format=path.suffix[1:], dpi=300, bbox_inches="tight", metadata=dict(metadata)
-        )
-    return path
+    return figure
 
 
 def _draw(axes: "Axes", meta: Mapping[str, Any]) -> None:

@@ -8,9 +8,7 @@ from importlib import resources
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fractalctl.report.figures import COLOURS, MARKERS, in_order
+from fractalctl.report.figures import COLOURS, MARKERS, half_width, in_order
 from fractalctl.report.markdown import probability
 from fractalctl.report.runs import Document
 from fractalctl.report.sections import Claim
@@ -19,6 +17,7 @@ from fractalctl.statistics.paired import paired_t
 from fractalctl.statistics.reading import encoder_of
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
 
 ALPHA = 0.05
@@ -133,7 +132,7 @@ def decimals(values: Sequence[float], places: int, sign: str = "") -> str:
     return f"{middle} ± {stdev(values):.{places}f}" if len(values) > 1 else middle
 
 
-def draw_line(axes: "Axes", x: Sequence[float], values: np.ndarray, name: str, place: int) -> None:
+def draw_line(axes: "Axes", x: Sequence[float], values: "np.ndarray", name: str, place: int) -> None:
     """A line through means over seeds, with 95 % confidence intervals of the mean (Student's t).
 
     Args:
@@ -143,13 +142,8 @@ def draw_line(axes: "Axes", x: Sequence[float], values: np.ndarray, name: str, p
         name: for the legend.
         place: of the name among all; decides colour and marker.
     """
-    from scipy.stats import t
-
-    seeds, bars = len(values), None
-    if seeds > 1:
-        bars = t.ppf(0.975, seeds - 1) * values.std(axis=0, ddof=1) / np.sqrt(seeds)
     look: dict[str, Any] = {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
-    axes.errorbar(x, values.mean(axis=0), yerr=bars, label=name, capsize=3, **look)
+    axes.errorbar(x, values.mean(axis=0), yerr=half_width(values), label=name, capsize=3, **look)
 
 
 @dataclass(frozen=True)
@@ -201,11 +195,16 @@ def _verdict(contest: Contest, p: float | None, words: Callable[[float, float], 
     a, b = (mean(side[seed] for seed in contest.seeds) for side in (contest.a, contest.b))
     chance = f"p = {probability(p)}".replace("= <", "<")
     evidence = f"{words(a, b)}, {chance}, n = {len(contest.seeds)} seeds"
-    if a > b and (p is None or p >= ALPHA):
-        return f"**same direction, not significant**: {evidence}"
-    return verdict(a > b, evidence)
+    return tested(a > b, p, evidence)
 
 
 def verdict(held: bool, evidence: str) -> str:
     """Whether a claim that needs no test holds, and why."""
     return f"**{'holds' if held else 'does not hold'}**: {evidence}"
+
+
+def tested(held: bool, p: float | None, evidence: str) -> str:
+    """Whether a claim that was tested holds: a p of 0.05 or more, or none, speaks of the direction only."""
+    if held and (p is None or p >= ALPHA):
+        return f"**same direction, not significant**: {evidence}"
+    return verdict(held, evidence)

@@ -76,33 +76,46 @@ def read_evaluation(path: Path) -> Observation:
         RequestError: the file is no evaluation, or a number in it is not finite.
         FractalError: a field is missing.
     """
-    document = read_json(path)
+    return observation(read_json(path), str(path))
+
+
+def observation(document: Any, source: str = "an evaluation") -> Observation:
+    """What statistics need of an evaluation.
+
+    Args:
+        document: as an evaluation file holds it.
+        source: what to call it in messages.
+
+    Raises:
+        RequestError: it is no evaluation, or a number in it is not finite.
+        FractalError: a field is missing.
+    """
     if not isinstance(document, dict) or document.get("encoding-type") != EVALUATION:
-        raise RequestError(f"{path}: not an evaluation file (its encoding-type is not '{EVALUATION}')")
+        raise RequestError(f"{source}: not an evaluation file (its encoding-type is not '{EVALUATION}')")
     try:
         return Observation(
             corpus=document["corpus"],
             strategy=document["strategy"],
             seed=int(document["seed"]),
-            metrics=_metrics(document["steerability"], path),
+            metrics=_metrics(document["steerability"], source),
             backbone=encoder_of(document),
             protocol=document["protocol"],
             settings={name: document[name] for name in COMPARABLE if name in document},
             profile=_profile(document.get("profile")),
             hits=document.get("hits"),
-            source=str(path),
+            source=source,
         )
     except (KeyError, TypeError) as error:
         raise FractalError(
-            f"{path}: the evaluation lacks the field {error}; evaluate that head again"
+            f"{source}: the evaluation lacks the field {error}; evaluate that head again"
         ) from error
 
 
-def _metrics(steerability: Mapping[str, Any], path: Path) -> dict[str, float]:
+def _metrics(steerability: Mapping[str, Any], source: str) -> dict[str, float]:
     metrics = {name: float(value) for name, value in steerability.items() if isinstance(value, int | float)}
     for name, value in metrics.items():
         if not math.isfinite(value):
-            raise RequestError(f"{path}: {name} is {value}, not a finite number; evaluate that head again")
+            raise RequestError(f"{source}: {name} is {value}, not a finite number; evaluate that head again")
     return metrics
 
 

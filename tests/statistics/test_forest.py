@@ -53,6 +53,6 @@ def test_two_units_have_no_prediction_interval(tmp_path: Path):
 def test_without_matplotlib_the_extra_is_named(meta: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(
-        MissingExtraError, match=r"forest plot needs the extra 'plot': pip install 'fractalctl\[plot\]'"
+        MissingExtraError, match=r"drawing figures needs the extra 'plot': pip install 'fractalctl\[plot\]'"
     ):
         draw_forest(meta, tmp_path / "forest")
