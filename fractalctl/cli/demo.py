@@ -1,16 +1,11 @@
 """``fractalctl demo``."""
 
-import textwrap
-from typing import TYPE_CHECKING
-
 import typer
 
 from fractalctl.cli import head_options as shared
 from fractalctl.cli.evaluate import show_evaluations
 from fractalctl.cli.plumbing import Invocation, command
-
-if TYPE_CHECKING:
-    from fractalctl.measures.zoom import Zoom
+from fractalctl.cli.search import show_zoom
 
 
 def register(app: typer.Typer) -> None:
@@ -47,25 +42,8 @@ def demo(invocation: Invocation, device: shared.DeviceOption = "auto") -> None:
             f"paired t({row['df']:g}) = {row['t']:.1f}, p = {row['p']:.4f}, n = {row['n']} seeds"
         )
     for one in shown.zooms:
-        _show_zoom(invocation, one)
+        show_zoom(console, one)
     paths = [shown.features.path, *shown.evaluations.paths, shown.statistics, *shown.figures]
     console.emit(
         paths, {"paths": [str(path) for path in paths], "statistics": statistics, "evaluations": documents}
     )
-
-
-def _show_zoom(invocation: Invocation, one: "Zoom") -> None:
-    """One query and what it finds at each length, with the path of classes of every answer."""
-    console = invocation.console
-    console.note("")
-    console.note(f"Query [{' > '.join(one.query.labels)}]: {_short(one.query.text)}")
-    for length, answers in one.answers.items():
-        coarse, fine = (one.agreement(length, level) for level in (0, -1))
-        shares = f"{coarse:.0%} from {one.query.labels[0]}, {fine:.0%} from {one.query.labels[-1]}"
-        console.note(f"  at {length} dimensions, {shares}:")
-        for answer in answers:
-            console.note(f"    [{' > '.join(answer.labels)}] {_short(answer.text)}")
-
-
-def _short(text: str) -> str:
-    return textwrap.shorten(text, 90, placeholder=" ...")

@@ -23,9 +23,10 @@ def report(
         typer.Option("--output", help="Folder of the page and its figures.", show_default="RUNS/report"),
     ] = None,
 ) -> None:
-    """Write the results page: your evaluations and ablations beside the paper's tables, with figures.
+    """Write every table and figure of your runs beside the paper's, as Markdown and as one HTML file.
 
-    Every number comes from the files of the runs, every verdict on a claim is computed from them.
+    Every number comes from the files of the runs, every verdict on a claim is computed from them. Tables are
+    also written as CSV and LaTeX, figures as PNG and PDF.
 
     Examples:
         fractalctl report

@@ -8,10 +8,10 @@ from fractalctl.report.runs import read_documents
 
 
 def report_results(folder: Path, output: Path, progress: Progress = silent) -> list[Path]:
-    """Read every result file below a folder and write the page with its tables and figures.
+    """Read every result file below a folder and write the pages with their tables and figures.
 
     Returns:
-        The paths written, the page first.
+        The paths written, the Markdown page first.
 
     Raises:
         RequestError: there is nothing to report, or results that would be compared were not made alike.

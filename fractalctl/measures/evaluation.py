@@ -82,7 +82,7 @@ class Evaluator:
         """The feature set's profile; its baseline is computed on first use."""
         if self._profile is None:
             baseline = hits_of(
-                lambda rows: Prefixes.nested(np.array(rows)),
+                Prefixes.nested,
                 self.rows,
                 [self.features.dimension],
                 self.protocol.k,

@@ -21,6 +21,8 @@ from fractalctl.report import (
 )
 from fractalctl.report.figures import save_figure
 from fractalctl.report.formats import section_as_markdown, table_as_csv, table_as_latex
+from fractalctl.report.page import PATTERN as ZOOMS
+from fractalctl.report.page import write_page
 from fractalctl.report.runs import Document
 from fractalctl.report.sections import Picture, Section, Table
 from fractalctl.report.summary import commands, introduction
@@ -43,14 +45,14 @@ MODULES = (
     retention,
 )
 """Every part of a report, in the order of reading."""
-PATTERNS = tuple(dict.fromkeys(module.PATTERN for module in MODULES))
+PATTERNS = tuple(dict.fromkeys([module.PATTERN for module in MODULES] + [ZOOMS]))
 """The names of the files that a report reads."""
 
 
 def write_report(
     documents: Mapping[str, Sequence[Document]], output: Path, progress: Progress = silent
 ) -> list[Path]:
-    """Write ``results.md``, ``tables/`` (CSV, LaTeX) and ``figures/`` (PNG, PDF).
+    """Write ``results.md``, ``report.html``, ``tables/`` (CSV, LaTeX) and ``figures/`` (PNG, PDF).
 
     Args:
         documents: result files by pattern, see `fractalctl.report.runs.read_documents`.
@@ -77,7 +79,8 @@ def write_report(
     text = [f"# {TITLE}", *(section_as_markdown(section, "figures") for section in sections)]
     with write_aside(page) as aside:
         aside.write_text("\n\n".join(text) + "\n", encoding="utf-8")
-    return [page, *written]
+    hypertext = write_page(output / "report.html", TITLE, documents.get(ZOOMS, ()), sections)
+    return [page, hypertext, *written]
 
 
 def _write_parts(section: Section, output: Path) -> list[Path]:

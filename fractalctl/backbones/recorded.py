@@ -1,0 +1,69 @@
+"""The encoder that made a feature set, found again from the set's recipe."""
+
+from pathlib import Path
+from typing import Any
+
+from fractalctl.backbones.registry import BackboneSpec, registered
+from fractalctl.backbones.resolve import HUB_PREFIX, resolve_backbone
+from fractalctl.errors import RequestError
+from store import FeatureSet
+
+SETTINGS = ("pooling", "prompt", "max_length", "dtype")
+
+
+def recorded_backbone(
+    features: FeatureSet, folder: Path | None = None, *, offline: bool = False
+) -> BackboneSpec:
+    """The spec whose features a set holds.
+
+    Args:
+        features: a set that `featurize` made.
+        folder: the model folder, which a set does not record; only for a set made from one.
+        offline: do not touch the network.
+
+    Raises:
+        RequestError: the set names no encoder, needs a folder or none, or the folder holds another encoder.
+        UnreachableError: a repository whose files are neither cached nor to be had.
+    """
+    recorded = features.recipe["backbone"]["identity"]
+    if not {"hub", "sha256"} & recorded.keys() or not set(SETTINGS) <= recorded.keys():
+        raise RequestError(
+            f"{features.path}: its recipe does not say which encoder made it, so the encoder cannot be "
+            "trained; 'fractalctl featurize' makes sets that do"
+        )
+    settings = {name: recorded[name] for name in SETTINGS}
+    if "hub" in recorded:
+        return _from_the_hub(features, recorded, settings, folder, offline=offline)
+    return _from_a_folder(features, recorded, settings, folder)
+
+
+def _from_the_hub(
+    features: FeatureSet,
+    recorded: dict[str, Any],
+    settings: dict[str, Any],
+    folder: Path | None,
+    *,
+    offline: bool,
+) -> BackboneSpec:
+    if folder is not None:
+        raise RequestError(f"{features.path}: was made with {recorded['hub']}; --encoder names a folder")
+    row = registered().get(features.backbone)
+    is_registered = row is not None and row.hub == recorded["hub"]
+    name = features.backbone if is_registered else f"{HUB_PREFIX}{recorded['hub']}"
+    return resolve_backbone(name, revision=recorded["revision"], offline=offline, **settings)
+
+
+def _from_a_folder(
+    features: FeatureSet, recorded: dict[str, Any], settings: dict[str, Any], folder: Path | None
+) -> BackboneSpec:
+    if folder is None:
+        raise RequestError(
+            f"{features.path}: was made with a model folder; name that folder with --encoder FOLDER"
+        )
+    spec = resolve_backbone(str(folder), **settings)
+    if spec.identity() != recorded:
+        raise RequestError(
+            f"{folder}: not the model that made {features.path}: its files have SHA-256 "
+            f"{str(spec.fingerprint)[:12]}, expected {recorded['sha256'][:12]}"
+        )
+    return spec
