@@ -4,8 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from store.draft import Writer, parts_folder
 from store.errors import StoreError, StoreRequestError
@@ -13,6 +12,9 @@ from store.features import FeatureSet
 from store.files import read_json, write_json
 from store.parts import part_files
 from store.recipe import Recipe
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 
 class FeatureStore:
@@ -146,7 +148,7 @@ class FeatureStore:
             with _lock(path).acquire(timeout=0):
                 path.unlink(missing_ok=True)
                 shutil.rmtree(parts_folder(path), ignore_errors=True)
-        except Timeout:
+        except TimeoutError:
             raise StoreError(f"{path}: a process is writing it just now; nothing is removed") from None
 
     def _readable(
@@ -165,8 +167,10 @@ class FeatureStore:
         return StoreRequestError(f"no feature set {name!r} in {self.folder}; there is {known}")
 
 
-def _lock(path: Path) -> FileLock:
+def _lock(path: Path) -> "FileLock":
     """The lock of a set: a file beside it which stays, since removing a lock file can let two writers in."""
+    from filelock import FileLock
+
     return FileLock(f"{path}.lock")
 
 
@@ -176,7 +180,7 @@ def _locked(path: Path, note: Callable[[str], None]) -> Iterator[None]:
     lock = _lock(path)
     try:
         lock.acquire(timeout=0)
-    except Timeout:
+    except TimeoutError:
         note(f"another process is writing {path}; waiting for it to end")
         lock.acquire()
         if path.exists():
@@ -214,5 +218,5 @@ def _drop_empty(path: Path) -> None:
 def _clear_leftovers(path: Path) -> None:
     """Drop the blocks of a finished set, if its writer was killed between publishing it and dropping them."""
     if parts_folder(path).exists():
-        with suppress(OSError), _lock(path).acquire(timeout=0):  # Timeout is an OSError too
+        with suppress(OSError), _lock(path).acquire(timeout=0):
             shutil.rmtree(parts_folder(path), ignore_errors=True)

@@ -73,6 +73,10 @@ class FeatureSet:
         self.dimension = int(self._shapes[self.splits[0]][1])
         self.n_bytes, self.written = status.st_size, status.st_mtime_ns
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to other processes, whose working directory may be another one."""
+        return {**self.__dict__, "path": self.path.absolute()}
+
     def __repr__(self) -> str:
         rows = ", ".join(f"{split} {self.n_rows(split)}" for split in self.splits)
         return f"FeatureSet({str(self.path)!r}: {rows} rows of {self.dimension})"

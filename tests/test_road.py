@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROAD = ("corpora", "backbones", "heads", "measures", "statistics", "report", "experiments", "cli")
-FREE = {"errors", "progress", "versions", "device"}
+FREE = {"errors", "progress", "versions", "device", "executors"}
 MODULES = sorted([*ROOT.glob("fractalctl/**/*.py"), *ROOT.glob("store/*.py")])
 
 

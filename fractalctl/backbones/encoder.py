@@ -1,9 +1,9 @@
 """A backbone in memory: texts in, features out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from fractalctl.device import choose_device
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.progress import Advance
 from store.files import sha256_of
+
+Key = TypeVar("Key")
 
 LIBRARIES = ("torch", "transformers", "tokenizers")
 PROCESSOR_TOKENS = 512
@@ -91,6 +93,13 @@ class Backbone:
         for n_texts in side_by_side(encode_batch, batches) if on_processor else map(encode_batch, batches):
             advance(n_texts)
         return features[once.positions]
+
+    def encode_each(
+        self, groups: Iterable[tuple[Key, list[str]]], advance: Advance = lambda _: None
+    ) -> Iterator[tuple[Key, NDArray[np.float32]]]:
+        """Encode groups of texts one after the other, each by itself; yields keys and features."""
+        for key, texts in groups:
+            yield key, self.encode(texts, advance)
 
     def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         """Token numbers of each text with its prompt, special tokens included, cut to the maximum length."""

@@ -1,18 +1,20 @@
 """From a corpus and a backbone to a feature set in the store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from fractalctl.backbones.hub import locate
 from fractalctl.backbones.registry import BackboneSpec
 from fractalctl.backbones.resolve import resolve_backbone
 from fractalctl.corpora.request import CorpusRequest
 from fractalctl.errors import RequestError, UnreachableError
+from fractalctl.executors import Executor
 from fractalctl.progress import Progress, silent
 from store import Contents, FeatureSet, FeatureStore, Recipe
 
 if TYPE_CHECKING:
+    from fractalctl.backbones.elsewhere import WorkersBackbone
     from fractalctl.backbones.encoder import Backbone
     from fractalctl.corpora.corpus import Corpus
     from store import Draft
@@ -33,6 +35,7 @@ def featurize(
     splits: Sequence[str] = DEFAULT_SPLITS,
     device: str = "auto",
     offline: bool = False,
+    executor: Executor | None = None,
     progress: Progress = silent,
     note: Callable[[str], None] = lambda _: None,
 ) -> FeatureSet:
@@ -48,6 +51,7 @@ def featurize(
         splits: which splits to encode.
         device: ``auto`` or a PyTorch device.
         offline: do not touch the network.
+        executor: encodes blocks side by side; None is this process. The bytes are the same.
         progress: shows reading and encoding.
         note: is told what happens.
 
@@ -55,6 +59,7 @@ def featurize(
         RequestError: the corpus, the backbone or a split is not what was expected.
         UnreachableError: corpus or backbone is neither here nor to be had; says which, and the ways on.
         StoreError: the store cannot be written.
+        FractalError: a worker was lost, or holds another backbone than the others.
     """
     spec = backbone if isinstance(backbone, BackboneSpec) else resolve_backbone(backbone, offline=offline)
     recipe = recipe_for(request, spec, splits)
@@ -67,10 +72,8 @@ def featurize(
         note(remark)
     contents = _contents(corpus, recipe.splits)
 
-    from fractalctl.backbones.encoder import load_backbone  # PyTorch takes seconds, which a hit does not need
-
-    encoder = load_backbone(spec, device=device, offline=offline)
-    with store.writer(recipe, note) as writer:
+    encoding = _encoder(spec, device, executor, note, offline=offline)
+    with encoding as encoder, store.writer(recipe, note) as writer:
         if writer.finished is not None:
             return writer.finished
         observed = {**encoder.observed, "corpus": contents.fingerprint()}
@@ -79,11 +82,30 @@ def featurize(
         return draft.publish()
 
 
+@contextmanager
+def _encoder(
+    spec: BackboneSpec, device: str, executor: Executor | None, note: Callable[[str], None], *, offline: bool
+) -> Iterator["Backbone | WorkersBackbone"]:
+    """The backbone in this process, or in the workers of an executor."""
+    if executor is None:
+        from fractalctl.backbones.encoder import load_backbone  # PyTorch takes seconds; a hit needs none
+
+        yield load_backbone(spec, device=device, offline=offline)
+        return
+    from fractalctl.backbones.elsewhere import Order, WorkersBackbone
+
+    with executor.connect() as workers:
+        note(f"{workers.count} worker{'s' * (workers.count > 1)} ({executor.kind})")
+        yield WorkersBackbone(Order(spec, device, offline), workers)
+
+
 def _load_corpus(request: CorpusRequest, spec: BackboneSpec, **options: Any) -> "Corpus":
     """Load the corpus; if it cannot be had, say in the same message whether the backbone can."""
     try:
         return request.load(**options)
     except UnreachableError as error:
+        from fractalctl.backbones.hub import locate
+
         try:
             locate(spec, offline=True)
         except UnreachableError:
@@ -102,17 +124,23 @@ def _contents(corpus: "Corpus", splits: Sequence[str]) -> Contents:
     return Contents(chosen, corpus.tree.names, corpus.tree.parents)
 
 
-def _encode(draft: "Draft", encoder: "Backbone", progress: Progress, note: Callable[[str], None]) -> None:
+def _encode(
+    draft: "Draft",
+    encoder: "Backbone | WorkersBackbone",
+    progress: Progress,
+    note: Callable[[str], None],
+) -> None:
     """Encode the blocks that are missing and store each as soon as it is finished."""
     blocks = draft.missing_blocks()
     n_blocks, n_rows = len(draft.parts.blocks()), sum(map(len, blocks))
     if len(blocks) < n_blocks:
         note(f"{n_blocks - len(blocks)} of {n_blocks} blocks were encoded before; going on from there")
     started = perf_counter()
+    splits = draft.contents.splits
+    groups = ((block, list(splits[block.split].texts[block.rows])) for block in blocks)
     with progress(f"encoding with {encoder.spec.name}", n_rows) as advance:
-        for block in blocks:
-            texts = draft.contents.splits[block.split].texts[block.rows]
-            draft.write_block(block, encoder.encode(texts, advance))
+        for block, features in encoder.encode_each(groups, advance):
+            draft.write_block(block, features)
     seconds = perf_counter() - started
     if blocks:
         rate = f"{seconds:.1f} s ({n_rows / seconds:.0f} a second)"

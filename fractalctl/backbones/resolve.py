@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from fractalctl.backbones.folder import ModelFolder, describe, fingerprint
-from fractalctl.backbones.hub import Repository, configuration
 from fractalctl.backbones.registry import BackboneSpec, Dtype, Pooling, registered
 from fractalctl.errors import RequestError
 from store.names import safe_name
@@ -84,6 +83,8 @@ def _on_the_hub(name: str, revision: str | None, wanted: dict[str, Any], *, offl
         raise RequestError(f"'{name}': expected hub:owner/name or hub:owner/name@revision")
     if named and revision and named != revision:
         raise RequestError(f"'{name}' and --revision {revision} name two revisions")
+    from fractalctl.backbones.hub import Repository, configuration
+
     folder = configuration(Repository(repository, named or revision or None, name), offline=offline)
     source = {"hub": repository, "revision": folder.name}
     return _described(safe_name(repository.replace("/", "--")), source, describe(folder), wanted)

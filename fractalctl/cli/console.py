@@ -44,7 +44,7 @@ class Console:
     def note(self, message: str) -> None:
         """Say something to the person at the terminal."""
         if not self.quiet:
-            self._stderr.print(message, markup=False)
+            sys.stderr.write(f"{message}\n")
 
     def detail(self, message: str) -> None:
         """Say something that only ``--verbose`` shows."""

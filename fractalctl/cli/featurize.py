@@ -1,13 +1,17 @@
 """``fractalctl featurize``: encode a corpus once."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fractalctl.backbones.registry import DEFAULT_BACKBONE, Dtype, Pooling
 from fractalctl.cli import corpus_options as shared
+from fractalctl.cli.executor_options import with_executor
 from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.corpora.request import OnConflict
+
+if TYPE_CHECKING:
+    from fractalctl.executors import Executor
 
 BackboneOption = Annotated[
     str,
@@ -38,7 +42,7 @@ DeviceOption = Annotated[str, typer.Option("--device", help="`auto`, or a PyTorc
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "featurize")(featurize)
+    command(app, "featurize")(with_executor(featurize))
 
 
 def featurize(
@@ -62,6 +66,8 @@ def featurize(
     revision: RevisionOption = None,
     device: DeviceOption = "auto",
     offline: shared.OfflineOption = False,
+    *,
+    executor: "Executor | None",
 ) -> None:
     """Encode a corpus with a frozen backbone, once; a second call finds the features and loads nothing.
 
@@ -73,17 +79,20 @@ def featurize(
     fractalctl featurize trec --data ~/Downloads/trec --backbone e5-small
     fractalctl featurize tickets.csv --text message --levels team,topic --backbone ./my-model
     fractalctl featurize clinc --backbone hub:thenlper/gte-small --dtype bfloat16
+    fractalctl featurize clinc --executor local --workers 4
+    fractalctl featurize clinc --executor dask --scheduler tcp://head-node:8786
     ```
     """
     from time import perf_counter
 
     from fractalctl.backbones import featurize as library
-    from fractalctl.backbones.hub import go_offline
     from fractalctl.backbones.resolve import resolve_backbone
     from store import FeatureStore
 
     started = perf_counter()
     if offline:
+        from fractalctl.backbones.hub import go_offline
+
         go_offline()
     request = shared.corpus_request(
         corpus,
@@ -108,14 +117,17 @@ def featurize(
     )
     store = FeatureStore(invocation.store)
     wanted = tuple(name.strip() for name in splits.split(","))
-    hit = store.find(library.recipe_for(request, spec, wanted)) is not None
-    features = library.featurize(
+    known = store.find(library.recipe_for(request, spec, wanted))
+    if known:
+        invocation.console.note(f"{known.path} is in the store")
+    features = known or library.featurize(
         request,
         spec,
         store,
         splits=wanted,
         device=device,
         offline=offline,
+        executor=executor,
         progress=invocation.console.progress,
         note=invocation.console.note,
     )
@@ -126,7 +138,7 @@ def featurize(
         "backbone": features.backbone,
         "rows": {split: features.n_rows(split) for split in features.splits},
         "dimension": features.dimension,
-        "cache": "hit" if hit else "miss",
+        "cache": "hit" if known else "miss",
         "seconds": round(perf_counter() - started, 3),
     }
     invocation.console.emit([features.path], document)

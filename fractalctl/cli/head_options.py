@@ -1,14 +1,13 @@
 """Options that several commands about heads share, declared once."""
 
-import functools
-import inspect
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fractalctl.cli.expansion import in_place_of
 from fractalctl.cli.plumbing import Invocation, expand_stdin
 from fractalctl.errors import RequestError
 from fractalctl.experiments.policy import Overwrite
@@ -155,22 +154,7 @@ def build_recipe(
 
 def with_recipe(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of `build_recipe` in the place of its parameter ``recipe``."""
-    options = inspect.signature(build_recipe).parameters
-
-    @functools.wraps(function)
-    def expanded(invocation: Invocation, **values: Any) -> None:
-        recipe = build_recipe(**{name: values.pop(name) for name in options})
-        function(invocation, recipe=recipe, **values)
-
-    parameters: list[inspect.Parameter] = []
-    for parameter in inspect.signature(function).parameters.values():
-        parameters += options.values() if parameter.name == "recipe" else [parameter]
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    first, *rest = parameters
-    expanded.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [first, *(parameter.replace(kind=keyword) for parameter in rest)]
-    )
-    return expanded
+    return in_place_of("recipe", build_recipe, function)
 
 
 def resolved(recipe: "TrainingRecipe") -> dict[str, object]:

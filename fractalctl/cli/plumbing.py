@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +17,11 @@ from fractalctl.errors import FractalError
 from store.errors import StoreError
 
 PRESENTATION = frozenset({"json", "quiet", "verbose"})
+EXECUTION = frozenset({"executor", "workers", "scheduler"})
+"""Options that say where the work is done, which changes no byte of a result."""
 EXIT_INTERRUPTED = 130
+BLOCK = re.compile("```\n(.*?)\n```", re.DOTALL)
+"""Preformatted lines in Markdown; in plain help they follow a line with a backspace character instead."""
 FOREIGN_BARS = ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS")
 """Libraries that draw progress bars of their own unless these are set."""
 
@@ -70,7 +75,7 @@ class Invocation:
         values: Mapping[str, Any] = {**self.command.params, "store": self.store, **overrides}
         for parameter in self.command.command.params:
             name, value = parameter.name, values.get(parameter.name or "")
-            if name in PRESENTATION or name == "help" or value is None:
+            if name in PRESENTATION | EXECUTION or name == "help" or value is None:
                 continue
             if parameter.param_type_name == "argument":
                 arguments.extend(_words(value))
@@ -134,11 +139,17 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
     return register
 
 
+def for_people() -> bool:
+    """Whether standard output is a terminal: help is drawn with rich there, plain and sooner elsewhere."""
+    return sys.stdout.isatty()
+
+
 def _help_text(function: Callable[..., None]) -> str:
-    """The docstring as Markdown: the lines under ``Examples:`` as one block that can be pasted."""
+    """The docstring as Markdown or plain text: the lines under ``Examples:`` as one block to be pasted."""
     text, _, examples = (inspect.getdoc(function) or "").partition("Examples:\n")
     lines = [line.strip() for line in examples.splitlines() if line.strip()]
-    return "\n".join([text, "```", *lines, "```"]) if lines else text
+    text = "\n".join([text, "```", *lines, "```"]) if lines else text
+    return text if for_people() else BLOCK.sub(r"\b\n\1", text)
 
 
 def _ended_by_errors(console: Console, action: Callable[[], None]) -> None:

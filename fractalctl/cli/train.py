@@ -5,16 +5,18 @@ from typing import TYPE_CHECKING
 import typer
 
 from fractalctl.cli import head_options as shared
+from fractalctl.cli.executor_options import with_executor
 from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.experiments.policy import Overwrite
 
 if TYPE_CHECKING:
+    from fractalctl.executors import Executor
     from fractalctl.heads.recipe import TrainingRecipe
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "train")(shared.with_recipe(train))
+    command(app, "train")(shared.with_recipe(with_executor(train)))
 
 
 def train(
@@ -26,6 +28,7 @@ def train(
     overwrite: shared.OverwriteOption = Overwrite.CHANGED,
     device: shared.DeviceOption = "auto",
     *,
+    executor: "Executor | None",
     recipe: "TrainingRecipe",
 ) -> None:
     """Train heads on a feature set, many at once.
@@ -38,6 +41,8 @@ def train(
         fractalctl train clinc/minilm --strategy v5,mrl --seeds 42,123,456,789,1024
 
         fractalctl train clinc --head fractal --strategy v5,mrl
+
+        fractalctl train clinc --strategy v5,inverted --executor dask --scheduler tcp://head-node:8786
 
         fractalctl train --supervision my-table.toml --dims 32,64,128,256
 
@@ -72,6 +77,7 @@ def train(
         device,
         invocation.console.progress,
         argv,
+        executor,
     )
     invocation.console.note(trained.summary())
     invocation.console.emit(

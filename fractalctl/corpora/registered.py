@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fractalctl.corpora.columns import id_in, label_at, split_in, text_in
-from fractalctl.corpora.hub import Repository, folder_tables, hub_tables
 from fractalctl.corpora.local import CopyFormat, LocalCopy, copy_forms, find_copy
-from fractalctl.corpora.publishers import READERS
 from fractalctl.corpora.records import Reading, Record
 from fractalctl.corpora.registry import CorpusSpec
 from fractalctl.corpora.tabular import Row, Table, open_table
@@ -73,6 +71,8 @@ class RegisteredSource:
         if copy and copy.format is not CopyFormat.HUB:
             records = self._records(self._local_tables(copy))
             return Reading(records, self.levels, (), self.spec.rows, self.spec.classes)
+        from fractalctl.corpora.hub import Repository, folder_tables, hub_tables
+
         repository = Repository(hub.id, hub.config, hub.revision, hub.data_files)
         notes: tuple[str, ...] = ()
         if self.data:
@@ -89,6 +89,8 @@ class RegisteredSource:
 
     def _local_tables(self, copy: LocalCopy) -> SplitTables:
         if copy.format is CopyFormat.PUBLISHER:
+            from fractalctl.corpora.publishers import READERS  # only reading needs them
+
             return READERS[self.spec.name](self.spec, copy.files)
         return ((None if role == "all" else role, open_table(path)) for role, path in copy.files.items())
 

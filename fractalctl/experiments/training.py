@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fractalctl.device import choose_device
 from fractalctl.errors import RequestError
+from fractalctl.executors import Executor
+from fractalctl.experiments.fleets import Task, train_elsewhere, train_here
 from fractalctl.experiments.policy import Overwrite
-from fractalctl.heads.examples import prepare
 from fractalctl.heads.head import Head, head_identity, load_head, save_head
-from fractalctl.heads.kinds import KINDS
 from fractalctl.heads.recipe import SEEDS, TrainingRecipe
 from fractalctl.heads.supervision import Supervision, read_supervision, strategy
-from fractalctl.heads.training import Run, TrainedRun, train_fleet
-from fractalctl.measures.neighbours import leave_one_out_accuracy
+from fractalctl.heads.training import Run, TrainedRun
 from fractalctl.progress import Progress, silent
 from fractalctl.versions import versions
 from store import FeatureSet
@@ -72,6 +70,7 @@ def train_heads(
     device: str = "auto",
     progress: Progress = silent,
     argv: Callable[[str, int], list[str]] | None = None,
+    executor: Executor | None = None,
 ) -> TrainedHeads:
     """Train one head per supervision and seed; heads that already lie there are not trained again.
 
@@ -86,6 +85,7 @@ def train_heads(
         device: ``auto`` or a PyTorch device.
         progress: shows the steps.
         argv: gives the argument vector that remakes a head from its strategy and seed, for its description.
+        executor: trains fleets side by side; None is this process. The bytes are the same.
 
     Raises:
         RequestError: a supervision does not fit, or ``never`` meets a head of another recipe.
@@ -97,7 +97,7 @@ def train_heads(
     found = [_reusable(*pair, overwrite) for pair in zip(folders, identities, strict=True)]
     heads = {folder: head for folder, head in zip(folders, found, strict=True) if head}
     missing = [index for index, folder in enumerate(folders) if folder not in heads]
-    trained = train_on(features, [wanted[index] for index in missing], recipe, device, progress)
+    trained = train_on(features, [wanted[index] for index in missing], recipe, device, progress, executor)
     for index, outcome in zip(missing, trained, strict=True):
         run, folder = outcome.run, folders[index]
         description = _description(features, run, recipe) | {
@@ -131,29 +131,37 @@ def train_on(
     recipe: TrainingRecipe,
     device: str = "auto",
     progress: Progress = silent,
+    executor: Executor | None = None,
 ) -> Iterator[TrainedRun]:
-    """Train runs on a feature set's train split, in as few fleets as the kind of head allows.
+    """Train runs on a feature set's train split, in as few fleets as the kind of head and the workers allow.
 
-    The best epoch is chosen by leave-one-out k-NN.
+    The best epoch is chosen by leave-one-out k-NN. On a processor, a head's bytes depend neither on the runs
+    that are trained beside it nor on the process that trains it.
+
+    Args:
+        features: has a train split.
+        runs: what to train.
+        recipe: hyperparameters.
+        device: ``auto`` or a PyTorch device.
+        progress: shows the steps; with an executor, the heads.
+        executor: trains fleets side by side; None is this process.
 
     Yields:
         One outcome per run, in the order given, as soon as its fleet is trained.
 
     Raises:
         RequestError: the set has no train split, or a supervision does not fit.
+        FractalError: a worker was lost, or does not see the feature set.
     """
     if not runs:
         return
     if "train" not in features.splits:
         raise RequestError(f"{features.path}: has no train split, only {', '.join(features.splits)}")
-    classes = [len(names) for names in features.class_names]
-    examples = prepare(
-        features.features("train"), features.labels("train"), classes, recipe, choose_device(device)
-    )
-    at_once = KINDS[recipe.head].runs_at_once
-    for start in range(0, len(runs), at_once):
-        fleet = runs[start : start + at_once]
-        yield from train_fleet(examples, fleet, recipe, leave_one_out_accuracy, progress)
+    task = Task(features, recipe, device)
+    if executor is None:
+        yield from train_here(task, runs, progress)
+    else:
+        yield from train_elsewhere(task, runs, executor, progress)
 
 
 def _reusable(folder: Path, identity: str, overwrite: Overwrite) -> Head | None:

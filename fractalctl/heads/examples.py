@@ -14,6 +14,8 @@ from store.features import RESIDENT_BYTES, release
 ROWS_PER_PASS = 65536
 BYTES_PER_FAULT = 2**16
 """What the system maps, at most, when one row of a mapped file is touched."""
+ROUNDING = 1e-6
+"""Share of the median dimension's deviation up to which a float32 dimension is constant but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,9 @@ class Examples:
 def standardisation(features: np.ndarray, wanted: bool) -> tuple[np.ndarray, np.ndarray]:
     """Mean and reciprocal standard deviation of each input dimension; a constant dimension keeps scale 1.
 
+    Constant is also what varies by rounding alone, as three dimensions of MiniLM do: scaled to unit variance
+    they would be noise as loud as the signal.
+
     Args:
         features: (n, h) float32, read a part at a time.
         wanted: False gives zeros and ones, the identity.
@@ -90,7 +95,8 @@ def standardisation(features: np.ndarray, wanted: bool) -> tuple[np.ndarray, np.
     mean = sum(part.sum(axis=0, dtype=np.float64) for part in _parts(features)) / n_rows
     squares = sum(np.square(part - mean).sum(axis=0) for part in _parts(features))
     deviation = np.sqrt(squares / n_rows)
-    scale = np.divide(1.0, deviation, out=np.ones(width), where=deviation > 0)
+    varies = deviation > ROUNDING * np.median(deviation)
+    scale = np.divide(1.0, deviation, out=np.ones(width), where=varies)
     return mean.astype(np.float32), scale.astype(np.float32)
 
 

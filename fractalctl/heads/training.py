@@ -96,7 +96,8 @@ def train_fleet(
     )
     optimizer = FleetOptimizer(fleet.parameters, fleet.gradients, recipe, len(holdouts[0].training))
     best = [_Best() for _ in runs]
-    with progress(f"training {len(runs)} head{'s' * (len(runs) > 1)}", optimizer.total_steps) as advance:
+    n_heads = len(set(runs))
+    with progress(f"training {n_heads} head{'s' * (n_heads > 1)}", optimizer.total_steps) as advance:
         for epoch in range(1, recipe.epochs + 1):
             losses = _train_epoch(fleet, optimizer, examples, runs, holdouts, epoch, recipe, advance)
             for index, holdout in enumerate(holdouts):

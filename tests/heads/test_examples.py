@@ -25,11 +25,14 @@ def mapped(tmp_path: Path, small_set) -> np.memmap:
 def test_standardisation_in_parts_is_numpys(monkeypatch: pytest.MonkeyPatch) -> None:
     features = np.random.default_rng(1).normal(3, 2, size=(1000, 7)).astype(np.float32)
     features[:, 2] = 5
+    features[:, 4] = 3 + 1e-7 * features[:, 3]
+    features[:, 5] *= 1e-30
     assert len(features) < ROWS_PER_PASS
     monkeypatch.setattr(module, "ROWS_PER_PASS", 64)
     mean, scale = standardisation(features, True)
     deviation = features.std(axis=0, dtype=np.float64)
-    deviation[2] = 1
+    deviation[[2, 4, 5]] = 1  # constant, but for rounding
+    assert 0 < features[:, 5].std(dtype=np.float64) < 1e-29
     assert mean == pytest.approx(features.mean(axis=0, dtype=np.float64), rel=1e-6)
     assert scale == pytest.approx(1 / deviation, rel=1e-6)
 

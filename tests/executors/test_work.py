@@ -1,0 +1,146 @@
+"""Featurizing and training in other processes gives the bytes that this process gives."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fractalctl.backbones import elsewhere
+from fractalctl.backbones.featurize import featurize, recipe_for
+from fractalctl.backbones.resolve import resolve_backbone
+from fractalctl.corpora.request import CorpusRequest
+from fractalctl.errors import FractalError
+from fractalctl.executors import Executor, ExecutorKind
+from fractalctl.experiments import fleets
+from fractalctl.experiments.fleets import divide
+from fractalctl.experiments.training import supervisions, train_heads, train_on
+from fractalctl.heads.recipe import TrainingRecipe
+from fractalctl.heads.training import Run
+from store import FeatureSet, FeatureStore
+from store.parts import BLOCK_ROWS
+from tests.backbones.models import WORDS
+from tests.executors.conftest import Cluster
+from tests.executors.deadly import Encode, Train
+from tests.feature_sets import make_features
+
+LOCAL = Executor(ExecutorKind.LOCAL, n_workers=2)
+N_BLOCKS = 5
+RECIPE = TrainingRecipe(dims=(4, 8, 12, 16), epochs=2, learning_rate=1e-2)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> CorpusRequest:
+    """Random sentences under two coarse and four fine classes: four blocks to train on, one of tests."""
+    random = np.random.default_rng(0)
+    with (tmp_path / "talk.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["text", "coarse", "fine", "split"])
+        for row in range((N_BLOCKS - 1) * BLOCK_ROWS + 100):
+            text = " ".join(random.choice(WORDS, size=random.integers(2, 12)))
+            split = "train" if row < (N_BLOCKS - 1) * BLOCK_ROWS else "test"
+            writer.writerow([text, f"topic {row % 2}", f"kind {row % 4}", split])
+    return CorpusRequest(str(tmp_path / "talk.csv"))
+
+
+def encoded_here(corpus: CorpusRequest, bert: Path, tmp_path: Path) -> bytes:
+    return featurize(corpus, str(bert), FeatureStore(tmp_path / "here"), device="cpu").path.read_bytes()
+
+
+def parts_of(store: FeatureStore, corpus: CorpusRequest, bert: Path) -> Path:
+    path = store.path_for(recipe_for(corpus, resolve_backbone(str(bert))))
+    return path.with_name(f"{path.name}.parts")
+
+
+def test_processes_of_this_machine_encode_the_same(corpus, bert: Path, tmp_path: Path) -> None:
+    notes: list[str] = []
+    store = FeatureStore(tmp_path / "there")
+    made = featurize(corpus, str(bert), store, device="cpu", executor=LOCAL, note=notes.append)
+    assert made.path.read_bytes() == encoded_here(corpus, bert, tmp_path)
+    assert "2 workers (local)" in notes
+
+
+def test_what_was_encoded_before_a_kill_is_kept(
+    corpus, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FeatureStore(tmp_path / "there")
+    parts = parts_of(store, corpus, bert)
+    with monkeypatch.context() as patch:
+        patch.setattr(elsewhere, "_encode", Encode(parts, tmp_path / "died", BLOCK_ROWS))
+        with pytest.raises(FractalError, match="a worker process ended in the middle of its work"):
+            featurize(corpus, str(bert), store, device="cpu", executor=LOCAL)
+    n_kept = len(list(parts.glob("*.part")))
+    assert 0 < n_kept < N_BLOCKS, "it was killed in the middle"
+    notes: list[str] = []
+    made = featurize(corpus, str(bert), store, device="cpu", executor=LOCAL, note=notes.append)
+    assert f"{n_kept} of {N_BLOCKS} blocks were encoded before; going on from there" in notes
+    assert made.path.read_bytes() == encoded_here(corpus, bert, tmp_path)
+
+
+def train(
+    features: FeatureSet, runs: Path, executor: Executor | None, seeds: Sequence[int]
+) -> dict[str, bytes]:
+    """Train four strategies per seed and give all files by their path below the folder of runs."""
+    tables = supervisions(features, RECIPE, ["v5", "mrl", "inverted", "uhmt"])
+    train_heads(features, tables, runs, seeds, RECIPE, device="cpu", executor=executor)
+    files = [path for path in runs.rglob("*") if path.is_file()]
+    return {path.relative_to(runs).as_posix(): path.read_bytes() for path in files}
+
+
+def test_dask_with_a_worker_killed_in_the_middle_gives_the_same_files(
+    cluster: Cluster, corpus, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = Executor(ExecutorKind.DASK, scheduler=cluster.address)
+    store = FeatureStore(tmp_path / "there")
+    parts = parts_of(store, corpus, bert)
+    monkeypatch.setattr(elsewhere, "_encode", Encode(parts, tmp_path / "died encoding", 2 * BLOCK_ROWS))
+    made = featurize(corpus, str(bert), store, device="cpu", executor=executor)
+    assert cluster.n_killed() == 1
+    assert made.path.read_bytes() == encoded_here(corpus, bert, tmp_path)
+
+    cluster.add_worker()
+    cluster.wait_for_workers(2)
+    monkeypatch.setattr(fleets, "_train_in_worker", Train(tmp_path / "died training", seed=42))
+    there = train(made, tmp_path / "runs there", executor, seeds=(42, 123))
+    assert cluster.n_killed() == 2
+    assert len(there) == 16
+    assert there == train(made, tmp_path / "runs here", None, seeds=(42, 123))
+
+
+@pytest.mark.parametrize("seeds", [(42,), (42, 123, 456)])
+def test_a_head_has_the_same_bytes_in_fleets_of_any_size(tmp_path: Path, seeds: Sequence[int]) -> None:
+    features = make_features(FeatureStore(tmp_path / "store"))
+    together = train(features, tmp_path / "together", None, seeds)
+    elsewhere = train(features, tmp_path / "elsewhere", LOCAL, seeds)
+    for seed in seeds:
+        alone = train(features, tmp_path / "alone", None, [seed])
+    assert together == elsewhere == alone
+
+
+def test_workers_that_do_not_see_the_features_say_so(tmp_path: Path) -> None:
+    features = make_features(FeatureStore(tmp_path / "store"))
+    tables = supervisions(features, RECIPE, ["v5"])
+    runs = [Run(table, seed) for table in tables for seed in (42, 123)]
+    features.path.rename(tmp_path / "elsewhere.h5")
+    with pytest.raises(FractalError, match=r"worker .* cannot read .* a file system that all workers see"):
+        list(train_on(features, runs, RECIPE, "cpu", executor=LOCAL))
+    make_features(FeatureStore(tmp_path / "store"), seed=1)
+    with pytest.raises(FractalError, match=r"worker .* has another feature set at .*gaussian\.h5"):
+        list(train_on(features, runs, RECIPE, "cpu", executor=LOCAL))
+
+
+def test_workers_with_different_backbones_are_not_mixed(corpus, bert: Path) -> None:
+    order = elsewhere.Order(resolve_backbone(str(bert)), "cpu", offline=True)
+    _, observed = elsewhere._examine(order)
+    with pytest.raises(FractalError, match="with other device than another worker: \\['cpu'\\] instead of"):
+        elsewhere._encode(order, {**observed, "device": "cuda (H200)"}, ("block", ["one two"]))
+
+
+def test_fleets_are_even_and_there_is_one_for_every_worker() -> None:
+    assert [list(map(len, divide(range(26), 25, workers))) for workers in (1, 4, 30)] == [
+        [13, 13],
+        [6, 7, 6, 7],
+        [1] * 26,
+    ]
+    assert [*divide(range(26), 25, 4)] == [range(6), range(6, 13), range(13, 19), range(19, 26)]
