@@ -1,10 +1,11 @@
 import json
+from itertools import islice
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from fractalctl.experiments.ablation import ablate_alignment
+from fractalctl.experiments.ablation import Condition, ablate_alignment
 from fractalctl.measures.hits import unpack_hits
 from fractalctl.measures.protocols import Protocol
 from fractalctl.statistics.conditions import compare_conditions
@@ -56,3 +57,25 @@ def test_conditions_of_ones_own_are_corrected_together(features, recipe, tmp_pat
     ]
     without = ablate_alignment(features, tmp_path, ["mrl", "uhmt"], SEEDS, recipe)[1]
     assert compare_conditions([without]) == []
+
+
+def test_a_stopped_call_goes_on_where_it_was(features, recipe, tmp_path, monkeypatch) -> None:
+    whole = ablate_alignment(features, tmp_path / "whole", ["v5", "mrl"], SEEDS, recipe)[0]
+    train, asked = Condition.train, []
+
+    def stops_after_two(self, runs, *others):
+        asked.append([(run.supervision.name, run.seed) for run in runs])
+        yield from islice(train(self, runs, *others), 2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Condition, "train", stops_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        ablate_alignment(features, tmp_path / "parts", ["v5", "mrl"], SEEDS, recipe)
+    monkeypatch.setattr(
+        Condition, "train", lambda self, runs, *others: asked.append(list(runs)) or train(self, runs, *others)
+    )
+    path, _ = ablate_alignment(features, tmp_path / "parts", ["v5", "mrl"], SEEDS, recipe)
+    assert len(asked[0]) == 6
+    assert [(run.supervision.name, run.seed) for run in asked[1]] == asked[0][2:]
+    assert path.read_bytes() == whole.read_bytes()
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
