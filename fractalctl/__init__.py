@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from fractalctl.errors import FractalError as FractalError
     from fractalctl.errors import RequestError as RequestError
     from fractalctl.experiments.ablation import ablate_alignment as ablate_alignment
+    from fractalctl.experiments.axes import ablate_capacity as ablate_capacity
+    from fractalctl.experiments.axes import ablate_noise as ablate_noise
+    from fractalctl.experiments.depth import ablate_depth as ablate_depth
     from fractalctl.experiments.evaluating import evaluate_heads as evaluate_heads
+    from fractalctl.experiments.finetuning import ablate_backbone as ablate_backbone
+    from fractalctl.experiments.latency import bench_head as bench_head
+    from fractalctl.experiments.synthesis import synthesise as synthesise
     from fractalctl.experiments.training import train_heads as train_heads
     from fractalctl.heads.head import Head as Head
     from fractalctl.heads.head import find_heads as find_heads
@@ -43,6 +49,11 @@ _HOMES = {
     "Supervision": "fractalctl.heads.supervision",
     "TrainingRecipe": "fractalctl.heads.recipe",
     "ablate_alignment": "fractalctl.experiments.ablation",
+    "ablate_backbone": "fractalctl.experiments.finetuning",
+    "ablate_capacity": "fractalctl.experiments.axes",
+    "ablate_depth": "fractalctl.experiments.depth",
+    "ablate_noise": "fractalctl.experiments.axes",
+    "bench_head": "fractalctl.experiments.latency",
     "compare": "fractalctl.statistics.comparisons",
     "estimate": "fractalctl.measures.steerability",
     "evaluate_heads": "fractalctl.experiments.evaluating",
@@ -53,6 +64,7 @@ _HOMES = {
     "read_observations": "fractalctl.statistics.reading",
     "steerability": "fractalctl.measures.steerability",
     "strategy": "fractalctl.heads.supervision",
+    "synthesise": "fractalctl.experiments.synthesis",
     "train_heads": "fractalctl.experiments.training",
 }
 

@@ -1,26 +1,48 @@
 """The command line: one thin module per subcommand, each of which calls one library function."""
 
 import importlib
+import sys
+from collections.abc import Iterable
 
 import typer
 
-COMMANDS = ("featurize", "train", "evaluate", "ablate", "stats", "report", "demo", "store", "corpora")
+from fractalctl.cli.plumbing import for_people
+
+COMMANDS = (
+    "featurize",
+    "train",
+    "evaluate",
+    "ablate",
+    "synth",
+    "search",
+    "zoom",
+    "bench-latency",
+    "stats",
+    "report",
+    "demo",
+    "store",
+    "corpora",
+)
 """Modules of this package in the order that ``--help`` lists them; each has ``register(app)``."""
 
 
-def build_app() -> typer.Typer:
-    """Assemble the Typer application from the command modules; imports nothing heavy."""
+def build_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Assemble the Typer application from the command modules; imports nothing heavy.
+
+    Args:
+        names: the commands that it shall have.
+    """
     app = typer.Typer(
         name="fractalctl",
         help="Steerable text embeddings: short prefixes answer coarse questions, full vectors fine ones.",
         no_args_is_help=True,
-        rich_markup_mode="markdown",
+        rich_markup_mode="markdown" if for_people() else None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_version_option)
-    for name in COMMANDS:
-        importlib.import_module(f"fractalctl.cli.{name}").register(app)
+    for name in names:
+        importlib.import_module(f"fractalctl.cli.{name.replace('-', '_')}").register(app)
     return app
 
 
@@ -41,5 +63,6 @@ def _version_option(
 
 
 def main() -> None:
-    """Entry point of the ``fractalctl`` script."""
-    build_app()()
+    """Entry point of the ``fractalctl`` script; only the module of the command that is called is imported."""
+    called = [name for name in COMMANDS if name in sys.argv[1:2]]
+    build_app(called or COMMANDS)()

@@ -7,10 +7,15 @@ from fractalctl.progress import Progress, silent
 from fractalctl.report import (
     accuracy,
     alignment,
+    capacity,
+    depth,
     dual,
     encoders,
+    finetuning,
     information,
+    latency,
     localisation,
+    noise,
     profiles,
     retention,
     retrieval,
@@ -18,6 +23,7 @@ from fractalctl.report import (
     routing,
     scaling,
     steerability,
+    synthesis,
 )
 from fractalctl.report.figures import save_figure
 from fractalctl.report.formats import section_as_markdown, table_as_csv, table_as_latex
@@ -37,12 +43,18 @@ MODULES = (
     scaling,
     encoders,
     alignment,
+    synthesis,
+    capacity,
+    noise,
+    depth,
+    finetuning,
     retrieval,
     localisation,
     routing,
     dual,
     information,
     retention,
+    latency,
 )
 """Every part of a report, in the order of reading."""
 PATTERNS = tuple(dict.fromkeys([module.PATTERN for module in MODULES] + [ZOOMS]))
