@@ -45,8 +45,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speed against named peers; the table goes to standard output, the numbers to a file."""
+    """Measure speed against named peers, print the table and write docs/performance.md."""
     install(session, "test")
     session.run(
         "pytest", "tests/benchmarks", "--benchmark-only", "--benchmark-json=benchmarks.json", *session.posargs
     )
+    session.run("python", "-m", "tests.benchmarks.page", "benchmarks.json", "docs")

@@ -45,6 +45,7 @@ def performance(measured: dict[str, Any], output: Path) -> Path:
             date=measured["datetime"][:10],
         ),
         table(["", "peer", "times faster", "range", "goal", "met"], _ratios(found), left=2),
+        *_seconds(found),
         *_remarks(found),
     ]
     growth = sorted((one for one in found.values() if "growth" in one), key=lambda one: one["rows"])
@@ -62,6 +63,17 @@ def _ratios(found: dict[str, dict[str, Any]]) -> Iterator[list[object]]:
             spread = f"{one['lowest']:.2f} to {one['highest']:.2f}"
             met = "yes" if one["times_faster"] >= one["goal"] else "no"
             yield [one["what"], one["peer"], f"{one['times_faster']:.2f}", spread, one["goal"], met]
+
+
+def _seconds(found: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """What has a goal in seconds."""
+    rows = [
+        [one["what"], one["seconds"], one["goal"], "yes" if one["seconds"] <= one["goal"] else "no"]
+        for one in found.values()
+        if "seconds" in one
+    ]
+    if rows:
+        yield table(["", "seconds", "at most", "met"], rows)
 
 
 def _remarks(found: dict[str, dict[str, Any]]) -> Iterator[str]:
@@ -104,4 +116,4 @@ def _growing(growth: Sequence[dict[str, Any]], folder: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{performance(read_json(Path(sys.argv[1])), Path(sys.argv[2]))}\n")
+    sys.stdout.write(performance(read_json(Path(sys.argv[1])), Path(sys.argv[2])).read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ ROUNDS = 5
 
 def compare(
     benchmark,
+    what: str,
     ours: Callable[[], object],
     peer: Callable[[], object],
     name: str,
@@ -19,6 +20,7 @@ def compare(
 
     Args:
         benchmark: pytest-benchmark's fixture; its own figures are of ``ours``.
+        what: it is that is timed.
         ours: what the project does.
         peer: what somebody would do without it.
         name: the peer's name.
@@ -35,7 +37,9 @@ def compare(
         ratios.append((perf_counter() - middle) * per / (middle - started))
     benchmark.extra_info.update(
         {
+            "what": what,
             "peer": name,
+            "rounds": ROUNDS,
             "times_faster": round(median(ratios), 2),
             "lowest": round(min(ratios), 2),
             "highest": round(max(ratios), 2),

@@ -19,6 +19,7 @@ def test_four_prefixes_against_one_faiss_search(benchmark, clinc) -> None:
 
     compare(
         benchmark,
+        "k-NN at four prefixes and two levels",
         lambda: predictions(nearest(queries, reference, DIMS, 5), labels),
         lambda: index.search(queries, 5),
         "faiss.IndexFlatIP, 256 dimensions only",

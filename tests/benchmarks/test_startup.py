@@ -29,6 +29,7 @@ def run(environment: dict[str, str], *arguments: str) -> None:
 def test_help(benchmark, environment: dict[str, str]) -> None:
     compare(
         benchmark,
+        "`fractalctl --help`",
         lambda: run(environment, "-m", "fractalctl", "--help"),
         lambda: run(environment, "-c", "import typer, rich"),
         "python -c 'import typer, rich'",
@@ -43,6 +44,7 @@ def test_a_cached_feature_set(
     call += ["--max-train", "10000", "--max-test", "2000", "--store", str(clinc.path.parents[1])]
     compare(
         benchmark,
+        "`fractalctl featurize` of a cached set",
         lambda: run(environment, "-m", "fractalctl", *call),
         lambda: run(environment, "-c", "import typer, rich, h5py"),
         "python -c 'import typer, rich, h5py'",
