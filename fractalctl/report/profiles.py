@@ -12,7 +12,7 @@ PATTERN = "evaluation-*.json"
 
 def section(documents: Sequence[Document]) -> Section:
     """The report's part on the corpora that were evaluated."""
-    text = "Entropies are of the test rows, in bits. A feature set is a corpus under a frozen backbone."
+    text = "Entropies are of the training rows, in bits. A feature set is a corpus under a frozen backbone."
     return Section("Corpora", [text, _table(documents)])
 
 

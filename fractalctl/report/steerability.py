@@ -14,6 +14,8 @@ from fractalctl.statistics.comparisons import Comparison
 from fractalctl.statistics.pooling import sign_block
 
 PATTERN = "evaluation-*.json"
+DEDICATED = ("coarse", "fine")
+"""Encoders for one level each, which nobody means to steer."""
 NEAR_ZERO = 0.02
 """The paper's |S| below which a strategy counts as not steerable (Sections 4 and 5)."""
 
@@ -88,7 +90,11 @@ def _seeds_table(setting: Setting) -> Table:
 
 
 def _picture(setting: Setting) -> Picture:
-    groups = [(corpus, by_strategy(documents)) for corpus, documents in setting.corpora.items()]
+    shown = [one for one in setting.documents if one["strategy"] not in DEDICATED] or setting.documents
+    groups = [
+        (corpus, by_strategy([document for document in shown if document["corpus"] == corpus]))
+        for corpus in dict.fromkeys(document["corpus"] for document in shown)
+    ]
     caption = (
         f"Mean S, {setting.name}; bars are 95 % confidence intervals of the mean, every dot is a seed "
         "(Figure 2)."

@@ -26,6 +26,22 @@ command runs in a process of its own, starting included; memory is the most that
 the file included."""
 
 
+LIMITS = """## Where the limits lie
+
+- *Encoding.* The peer pads less than one would think: short texts leave little to gain but batches that
+  stay in the processor's cache. What is left is the matrix product itself; see the share of its rate above.
+- *A linear fleet.* A step of one run is small matrix products and a pass of AdamW over weights and moments.
+  All runs of a fleet together exceed the cache, so that pass runs at the speed of memory; smaller fleets
+  gain nothing, since then the products are too small. Norms for clipping from Gram matrices, and
+  temporaries that are kept, were tried; the second is in.
+- *A fractal fleet.* Nearly all of a step is matrix products, which the plain loop does at nearly the same
+  rate. Products in bfloat16 were tried and gain about a quarter on a processor, for other numbers; they are
+  not offered.
+- *k-NN.* The products cost what the peer's search costs. The rest is the search for the largest
+  similarities at four lengths instead of one; it reads every similarity from memory. Tiles that fit the
+  cache were tried and are slower, for the calls that they add."""
+
+
 def performance(measured: dict[str, Any], output: Path) -> Path:
     """Write ``performance.md`` and its figure.
 
@@ -51,6 +67,7 @@ def performance(measured: dict[str, Any], output: Path) -> Path:
     growth = sorted((one for one in found.values() if "growth" in one), key=lambda one: one["rows"])
     if len(growth) > 1:
         parts += [SCALE, *_growing(growth, output / "figures")]
+    parts.append(LIMITS)
     page = output / "performance.md"
     with write_aside(page) as aside:
         aside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
