@@ -19,7 +19,7 @@ from fractalctl.cli.corpus_options import (
     corpus_request,
 )
 from fractalctl.cli.plumbing import Invocation, command
-from fractalctl.corpora.request import OnConflict
+from fractalctl.corpora.records import OnConflict
 
 if TYPE_CHECKING:
     from fractalctl.corpora.registry import CorpusSpec

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from fractalctl.corpora.request import CorpusRequest, OnConflict
+from fractalctl.corpora.records import OnConflict
+from fractalctl.corpora.request import CorpusRequest
 
 CorpusArgument = Annotated[
     str,

@@ -1,6 +1,7 @@
 """What every reader of a corpus yields, whatever the format: one labelled text a record."""
 
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -16,6 +17,13 @@ _SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+
+
+class OnConflict(StrEnum):
+    """What to do with a class that stands under two parents."""
+
+    ERROR = "error"
+    QUALIFY = "qualify"
 
 
 class Origin(NamedTuple):

@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fractalctl.corpora.records import OnConflict
 from fractalctl.corpora.registry import PYDOCS, no_such_corpus, registered
 from fractalctl.errors import RequestError
 from fractalctl.progress import Progress, silent
@@ -13,13 +13,6 @@ from fractalctl.progress import Progress, silent
 if TYPE_CHECKING:
     from fractalctl.corpora.corpus import Corpus
     from fractalctl.corpora.records import Reading
-
-
-class OnConflict(StrEnum):
-    """What to do with a class that stands under two parents."""
-
-    ERROR = "error"
-    QUALIFY = "qualify"
 
 
 class Source(Protocol):

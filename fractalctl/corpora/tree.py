@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalctl.corpora.request import OnConflict
+from fractalctl.corpora.records import OnConflict
 from fractalctl.errors import RequestError
 
 SHOWN_OFFENDERS = 5
