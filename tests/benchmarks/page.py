@@ -83,12 +83,13 @@ def _ratios(found: dict[str, dict[str, Any]]) -> Iterator[list[object]]:
 
 
 def _seconds(found: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """What has a goal in seconds."""
-    rows = [
-        [one["what"], one["seconds"], one["goal"], "yes" if one["seconds"] <= one["goal"] else "no"]
-        for one in found.values()
-        if "seconds" in one
-    ]
+    """What was measured by itself, with a goal where it has one."""
+    rows = []
+    for one in found.values():
+        if "seconds" in one:
+            goal = one.get("goal")
+            met = "-" if goal is None else "yes" if one["seconds"] <= goal else "no"
+            rows.append([one["what"], one["seconds"], "-" if goal is None else goal, met])
     if rows:
         yield table(["", "seconds", "at most", "met"], rows)
 
