@@ -1,5 +1,7 @@
 """The errors a user can meet. Each carries the exit code that the command line ends with."""
 
+from typing import Self
+
 
 class FractalError(Exception):
     """It failed: a file cannot be read, is corrupt, or a service cannot be reached. Exit code 1.
@@ -25,3 +27,8 @@ class MissingExtraError(FractalError):
 
     def __init__(self, purpose: str, extra: str) -> None:
         super().__init__(f"{purpose} needs the extra '{extra}': pip install 'fractalctl[{extra}]'")
+        self._missing = (purpose, extra)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        """A worker's error is read where it was asked for; pickling knows the message alone."""
+        return type(self), self._missing

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from fractalctl.backbones.batching import distinct, token_batches
 from fractalctl.backbones.folder import ModelFolder, describe, weight_files
 from fractalctl.backbones.hub import locate
+from fractalctl.backbones.onnx import checked_device, load_exported
 from fractalctl.backbones.pooling import pool
-from fractalctl.backbones.registry import BackboneSpec, registered
+from fractalctl.backbones.registry import BackboneSpec, Engine, registered
 from fractalctl.backbones.resolve import resolve_backbone
 from fractalctl.backbones.transformer import load_tokenizer, load_transformer
 from fractalctl.backbones.workers import side_by_side
@@ -25,6 +26,7 @@ from store.files import sha256_of
 Key = TypeVar("Key")
 
 LIBRARIES = ("torch", "transformers", "tokenizers")
+ENGINE_LIBRARIES = {Engine.TORCH: LIBRARIES, Engine.ONNX: (*LIBRARIES, "onnxruntime")}
 PROCESSOR_TOKENS = 512
 """Tokens per batch on one core: what passes between layers stays in its cache (docs/backbones.md)."""
 GPU_TOKENS = 32768
@@ -143,12 +145,14 @@ def load_backbone(backbone: str | BackboneSpec, *, device: str = "auto", offline
         offline: do not touch the network.
 
     Raises:
-        RequestError: no such backbone, or one that is not understood.
+        RequestError: no such backbone, one that is not understood, or one that its engine cannot run.
         UnreachableError: it is neither here nor to be had.
+        MissingExtraError: its engine is not installed.
         FractalError: its weights are not those that are registered.
     """
     spec = backbone if isinstance(backbone, BackboneSpec) else resolve_backbone(backbone, offline=offline)
-    place = choose_device(device)
+    exported = spec.engine is Engine.ONNX
+    place = checked_device(spec, device) if exported else choose_device(device)
     folder = locate(spec, offline=offline)
     said = describe(folder)
     weights = {path.name: sha256_of(path) for path in weight_files(said.transformer)}
@@ -162,10 +166,11 @@ def load_backbone(backbone: str | BackboneSpec, *, device: str = "auto", offline
         "weights": weights,
         "normalises": said.normalises,
         "device": _device_name(place),
-        "versions": {library: version(library) for library in LIBRARIES},
+        "versions": {library: version(library) for library in ENGINE_LIBRARIES[spec.engine]},
     }
-    model = load_transformer(said.transformer, spec.dtype, place)
-    return Backbone(spec, load_tokenizer(said.transformer), model, said.dimension, place, observed)
+    transformer = said.transformer
+    model = load_exported(said, weights) if exported else load_transformer(transformer, spec.dtype, place)
+    return Backbone(spec, load_tokenizer(transformer), model, said.dimension, place, observed)
 
 
 def _check(spec: BackboneSpec, said: ModelFolder, folder: Path) -> None:

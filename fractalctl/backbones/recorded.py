@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from fractalctl.backbones.registry import BackboneSpec, registered
+from fractalctl.backbones.registry import BackboneSpec, Engine, registered
 from fractalctl.backbones.resolve import HUB_PREFIX, resolve_backbone
 from fractalctl.errors import RequestError
 from store import FeatureSet
@@ -32,6 +32,7 @@ def recorded_backbone(
             "trained; 'fractalctl featurize' makes sets that do"
         )
     settings = {name: recorded[name] for name in SETTINGS}
+    settings["engine"] = recorded.get("engine", Engine.TORCH)
     if "hub" in recorded:
         return _from_the_hub(features, recorded, settings, folder, offline=offline)
     return _from_a_folder(features, recorded, settings, folder)

@@ -31,6 +31,15 @@ class Dtype(StrEnum):
     FLOAT16 = "float16"
 
 
+class Engine(StrEnum):
+    """What runs the transformer; all else is the same code."""
+
+    TORCH = "torch"
+    """PyTorch, on any of its devices."""
+    ONNX = "onnx"
+    """ONNX Runtime, on the processor, in float32."""
+
+
 @dataclass(frozen=True)
 class BackboneSpec:
     """Everything that decides the features of a text, known before a model is loaded.
@@ -41,6 +50,7 @@ class BackboneSpec:
         max_length: longer texts are cut to so many tokens, special tokens included.
         prompt: put before every text.
         dtype: of weights and activations.
+        engine: what runs the transformer.
         hub: repository of the Hugging Face hub, ``owner/name``; None for a folder.
         revision: commit of the repository.
         folder: local model folder; None for a repository.
@@ -57,6 +67,7 @@ class BackboneSpec:
     max_length: int
     prompt: str = ""
     dtype: Dtype = Dtype.FLOAT32
+    engine: Engine = Engine.TORCH
     hub: str | None = None
     revision: str | None = None
     folder: Path | None = None
@@ -68,14 +79,19 @@ class BackboneSpec:
     citation: str | None = None
 
     def identity(self) -> dict[str, Any]:
-        """JSON values that fix the features; where the files lie is not among them."""
+        """JSON values that fix the features; where the files lie is not among them.
+
+        The engine is among them unless it is PyTorch.
+        """
         source = {"hub": self.hub, "revision": self.revision} if self.hub else {"sha256": self.fingerprint}
+        engine = {} if self.engine is Engine.TORCH else {"engine": str(self.engine)}
         return {
             **source,
             "pooling": str(self.pooling),
             "prompt": self.prompt,
             "max_length": self.max_length,
             "dtype": str(self.dtype),
+            **engine,
         }
 
     def __str__(self) -> str:

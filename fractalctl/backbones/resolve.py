@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fractalctl.backbones.folder import ModelFolder, describe, fingerprint
-from fractalctl.backbones.registry import BackboneSpec, Dtype, Pooling, registered
+from fractalctl.backbones.registry import BackboneSpec, Dtype, Engine, Pooling, registered
 from fractalctl.errors import RequestError
 from store.names import safe_name
 
@@ -21,6 +21,7 @@ def resolve_backbone(
     prompt: str | None = None,
     max_length: int | None = None,
     dtype: Dtype | str | None = None,
+    engine: Engine | str | None = None,
     revision: str | None = None,
     offline: bool = False,
 ) -> BackboneSpec:
@@ -36,6 +37,7 @@ def resolve_backbone(
         prompt: put before every text, instead of what the registry or the folder says.
         max_length: in tokens, instead of what the registry or the folder says.
         dtype: to compute with; float32 unless told otherwise.
+        engine: what runs the transformer; PyTorch unless told otherwise.
         revision: commit, branch or tag of the repository.
         offline: do not touch the network.
 
@@ -48,6 +50,7 @@ def resolve_backbone(
         "prompt": prompt,
         "max_length": max_length,
         "dtype": _member(Dtype, dtype),
+        "engine": _member(Engine, engine),
     }
     wanted = {key: value for key, value in given.items() if value is not None}
     if name in registered():

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractalctl.backbones.registry import DEFAULT_BACKBONE, Dtype, Pooling
+from fractalctl.backbones.registry import DEFAULT_BACKBONE, Dtype, Engine, Pooling
 from fractalctl.cli import corpus_options as shared
 from fractalctl.cli.executor_options import with_executor
 from fractalctl.cli.plumbing import Invocation, command
-from fractalctl.corpora.request import OnConflict
+from fractalctl.corpora.records import OnConflict
 
 if TYPE_CHECKING:
     from fractalctl.executors import Executor
@@ -33,6 +33,9 @@ MaxLengthOption = Annotated[
     typer.Option("--max-length", min=1, help="In tokens.", show_default="the backbone's own"),
 ]
 DtypeOption = Annotated[Dtype, typer.Option("--dtype", help="To compute with; features are float32.")]
+EngineOption = Annotated[
+    Engine, typer.Option("--engine", help="What runs the encoder; `onnx` is ONNX Runtime, an extra.")
+]
 RevisionOption = Annotated[
     str | None, typer.Option("--revision", help="Commit, branch or tag of the backbone on the hub.")
 ]
@@ -63,6 +66,7 @@ def featurize(
     prompt: PromptOption = None,
     max_length: MaxLengthOption = None,
     dtype: DtypeOption = Dtype.FLOAT32,
+    engine: EngineOption = Engine.TORCH,
     revision: RevisionOption = None,
     device: DeviceOption = "auto",
     offline: shared.OfflineOption = False,
@@ -79,6 +83,7 @@ def featurize(
     fractalctl featurize trec --data ~/Downloads/trec --backbone e5-small
     fractalctl featurize tickets.csv --text message --levels team,topic --backbone ./my-model
     fractalctl featurize clinc --backbone hub:thenlper/gte-small --dtype bfloat16
+    fractalctl featurize clinc --backbone minilm --engine onnx
     fractalctl featurize clinc --executor local --workers 4
     fractalctl featurize clinc --executor dask --scheduler tcp://head-node:8786
     ```
@@ -112,6 +117,7 @@ def featurize(
         prompt=prompt,
         max_length=max_length,
         dtype=dtype,
+        engine=engine,
         revision=revision,
         offline=offline,
     )

@@ -10,7 +10,7 @@ import torch
 
 from fractalctl.backbones.encoder import load_backbone
 from fractalctl.backbones.recorded import recorded_backbone
-from fractalctl.backbones.registry import BackboneSpec, Dtype
+from fractalctl.backbones.registry import BackboneSpec, Dtype, Engine
 from fractalctl.backbones.tuning import LowerStates, TunableEncoder
 from fractalctl.device import choose_device
 from fractalctl.errors import FractalError, RequestError
@@ -84,7 +84,7 @@ def ablate_backbone(
         FractalError: the encoder does not give the features of the set.
     """
     recipe, tuning = fixed_split(recipe), Tuning(layers, encoder_rate)
-    spec = replace(recorded_backbone(features, encoder), dtype=Dtype.FLOAT32)
+    spec = replace(recorded_backbone(features, encoder), dtype=Dtype.FLOAT32, engine=Engine.TORCH)
     sample = _sampled(features, max_train)
     tables = supervisions(sample, recipe, conditions)
     frozen = Condition(sample, recipe, tables, seeds, {"encoder": "frozen"})

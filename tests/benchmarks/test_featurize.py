@@ -12,7 +12,8 @@ import torch
 
 from fractalctl.backbones.encoder import Backbone, load_backbone
 from fractalctl.backbones.hub import locate
-from fractalctl.backbones.registry import registered
+from fractalctl.backbones.registry import Engine, registered
+from fractalctl.backbones.resolve import resolve_backbone
 from store.parts import BLOCK_ROWS
 from tests.benchmarks.pairs import compare
 
@@ -24,21 +25,34 @@ def backbone() -> Backbone:
     return load_backbone("minilm", device="cpu")
 
 
+@pytest.fixture(scope="module")
+def in_onnx_runtime(tmp_path_factory: pytest.TempPathFactory) -> Backbone:
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    folder = tmp_path_factory.mktemp("exports")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fractalctl.backbones.onnx.exports_folder", lambda: folder)
+        return load_backbone(resolve_backbone("minilm", engine=Engine.ONNX))
+
+
+@pytest.mark.parametrize("engine", Engine)
 @pytest.mark.parametrize(("corpus", "n_texts", "goal"), [("clinc", BLOCK_ROWS, 2), ("newsgroups", 128, 1.5)])
 def test_encoding_against_sentence_transformers(
-    benchmark, data_folder: Path, backbone: Backbone, corpus: str, n_texts: int, goal: float
-) -> None:
+    benchmark, data_folder: Path, backbone: Backbone, request: pytest.FixtureRequest,
+    corpus: str, n_texts: int, goal: float, engine: Engine,
+) -> None:  # fmt: skip
     library = pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
     peer = library.SentenceTransformer(str(locate(registered()["minilm"])), device="cpu")
     texts = sample(data_folder / f"{corpus}.jsonl.gz", n_texts)
+    by_onnx = engine is Engine.ONNX
+    encoder = request.getfixturevalue("in_onnx_runtime") if by_onnx else backbone
 
-    features, normalised = encode(backbone, texts), peer.encode(texts)
+    features, normalised = encode(encoder, texts), peer.encode(texts)
     cosines = (features * normalised).sum(1) / np.linalg.norm(features, axis=1)
     assert cosines.min() > 0.9999
     compare(
         benchmark,
-        f"encoding texts of {corpus}",
-        lambda: encode(backbone, texts),
+        f"encoding texts of {corpus}{' with ONNX Runtime' * by_onnx}",
+        lambda: encode(encoder, texts),
         lambda: peer.encode(texts, batch_size=32),
         "SentenceTransformer.encode, batches of 32",
         goal=goal,
