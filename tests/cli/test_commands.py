@@ -181,11 +181,17 @@ def test_an_interrupted_training_ends_with_130(tmp_path: Path) -> None:
     import time
 
     make_store(tmp_path / "store")
-    command = [sys.executable, "-m", "fractalctl", "train", "--epochs", "100000", "--dims", "4,16"]
+    # A shell lets what it starts in the background ignore interrupts, and children inherit that.
+    listening = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", listening + "runpy.run_module('fractalctl', run_name='__main__')"]
+    command += ["train", "--epochs", "100000", "--dims", "4,16"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ)
-    time.sleep(8)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    try:
+        time.sleep(8)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "interrupted" in stderr
     assert not list(tmp_path.glob("runs/**/head.json"))
