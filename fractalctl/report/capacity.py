@@ -74,7 +74,7 @@ def _usual() -> str:
 
 def _picture(name: str, documents: Sequence[Document]) -> Picture:
     several = len(documents) > 1
-    figure = new_figure(9.5 if several else 5.5, 3.8)
+    figure = new_figure(10.5 if several else 6.5, 3.8)
     panels = figure.subplots(1, 2 if several else 1, squeeze=False)[0]
     lines = [
         (one, strategy, f"{one['corpus']}, {strategy}", colour, style)
@@ -95,7 +95,8 @@ def _picture(name: str, documents: Sequence[Document]) -> Picture:
     for axes in panels:
         axes.axhline(0, color="black", linewidth=0.8)
         axes.grid(alpha=0.3)
-    panels[0].legend(frameon=False, fontsize="small")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize="small")
     return Picture(f"figure-6-capacity-{slug(name)}", f"{caption} (Figure 6).", figure)
 
 

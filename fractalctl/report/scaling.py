@@ -103,14 +103,13 @@ def _interval(limits: Sequence[float] | None) -> str:
 def _pictures(setting: Setting, block: Mapping[str, Any], meta: Mapping[str, Any]) -> Iterator[Picture]:
     figure = new_figure(8.0, 3.4)
     for axes, (name, label) in zip(figure.subplots(1, 2, sharey=True), AXES.items(), strict=True):
+        middle = sum(point[name] for point in block["points"]) / len(block["points"])
         for point in block["points"]:
-            axes.plot(point[name], point["mean"], "o", color=COLOURS[0])
+            place = point[name], point["mean"]
+            axes.plot(*place, "o", color=COLOURS[0])
+            offset, side = ((4, 4), "left") if point[name] < middle else ((-4, 4), "right")
             axes.annotate(
-                point["corpus"],
-                (point[name], point["mean"]),
-                (4, 4),
-                textcoords="offset points",
-                fontsize="small",
+                point["corpus"], place, offset, textcoords="offset points", fontsize="small", ha=side
             )
         rho = block["predictors"][name]["spearman"]
         chance = f"p = {probability(rho['p'])}".replace("= <", "<")
