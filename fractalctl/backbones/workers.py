@@ -11,7 +11,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def side_by_side(
+    function: Callable[[Item], Result], items: Iterable[Item], abandon: Callable[[], None] = lambda: None
+) -> Iterator[Result]:
     """Call a function on all items, each call on one core, as many at a time as PyTorch has threads.
 
     A batch of an encoder is many small operators. Dividing each of them among the cores makes the cores wait
@@ -21,6 +23,8 @@ def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> I
     Args:
         function: runs PyTorch operators, which let other threads run meanwhile.
         items: what to call it on.
+        abandon: told when an error or an interrupt ends the work; calls under way are waited for, so that
+            long ones should look out for it.
 
     Yields:
         Results in the order in which they are ready.
@@ -30,6 +34,9 @@ def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> I
         try:
             for future in as_completed(futures):
                 yield future.result()
+        except BaseException:
+            abandon()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

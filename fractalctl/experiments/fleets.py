@@ -2,19 +2,25 @@
 
 import platform
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from threading import Event
 
+import torch
+
+from fractalctl.backbones.workers import side_by_side
 from fractalctl.device import choose_device
 from fractalctl.errors import FractalError
 from fractalctl.executors import Executor
+from fractalctl.heads.draws import hold_out
 from fractalctl.heads.examples import Examples, prepare
 from fractalctl.heads.kinds import KINDS
 from fractalctl.heads.recipe import TrainingRecipe
-from fractalctl.heads.training import Run, TrainedRun, train_fleet
+from fractalctl.heads.training import Run, TrainedRun, Validate, train_fleet
 from fractalctl.measures.neighbours import leave_one_out_accuracy
-from fractalctl.progress import Progress, silent
+from fractalctl.progress import Advance, Progress, silent
 from store import FeatureSet
 from store.errors import StoreError
 
@@ -57,10 +63,59 @@ def divide(runs: Sequence[Run], at_once: int, n_workers: int = 1) -> list[Sequen
 
 
 def train_here(task: Task, runs: Sequence[Run], progress: Progress) -> Iterator[TrainedRun]:
-    """Train fleets one after the other; yields outcomes in the order of the runs."""
-    examples = task.examples()
-    for fleet in divide(runs, KINDS[task.recipe.head].runs_at_once):
-        yield from _train(examples, fleet, task.recipe, progress)
+    """Train runs in this process; yields outcomes in their order."""
+    return train_together(task.examples(), runs, task.recipe, progress)
+
+
+def train_together(
+    examples: Examples,
+    runs: Sequence[Run],
+    recipe: TrainingRecipe,
+    progress: Progress = silent,
+    validate: Validate = leave_one_out_accuracy,
+) -> Iterator[TrainedRun]:
+    """Train runs in fleets: one after the other on a GPU, side by side on the cores of a processor.
+
+    A step of a fleet is a few small operators. A core with a fleet of its own does not wait for the others
+    between them (see `side_by_side`), which is worth far more than what a larger fleet saves.
+
+    Args:
+        examples: rows to train on.
+        runs: what to train.
+        recipe: hyperparameters.
+        progress: shows the steps.
+        validate: see `train_fleet`.
+
+    Yields:
+        One outcome per run, in the order given, as soon as those before it are there.
+    """
+    at_once, on_processor = KINDS[recipe.head].runs_at_once, examples.features.device.type == "cpu"
+    fleets = divide(runs, at_once, torch.get_num_threads() if on_processor else 1)
+    if len(fleets) == 1 or not on_processor:
+        for fleet in fleets:
+            yield from _train(examples, fleet, recipe, progress, validate)
+        return
+    rows = len(hold_out(examples.labels[:, -1].numpy(), recipe.holdout, runs[0].seed).training)
+    abandoned, finished, following = Event(), {}, 0
+    with progress(f"training {len(runs)} heads", len(fleets) * recipe.total_steps(rows)) as advance:
+
+        @contextmanager
+        def shared(_title: str, _total: int) -> Iterator[Advance]:
+            def step(amount: int) -> None:
+                if abandoned.is_set():
+                    raise InterruptedError
+                advance(amount)
+
+            yield step
+
+        def train(number: int) -> tuple[int, list[TrainedRun]]:
+            return number, _train(examples, fleets[number], recipe, shared, validate)
+
+        for number, trained in side_by_side(train, range(len(fleets)), abandoned.set):
+            finished[number] = trained
+            while following in finished:
+                yield from finished.pop(following)
+                following += 1
 
 
 def train_elsewhere(
@@ -85,7 +140,11 @@ def _train_in_worker(task: Task, fleet: Sequence[Run]) -> list[TrainedRun]:
 
 
 def _train(
-    examples: Examples, fleet: Sequence[Run], recipe: TrainingRecipe, progress: Progress
+    examples: Examples,
+    fleet: Sequence[Run],
+    recipe: TrainingRecipe,
+    progress: Progress,
+    validate: Validate = leave_one_out_accuracy,
 ) -> list[TrainedRun]:
     """Train a fleet; a run alone has its twin beside it.
 
@@ -94,7 +153,7 @@ def _train(
     bytes of a head do not depend on whether it was trained alone.
     """
     twins = [*fleet, *fleet] if len(fleet) == 1 else fleet
-    return train_fleet(examples, twins, recipe, leave_one_out_accuracy, progress)[: len(fleet)]
+    return train_fleet(examples, twins, recipe, validate, progress)[: len(fleet)]
 
 
 def _check_visible(features: FeatureSet) -> None:

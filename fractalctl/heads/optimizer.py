@@ -32,7 +32,7 @@ class FleetOptimizer:
     def __init__(
         self, parameters: list[torch.Tensor], gradients: list[torch.Tensor], recipe: TrainingRecipe, rows: int
     ) -> None:
-        self.total_steps = recipe.epochs * -(-rows // recipe.batch_size)
+        self.total_steps = recipe.total_steps(rows)
         self._recipe, self._step = recipe, 0
         self._gradients = gradients
         self._copies: list[_Copy] = []

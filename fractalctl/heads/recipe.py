@@ -99,6 +99,10 @@ class TrainingRecipe:
         """J, the number of prefixes."""
         return len(self.dims)
 
+    def total_steps(self, rows: int) -> int:
+        """Optimiser steps of one run on so many rows, those that are held out not among them."""
+        return self.epochs * -(-rows // self.batch_size)
+
     def config(self) -> dict[str, Any]:
         """The recipe as JSON values; ``TrainingRecipe.from_config`` restores it."""
         return {**asdict(self), "dims": list(self.dims)}

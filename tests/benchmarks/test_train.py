@@ -1,5 +1,6 @@
 """Fleet training against the same runs as plain PyTorch loops, and against encoding at every step."""
 
+from collections import deque
 from dataclasses import replace
 from importlib.util import find_spec
 from statistics import median
@@ -9,11 +10,12 @@ import pytest
 import torch
 
 from fractalctl.backbones.encoder import load_backbone
+from fractalctl.experiments.fleets import train_together
 from fractalctl.heads.draws import draw_positives
 from fractalctl.heads.examples import Examples, prepare
 from fractalctl.heads.recipe import SEEDS, TrainingRecipe
 from fractalctl.heads.supervision import strategy
-from fractalctl.heads.training import Run, train_fleet
+from fractalctl.heads.training import Run
 from tests.benchmarks.loops import fractal_epoch, linear_epoch
 from tests.benchmarks.pairs import compare
 
@@ -35,7 +37,7 @@ def in_memory(examples: Examples) -> Examples:
 
 
 def train(examples: Examples, runs: list[Run], recipe: TrainingRecipe) -> None:
-    train_fleet(examples, runs, recipe, lambda *_: [0.0])
+    deque(train_together(examples, runs, recipe, validate=lambda *_: [0.0]), maxlen=0)
 
 
 def test_a_fleet_of_25_linear_heads(benchmark, clinc) -> None:
