@@ -37,9 +37,10 @@ LIMITS = """## Where the limits lie
 - *A fractal fleet.* Nearly all of a step is matrix products, which the plain loop does at nearly the same
   rate. Products in bfloat16 were tried and gain about a quarter on a processor, for other numbers; they are
   not offered.
-- *k-NN.* The products cost what the peer's search costs. The rest is the search for the largest
-  similarities at four lengths instead of one; it reads every similarity from memory. Tiles that fit the
-  cache were tried and are slower, for the calls that they add."""
+- *k-NN.* On one core the products cost what the peer's search costs; the rest is the search for the largest
+  similarities at four lengths instead of one, which reads every similarity from memory. A second core makes
+  the products twice as fast, and the rest hardly. Tiles that fit the cache, and query batches side by side
+  on the cores, were tried and gain nothing."""
 
 
 def performance(measured: dict[str, Any], output: Path) -> Path:
