@@ -153,8 +153,8 @@ def _paper_table(found: Sequence[Setting]) -> Table:
         "dimensions",
         "microseconds",
         "times faster",
-        "paper's",
-        "paper's",
+        "paper's microseconds",
+        "paper's times faster",
     ]
     caption = (
         "Median microseconds of a query, and how many times faster it is than at the longest length "
