@@ -100,7 +100,7 @@ def ablate(
         ),
     ] = None,
     seeds: shared.SeedsOption = shared.DEFAULT_SEEDS,
-    protocol: Annotated[str, typer.Option("--protocol", help="loo or index.")] = "loo",
+    protocol: shared.ProtocolOption = "loo",
     max_test: Annotated[
         int | None,
         typer.Option("--max-test", min=1, help="First test rows that ask.", show_default="2000; noise 500"),

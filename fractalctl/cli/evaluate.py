@@ -1,14 +1,13 @@
 """``fractalctl evaluate``."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fractalctl.cli import head_options as shared
 from fractalctl.cli.console import Console
-from fractalctl.cli.plumbing import Invocation, command, expand_stdin
+from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.experiments.policy import Overwrite
 
 if TYPE_CHECKING:
@@ -22,20 +21,10 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     invocation: Invocation,
-    heads: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Heads, or folders of heads; - reads paths from standard input. Default: all below RUNS."
-        ),
-    ] = None,
-    protocol: Annotated[str, typer.Option("--protocol", help="loo or index.")] = "loo",
+    heads: shared.HeadsArgument = None,
+    protocol: shared.ProtocolOption = "loo",
     k: Annotated[int, typer.Option("--k", min=1, help="Neighbours that vote.")] = 5,
-    max_test: Annotated[
-        int | None,
-        typer.Option(
-            "--max-test", min=1, help="First test rows that ask.", show_default="500 for loo, all for index"
-        ),
-    ] = None,
+    max_test: shared.MaxTestOption = None,
     metrics: Annotated[
         list[str] | None,
         typer.Option(
@@ -70,15 +59,10 @@ def evaluate(
         fractalctl train --strategy v5 | fractalctl evaluate - --protocol loo --max-test 2000
     """
     from fractalctl.experiments.evaluating import evaluate_heads
-    from fractalctl.heads.head import find_heads
     from fractalctl.measures.protocols import Protocol
     from store import FeatureStore
 
     console = invocation.console
-    paths = expand_stdin(heads)
-    if not paths:
-        paths = [str(invocation.runs)]
-        console.note(f"Heads: all below {invocation.runs}")
     rule = Protocol(protocol, k, max_test)
     store = FeatureStore(invocation.store)
     chosen = store.resolve(features) if features else None
@@ -88,7 +72,7 @@ def evaluate(
         return invocation.argv(heads=[str(head.folder)], metrics=parts, overwrite=None, device=None)
 
     result = evaluate_heads(
-        find_heads([Path(path) for path in paths]),
+        shared.choose_heads(invocation, heads),
         rule,
         store,
         chosen,

@@ -28,7 +28,7 @@ def in_place_of(name: str, build: Callable[..., Any], function: Callable[..., No
         parameters += options.values() if parameter.name == name else [parameter]
     keyword = inspect.Parameter.KEYWORD_ONLY
     first, *rest = parameters
-    expanded.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    expanded.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # what inspect and Typer read
         [first, *(parameter.replace(kind=keyword) for parameter in rest)]
     )
     return expanded

@@ -1,6 +1,6 @@
 """Options that several commands about heads share, declared once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,7 @@ from fractalctl.errors import RequestError
 from fractalctl.experiments.policy import Overwrite
 
 if TYPE_CHECKING:
+    from fractalctl.heads.head import Head
     from fractalctl.heads.recipe import TrainingRecipe
     from store import FeatureSet
 
@@ -29,6 +30,19 @@ FeaturesArgument = Annotated[
     typer.Argument(
         help="Feature set: a .h5 file, CORPUS or CORPUS/BACKBONE of the store, or - for a path on "
         "standard input. Default: the one written last."
+    ),
+]
+HeadsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Heads, or folders of heads; - reads paths from standard input. Default: all below RUNS."
+    ),
+]
+ProtocolOption = Annotated[str, typer.Option("--protocol", help="loo or index.")]
+MaxTestOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-test", min=1, help="First test rows that ask.", show_default="500 for loo, all for index"
     ),
 ]
 StrategyOption = Annotated[
@@ -117,6 +131,21 @@ def choose_features(invocation: Invocation, argument: str | None) -> "FeatureSet
     if argument is None:
         invocation.console.note(f"Feature set: {features.path} (the one written last)")
     return features
+
+
+def choose_heads(invocation: Invocation, arguments: list[str] | None) -> "Sequence[Head]":
+    """The heads that the arguments name, or all below RUNS; says so on standard error.
+
+    Raises:
+        RequestError: there is none.
+    """
+    from fractalctl.heads.head import find_heads
+
+    paths = expand_stdin(arguments)
+    if not paths:
+        paths = [str(invocation.runs)]
+        invocation.console.note(f"Heads: all below {invocation.runs}")
+    return find_heads([Path(path) for path in paths])
 
 
 def build_recipe(

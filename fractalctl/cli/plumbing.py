@@ -130,7 +130,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Call
             inspect.Parameter(key, keyword, annotation=annotation, default=default)
             for key, (annotation, default) in COMMON_OPTIONS.items()
         ]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect and Typer read
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         run.__doc__ = _help_text(function)
         app.command(name)(run)

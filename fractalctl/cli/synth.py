@@ -27,13 +27,8 @@ def synth(
     ] = "42,123,456",
     strategy: shared.StrategyOption = None,
     seeds: shared.SeedsOption = shared.DEFAULT_SEEDS,
-    protocol: Annotated[str, typer.Option("--protocol", help="loo or index.")] = "loo",
-    max_test: Annotated[
-        int | None,
-        typer.Option(
-            "--max-test", min=1, help="First test rows that ask.", show_default="500 for loo, all for index"
-        ),
-    ] = None,
+    protocol: shared.ProtocolOption = "loo",
+    max_test: shared.MaxTestOption = None,
     device: shared.DeviceOption = "auto",
     *,
     recipe: "TrainingRecipe",

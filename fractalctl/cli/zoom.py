@@ -1,13 +1,12 @@
 """``fractalctl zoom``."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fractalctl.cli import head_options as shared
 from fractalctl.cli.console import Console
-from fractalctl.cli.plumbing import Invocation, command, expand_stdin
+from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.experiments.policy import Overwrite
 
 if TYPE_CHECKING:
@@ -21,12 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def zoom(
     invocation: Invocation,
-    heads: Annotated[
-        list[str] | None,
-        typer.Argument(
-            help="Heads, or folders of heads; - reads paths from standard input. Default: all below RUNS."
-        ),
-    ] = None,
+    heads: shared.HeadsArgument = None,
     queries: Annotated[int, typer.Option("--queries", min=1, help="Example queries of each kind.")] = 12,
     top: Annotated[int, typer.Option("--top", min=1, help="Answers at each length.")] = 10,
     overwrite: shared.OverwriteOption = Overwrite.CHANGED,
@@ -43,20 +37,15 @@ def zoom(
         fractalctl zoom runs/clinc --queries 20 --top 5
     """
     from fractalctl.experiments.zooming import heads_to_show, write_zooms
-    from fractalctl.heads.head import find_heads
     from store import FeatureStore
 
     console = invocation.console
-    paths = expand_stdin(heads)
-    if not paths:
-        paths = [str(invocation.runs)]
-        console.note(f"Heads: all below {invocation.runs}")
 
     def argv(head: "Head") -> list[str]:
         return invocation.argv(heads=[str(head.folder)], overwrite=None, device=None)
 
     result = write_zooms(
-        heads_to_show(find_heads([Path(path) for path in paths])),
+        heads_to_show(shared.choose_heads(invocation, heads)),
         FeatureStore(invocation.store),
         queries,
         top,

@@ -1,9 +1,9 @@
 """The alignment ablation: each condition against v5 on fixed splits (paper, Table 4 and Figure 3)."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import mean
 
+from fractalctl.report.axes import asked, by_setting, slug
 from fractalctl.report.figures import steerability_bars
 from fractalctl.report.markdown import NOTHING, number, pair, probability, spread
 from fractalctl.report.measured import published, verdict
@@ -13,7 +13,6 @@ from fractalctl.report.settings import by_strategy
 from fractalctl.report.steerability import NEAR_ZERO, difference, near_zero
 from fractalctl.statistics.comparisons import Comparison
 from fractalctl.statistics.conditions import compare_conditions
-from fractalctl.statistics.reading import encoder_of
 
 PATTERN = "ablation-alignment*.json"
 
@@ -27,23 +26,11 @@ def section(documents: Sequence[Document]) -> Section:
     )
     parts: list[str | Table | Picture] = [text]
     claims: list[Claim] = []
-    for name, members in _settings(documents).items():
+    for name, members in by_setting(documents).items():
         compared = compare_conditions(members)
         parts += [_table(name, members, compared), _picture(name, members)]
         claims += _claims(name, compared)
     return Section("Alignment ablation", parts, claims)
-
-
-def _settings(documents: Sequence[Document]) -> dict[str, list[Document]]:
-    """Ablations by encoder and protocol."""
-    found = defaultdict(list)
-    for document in documents:
-        found[f"{encoder_of(document)}, {document['protocol']}"].append(document)
-    return dict(found)
-
-
-def _slug(name: str) -> str:
-    return name.replace("+", "-").replace(", ", "-")
 
 
 def _table(name: str, documents: Sequence[Document], compared: Sequence[Comparison]) -> Table:
@@ -62,9 +49,8 @@ def _table(name: str, documents: Sequence[Document], compared: Sequence[Comparis
         rows.append(ours + _published(paper.get(row.unit.corpus, {}), row.b))
     columns = ["corpus", "against", "seeds", "v5 S", "its S", "paired t", "p (Holm)", "paired d"]
     columns += ["paper v5 S", "paper its S", "paper t", "paper p", "paper d"]
-    asked = ", ".join(f"{one['n_queries']} on {one['corpus']}" for one in documents)
-    caption = f"v5 against each condition, {name}; queries: {asked} (Table 4)."
-    return Table(f"table-4-alignment-{_slug(name)}", caption, columns, rows, left=2)
+    caption = f"v5 against each condition, {name}; queries: {asked(documents)} (Table 4)."
+    return Table(f"table-4-alignment-{slug(name)}", caption, columns, rows, left=2)
 
 
 def _published(theirs: Document, condition: str) -> list[str]:
@@ -81,7 +67,7 @@ def _picture(name: str, documents: Sequence[Document]) -> Picture:
         f"Mean S of every condition on fixed splits, {name}; bars are 95 % confidence intervals of the mean, "
         "every dot is a seed (Figure 3)."
     )
-    return Picture(f"figure-3-alignment-{_slug(name)}", caption, steerability_bars(groups))
+    return Picture(f"figure-3-alignment-{slug(name)}", caption, steerability_bars(groups))
 
 
 def _claims(name: str, compared: Sequence[Comparison]) -> Iterator[Claim]:

@@ -80,11 +80,6 @@ def test_cells(row: Comparison | None) -> Sequence[str]:
     return number(row.test.t, ".1f"), p, number(row.effects.cohens_d, ".1f")
 
 
-def chance(p: float | None) -> str:
-    """A p value in a sentence."""
-    return f"p = {probability(p)}".replace("= <", "<")
-
-
 def draw_steerability(
     axes: "Axes", document: Document, strategy: str, label: str, colour: int, style: int, shift: float = 0
 ) -> None:

@@ -10,7 +10,6 @@ from fractalctl.report.axes import (
     asked,
     by_arms,
     by_setting,
-    chance,
     draw_steerability,
     shown,
     slug,
@@ -19,7 +18,7 @@ from fractalctl.report.axes import (
     test_cells,
 )
 from fractalctl.report.figures import COLOURS, MARKERS, new_figure
-from fractalctl.report.markdown import number
+from fractalctl.report.markdown import chance, number
 from fractalctl.report.measured import SPREAD, decimals, published, tested, verdict
 from fractalctl.report.runs import Document
 from fractalctl.report.sections import Claim, Picture, Section, Table

@@ -10,7 +10,6 @@ from fractalctl.report.axes import (
     APART,
     asked,
     by_setting,
-    chance,
     is_papers,
     shown,
     slug,
@@ -18,7 +17,7 @@ from fractalctl.report.axes import (
     test_cells,
 )
 from fractalctl.report.figures import new_figure
-from fractalctl.report.markdown import NOTHING, pair
+from fractalctl.report.markdown import NOTHING, chance, pair
 from fractalctl.report.measured import (
     PAPER_DIMS,
     SPREAD,

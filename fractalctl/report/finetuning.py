@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fractalctl.report.axes import asked, by_setting, chance, slug, strategies_of, test_cells
+from fractalctl.report.axes import asked, by_setting, slug, strategies_of, test_cells
 from fractalctl.report.figures import COLOURS, half_width, new_figure
-from fractalctl.report.markdown import NOTHING, number, pair, spread
+from fractalctl.report.markdown import NOTHING, chance, number, pair, spread
 from fractalctl.report.measured import ALPHA, ARMS, SPREAD, percent, published, verdict
 from fractalctl.report.runs import Document
 from fractalctl.report.sections import Claim, Picture, Section, Table

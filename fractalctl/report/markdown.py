@@ -40,3 +40,12 @@ def number(value: float | None, form: str) -> str:
 def probability(value: float | None) -> str:
     """A p value to three decimals, or a bound below 0.001."""
     return NOTHING if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def chance(value: float | None) -> str:
+    """A p value in a sentence: ``p = 0.013``, ``p < 0.001``.
+
+    >>> chance(0.0126), chance(0.0004)
+    ('p = 0.013', 'p < 0.001')
+    """
+    return f"p = {probability(value)}".replace("= <", "<")

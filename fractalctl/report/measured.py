@@ -9,7 +9,7 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from fractalctl.report.figures import COLOURS, MARKERS, half_width, in_order
-from fractalctl.report.markdown import probability
+from fractalctl.report.markdown import chance
 from fractalctl.report.runs import Document
 from fractalctl.report.sections import Claim
 from fractalctl.statistics.corrections import adjust
@@ -193,8 +193,7 @@ def larger(claim: str, contests: Sequence[Contest], words: Callable[[float, floa
 
 def _verdict(contest: Contest, p: float | None, words: Callable[[float, float], str]) -> str:
     a, b = (mean(side[seed] for seed in contest.seeds) for side in (contest.a, contest.b))
-    chance = f"p = {probability(p)}".replace("= <", "<")
-    evidence = f"{words(a, b)}, {chance}, n = {len(contest.seeds)} seeds"
+    evidence = f"{words(a, b)}, {chance(p)}, n = {len(contest.seeds)} seeds"
     return tested(a > b, p, evidence)
 
 

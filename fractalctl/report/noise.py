@@ -9,7 +9,6 @@ from fractalctl.report.axes import (
     asked,
     by_arms,
     by_setting,
-    chance,
     draw_steerability,
     is_papers,
     shown,
@@ -19,7 +18,7 @@ from fractalctl.report.axes import (
     test_cells,
 )
 from fractalctl.report.figures import new_figure
-from fractalctl.report.markdown import NOTHING
+from fractalctl.report.markdown import NOTHING, chance
 from fractalctl.report.measured import SPREAD, decimals, published, tested, verdict
 from fractalctl.report.runs import Document
 from fractalctl.report.sections import Claim, Picture, Section, Table

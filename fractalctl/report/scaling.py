@@ -5,7 +5,7 @@ from typing import Any
 
 from fractalctl.report.figures import COLOURS, new_figure
 from fractalctl.report.forest import forest_figure
-from fractalctl.report.markdown import NOTHING, number, probability
+from fractalctl.report.markdown import NOTHING, chance, number, probability
 from fractalctl.report.measured import published, tested, verdict
 from fractalctl.report.runs import Document
 from fractalctl.report.sections import Claim, Picture, Section, Table
@@ -112,8 +112,8 @@ def _pictures(setting: Setting, block: Mapping[str, Any], meta: Mapping[str, Any
                 point["corpus"], place, offset, textcoords="offset points", fontsize="small", ha=side
             )
         rho = block["predictors"][name]["spearman"]
-        chance = f"p = {probability(rho['p'])}".replace("= <", "<")
-        axes.set(xlabel=label, title=f"rho = {number(rho['coefficient'], '.2f')}, {chance}")
+        title = f"rho = {number(rho['coefficient'], '.2f')}, {chance(rho['p'])}"
+        axes.set(xlabel=label, title=title)
         axes.axhline(0, color="black", linewidth=0.8)
         axes.margins(0.18)
         axes.grid(alpha=0.3)
@@ -136,8 +136,7 @@ def _scaling_claims(setting: Setting, block: Mapping[str, Any]) -> Iterator[Clai
         rho = block["predictors"][name]["spearman"]
         if rho["coefficient"] is None:
             continue
-        p = probability(rho["p"])
-        evidence = f"rho = {rho['coefficient']:.2f}, p = {p}".replace("= <", "<") + f", {corpora} corpora"
+        evidence = f"rho = {rho['coefficient']:.2f}, {chance(rho['p'])}, {corpora} corpora"
         yield claim, setting.name, tested(rho["coefficient"] > 0, rho["p"], evidence)
 
 

@@ -5,7 +5,7 @@ from statistics import mean
 from typing import Any
 
 from fractalctl.report.figures import in_order, steerability_bars
-from fractalctl.report.markdown import NOTHING, number, pair, probability, spread
+from fractalctl.report.markdown import NOTHING, chance, number, pair, probability, spread
 from fractalctl.report.measured import published, tested, verdict
 from fractalctl.report.runs import Document
 from fractalctl.report.sections import Claim, Picture, Section, Table
@@ -115,8 +115,7 @@ def _claims(setting: Setting) -> Iterator[Claim]:
 
 def difference(row: Comparison) -> str:
     """The verdict on a > b, and how surely."""
-    chance = f"p = {probability(row.p_adjusted)}".replace("= <", "<")
-    numbers = f"S {mean(row.values_a):+.3f} against {mean(row.values_b):+.3f}, {chance}"
+    numbers = f"S {mean(row.values_a):+.3f} against {mean(row.values_b):+.3f}, {chance(row.p_adjusted)}"
     evidence = f"{numbers}, n = {len(row.seeds)} seeds"
     return tested(mean(row.gaps) > 0, row.p_adjusted, evidence)
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from fractalctl.report.figures import in_order
-from fractalctl.report.markdown import NOTHING, number, probability
-from fractalctl.report.measured import ALPHA, ARMS, decimals, verdict
+from fractalctl.report.markdown import NOTHING, chance, number, probability
+from fractalctl.report.measured import ALPHA, ARMS, decimals, tested, verdict
 from fractalctl.report.partitions import Experiment, entropy_of, gaps_of, means_of, values_of
 from fractalctl.report.runs import Document
 from fractalctl.report.sections import Claim, Picture, Section, Table
@@ -151,15 +151,12 @@ def _claims(one: Experiment) -> Iterator[Claim]:
 
 def _rises_and_falls(curve: Mapping[str, Any]) -> str:
     fit, slopes = curve["quadratic"], curve["slopes"]
-    chance = "" if slopes["p"] is None else f"p = {probability(slopes['p'])}, ".replace("= <", "<")
+    p = "" if slopes["p"] is None else f"{chance(slopes['p'])}, "
     evidence = (
         f"slope {slopes['low']:+.3f} a bit at the smallest H(L0), {slopes['high']:+.3f} at the largest, "
-        f"{chance}R2 = {fit['r2']:.2f}, n = {fit['n']} sizes"
+        f"{p}R2 = {fit['r2']:.2f}, n = {fit['n']} sizes"
     )
-    right = slopes["low"] > 0 > slopes["high"]
-    if right and (slopes["p"] is None or slopes["p"] >= ALPHA):
-        return f"**same direction, not significant**: {evidence}"
-    return verdict(right, evidence)
+    return tested(slopes["low"] > 0 > slopes["high"], slopes["p"], evidence)
 
 
 def _peaks_between(curve: Mapping[str, Any], low: float, high: float) -> str:

@@ -5,6 +5,7 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,8 +29,8 @@ def rows_of(corpus: Corpus, split: str) -> list[tuple[str, ...]]:
     ]
 
 
-def load(name: str, data: Path, **options: object) -> Corpus:
-    return CorpusRequest(name, data=data, **options).load()  # type: ignore[arg-type]
+def load(name: str, data: Path, **options: Any) -> Corpus:
+    return CorpusRequest(name, data=data, **options).load()
 
 
 def write_clinc(folder: Path, intents: tuple[str, ...] = ("translate", "pay_bill")) -> Path:

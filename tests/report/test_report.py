@@ -9,7 +9,7 @@ from fractalctl.errors import RequestError
 from fractalctl.experiments.reporting import report_results
 from fractalctl.report.figures import prefix_accuracy, save_figure, steerability_bars
 from fractalctl.report.formats import section_as_markdown, table_as_csv, table_as_latex
-from fractalctl.report.markdown import probability, spread, table
+from fractalctl.report.markdown import chance, probability, spread, table
 from fractalctl.report.sections import Section, Table
 from store.files import write_json
 from tests.report.test_sections import CLOSE, ablation, evaluations
@@ -47,6 +47,7 @@ def test_markdown() -> None:
     assert spread([0.1, 0.2]) == "+0.150 ± 0.071"
     assert spread([-0.1]) == "-0.100"
     assert [probability(p) for p in (None, 0.0004, 0.0126)] == ["-", "< 0.001", "0.013"]
+    assert [chance(p) for p in (None, 0.0004, 0.0126)] == ["p = -", "p < 0.001", "p = 0.013"]
     page = section_as_markdown(
         Section("Title", ["text", EXAMPLE], [("claim", "where", "**holds**: so")]), "f"
     )
