@@ -38,8 +38,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Build the documentation site into ``site/``; a broken link is an error."""
-    session.install("--constraint", "constraints.txt", "mkdocs")
+    """Write the reference of file formats, and build the site into ``site/``; a broken link is an error."""
+    install(session, "docs")
+    session.run("python", "docs/write_reference.py")
     session.run("mkdocs", "build", "--strict", *session.posargs)
 
 

@@ -1,7 +1,7 @@
 """Steerable text embeddings: train, measure and compare heads whose prefixes answer coarser questions.
 
-Whatever a command does, a notebook can do with the names of this package. They are loaded on first use, so
-that importing `fractalctl` costs nothing.
+Whatever a command does, a notebook can do with these names, and a plug-in builds on them. They are
+loaded on first use, so that importing `fractalctl` costs nothing.
 """
 
 from importlib import import_module
@@ -12,48 +12,82 @@ if TYPE_CHECKING:
     from fractalctl.corpora.corpus import Corpus as Corpus
     from fractalctl.corpora.request import CorpusRequest as CorpusRequest
     from fractalctl.corpora.tree import LabelTree as LabelTree
+    from fractalctl.documents.evaluation import Evaluation as Evaluation
+    from fractalctl.documents.latency import LatencyRecipe as LatencyRecipe
     from fractalctl.errors import FractalError as FractalError
     from fractalctl.errors import RequestError as RequestError
-    from fractalctl.experiments.ablation import ablate_alignment as ablate_alignment
-    from fractalctl.experiments.axes import ablate_capacity as ablate_capacity
-    from fractalctl.experiments.axes import ablate_noise as ablate_noise
-    from fractalctl.experiments.depth import ablate_depth as ablate_depth
+    from fractalctl.experiments.ablation import ablate as ablate
     from fractalctl.experiments.evaluating import evaluate_heads as evaluate_heads
-    from fractalctl.experiments.finetuning import ablate_backbone as ablate_backbone
     from fractalctl.experiments.latency import bench_head as bench_head
+    from fractalctl.experiments.latency import bench_random as bench_random
+    from fractalctl.experiments.report import report_results as report_results
+    from fractalctl.experiments.search import Lookup as Lookup
+    from fractalctl.experiments.search import search_rows as search_rows
+    from fractalctl.experiments.search import search_texts as search_texts
     from fractalctl.experiments.synthesis import synthesise as synthesise
+    from fractalctl.experiments.training import build_arms as build_arms
     from fractalctl.experiments.training import train_heads as train_heads
+    from fractalctl.experiments.zoom import show_zooms as show_zooms
+    from fractalctl.heads.arms import Arm as Arm
+    from fractalctl.heads.arms import Strategy as Strategy
+    from fractalctl.heads.arms import build_arm as build_arm
+    from fractalctl.heads.arms import read_arm as read_arm
+    from fractalctl.heads.arms import strategies as strategies
     from fractalctl.heads.head import Head as Head
     from fractalctl.heads.head import find_heads as find_heads
     from fractalctl.heads.head import load_head as load_head
-    from fractalctl.heads.recipe import TrainingRecipe as TrainingRecipe
-    from fractalctl.heads.supervision import Supervision as Supervision
-    from fractalctl.heads.supervision import strategy as strategy
+    from fractalctl.heads.method import Fitted as Fitted
+    from fractalctl.heads.method import GradientMethod as GradientMethod
+    from fractalctl.heads.method import LinearMap as LinearMap
+    from fractalctl.heads.method import Method as Method
+    from fractalctl.heads.settings import MethodSettings as MethodSettings
+    from fractalctl.heads.settings import TrainingSettings as TrainingSettings
+    from fractalctl.heads.terms import Objective as Objective
+    from fractalctl.heads.terms import Term as Term
     from fractalctl.measures.evaluation import Evaluator as Evaluator
+    from fractalctl.measures.metrics import Metric as Metric
+    from fractalctl.measures.metrics import Subject as Subject
     from fractalctl.measures.neighbours import nearest as nearest
     from fractalctl.measures.protocols import Protocol as Protocol
     from fractalctl.measures.steerability import estimate as estimate
     from fractalctl.measures.steerability import steerability as steerability
     from fractalctl.statistics.comparisons import compare as compare
+    from fractalctl.statistics.document import Options as Options
+    from fractalctl.statistics.document import analyse as analyse
     from fractalctl.statistics.reading import read_observations as read_observations
+    from fractalctl.statistics.summary import summarise as summarise
 
 _HOMES = {
+    "Arm": "fractalctl.heads.arms",
     "Corpus": "fractalctl.corpora.corpus",
     "CorpusRequest": "fractalctl.corpora.request",
+    "Evaluation": "fractalctl.documents.evaluation",
     "Evaluator": "fractalctl.measures.evaluation",
+    "Fitted": "fractalctl.heads.method",
     "FractalError": "fractalctl.errors",
+    "GradientMethod": "fractalctl.heads.method",
     "Head": "fractalctl.heads.head",
     "LabelTree": "fractalctl.corpora.tree",
+    "LatencyRecipe": "fractalctl.documents.latency",
+    "LinearMap": "fractalctl.heads.method",
+    "Lookup": "fractalctl.experiments.search",
+    "Method": "fractalctl.heads.method",
+    "MethodSettings": "fractalctl.heads.settings",
+    "Metric": "fractalctl.measures.metrics",
+    "Objective": "fractalctl.heads.terms",
+    "Options": "fractalctl.statistics.document",
     "Protocol": "fractalctl.measures.protocols",
     "RequestError": "fractalctl.errors",
-    "Supervision": "fractalctl.heads.supervision",
-    "TrainingRecipe": "fractalctl.heads.recipe",
-    "ablate_alignment": "fractalctl.experiments.ablation",
-    "ablate_backbone": "fractalctl.experiments.finetuning",
-    "ablate_capacity": "fractalctl.experiments.axes",
-    "ablate_depth": "fractalctl.experiments.depth",
-    "ablate_noise": "fractalctl.experiments.axes",
+    "Strategy": "fractalctl.heads.arms",
+    "Subject": "fractalctl.measures.metrics",
+    "Term": "fractalctl.heads.terms",
+    "TrainingSettings": "fractalctl.heads.settings",
+    "ablate": "fractalctl.experiments.ablation",
+    "analyse": "fractalctl.statistics.document",
     "bench_head": "fractalctl.experiments.latency",
+    "bench_random": "fractalctl.experiments.latency",
+    "build_arm": "fractalctl.heads.arms",
+    "build_arms": "fractalctl.experiments.training",
     "compare": "fractalctl.statistics.comparisons",
     "estimate": "fractalctl.measures.steerability",
     "evaluate_heads": "fractalctl.experiments.evaluating",
@@ -61,9 +95,15 @@ _HOMES = {
     "find_heads": "fractalctl.heads.head",
     "load_head": "fractalctl.heads.head",
     "nearest": "fractalctl.measures.neighbours",
+    "read_arm": "fractalctl.heads.arms",
     "read_observations": "fractalctl.statistics.reading",
+    "report_results": "fractalctl.experiments.report",
+    "search_rows": "fractalctl.experiments.search",
+    "search_texts": "fractalctl.experiments.search",
+    "show_zooms": "fractalctl.experiments.zoom",
     "steerability": "fractalctl.measures.steerability",
-    "strategy": "fractalctl.heads.supervision",
+    "strategies": "fractalctl.heads.arms",
+    "summarise": "fractalctl.statistics.summary",
     "synthesise": "fractalctl.experiments.synthesis",
     "train_heads": "fractalctl.experiments.training",
 }

@@ -1,5 +1,6 @@
 """The feature store: a folder of feature sets, and who may write which."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,15 +18,25 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 
+def default_folder() -> Path:
+    """The store of commands that name none: ``FRACTALCTL_STORE``, else a folder in the user's cache."""
+    import platformdirs
+
+    named = os.environ.get("FRACTALCTL_STORE")
+    return (
+        Path(named) if named else Path(platformdirs.user_cache_dir("fractalctl", appauthor=False)) / "store"
+    )
+
+
 class FeatureStore:
     """Feature sets in a folder, ``<corpus>/<backbone>.h5`` each.
 
     Args:
-        folder: the folder; it is made when the first set is written.
+        folder: the folder; it is made when the first set is written. None is the one that commands use.
     """
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Path | str | None = None) -> None:
+        self.folder = default_folder() if folder is None else Path(folder)
 
     def sets(self, damaged: Callable[[StoreError], None] = lambda _: None) -> list[FeatureSet]:
         """All feature sets, the one written last first.

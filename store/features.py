@@ -83,8 +83,8 @@ class FeatureSet:
 
     @property
     def name(self) -> str:
-        """The name "corpus/file" by which the store knows the set."""
-        return f"{self.path.parent.name}/{self.path.stem}"
+        """The name of its file in the folder of its corpus: the backbone's, and where that was taken more."""
+        return self.path.stem
 
     @cached_property
     def class_names(self) -> tuple[tuple[str, ...], ...]:

@@ -16,6 +16,16 @@ def data_folder() -> Path:
     return DATA_FOLDER
 
 
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tiny corpora, encoders, heads and evaluations (`tests.cli.world`); not to be changed."""
+    from tests.cli.world import built
+
+    folder = tmp_path_factory.mktemp("world")
+    with built(folder):
+        return folder
+
+
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches the user's store or runs."""

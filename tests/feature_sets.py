@@ -24,8 +24,13 @@ class Rows:
     ids: list[str]
 
 
-def make_features(store: FeatureStore, corpus: str = "garden", depth: int = 2, seed: int = 0) -> FeatureSet:
-    """Gaussian clusters (400 train, 120 test rows of 24 numbers) under 2 > 12 or 2 > 4 > 12 classes."""
+def make_features(
+    store: FeatureStore, corpus: str = "garden", depth: int = 2, seed: int = 0, recipe: Recipe | None = None
+) -> FeatureSet:
+    """Gaussian clusters (400 train, 120 test rows of 24 numbers) under 2 > 12 or 2 > 4 > 12 classes.
+
+    With a recipe, they pass for what it would make.
+    """
     random = np.random.default_rng(seed)
     centres = random.normal(size=(12, 24)) + np.repeat(2 * random.normal(size=(2, 24)), 6, axis=0)
     features, splits = {}, {}
@@ -39,7 +44,9 @@ def make_features(store: FeatureStore, corpus: str = "garden", depth: int = 2, s
         )
     names = NAMES if depth == 3 else (NAMES[0], NAMES[2])
     parents = PARENTS if depth == 3 else (np.arange(12) // 6,)
-    recipe = Recipe(corpus, {"made": seed, "depth": depth}, "gaussian", {"dimension": 24}, ("train", "test"))
+    if recipe is None:
+        identity = {"made": seed, "depth": depth}
+        recipe = Recipe(corpus, identity, "gaussian", {"dimension": 24}, ("train", "test"))
     with store.writer(recipe) as writer:
         draft = writer.draft(Contents(splits, names, parents), dimension=24)
         for block in draft.missing_blocks():

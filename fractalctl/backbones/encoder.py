@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from fractalctl.backbones.batching import distinct, token_batches
 from fractalctl.backbones.folder import ModelFolder, describe, weight_files
-from fractalctl.backbones.hub import locate
+from fractalctl.backbones.locate import locate
 from fractalctl.backbones.onnx import checked_device, load_exported
 from fractalctl.backbones.pooling import pool
-from fractalctl.backbones.registry import BackboneSpec, Engine, registered
 from fractalctl.backbones.resolve import resolve_backbone
+from fractalctl.backbones.spec import BackboneSpec, Engine, registered_backbones
 from fractalctl.backbones.transformer import load_tokenizer, load_transformer
 from fractalctl.backbones.workers import side_by_side
 from fractalctl.device import choose_device
@@ -175,8 +175,8 @@ def load_backbone(backbone: str | BackboneSpec, *, device: str = "auto", offline
 
 def _check(spec: BackboneSpec, said: ModelFolder, folder: Path) -> None:
     """See that the files are what the spec takes them for."""
-    row = registered().get(spec.name)
-    if row and row.hub == spec.hub and said.pooling not in (None, row.pooling):
+    row = registered_backbones().get(spec.name)
+    if row and row.hub and row.hub == spec.hub and said.pooling not in (None, row.pooling):
         raise FractalError(
             f"{folder}: pools by {said.pooling}, but {spec.name} is registered with {row.pooling}; the "
             "repository has changed"

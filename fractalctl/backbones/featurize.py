@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from fractalctl.backbones.registry import BackboneSpec
 from fractalctl.backbones.resolve import resolve_backbone
+from fractalctl.backbones.spec import BackboneSpec
 from fractalctl.corpora.request import CorpusRequest
 from fractalctl.errors import RequestError, UnreachableError
 from fractalctl.executors import Executor
@@ -14,7 +14,7 @@ from fractalctl.progress import Progress, silent
 from store import Contents, FeatureSet, FeatureStore, Recipe
 
 if TYPE_CHECKING:
-    from fractalctl.backbones.elsewhere import WorkersBackbone
+    from fractalctl.backbones.distributed import WorkersBackbone
     from fractalctl.backbones.encoder import Backbone
     from fractalctl.corpora.corpus import Corpus
     from store import Draft
@@ -70,16 +70,31 @@ def featurize(
     corpus = _load_corpus(request, spec, offline=offline, progress=progress)
     for remark in corpus.notes:
         note(remark)
+    if corpus.duplicates:
+        note(f"{corpus.duplicates} test rows stand verbatim in the training split as well")
     contents = _contents(corpus, recipe.splits)
-
     encoding = _encoder(spec, device, executor, note, offline=offline)
     with encoding as encoder, store.writer(recipe, note) as writer:
         if writer.finished is not None:
             return writer.finished
-        observed = {**encoder.observed, "corpus": contents.fingerprint()}
+        observed = {
+            **encoder.observed,
+            "corpus": contents.fingerprint(),
+            "duplicates": corpus.duplicates,
+        }
         draft = writer.draft(contents, encoder.dimension, observed)
         _encode(draft, encoder, progress, note)
         return draft.publish()
+
+
+def duplicates(features: FeatureSet) -> int | None:
+    """How many test rows of a set stand in its training split too, see `Corpus.duplicates`.
+
+    Returns:
+        None where the corpus has no test rows, or where the set does not say.
+    """
+    count: int | None = features.recipe["observed"].get("duplicates")
+    return count
 
 
 @contextmanager
@@ -92,7 +107,7 @@ def _encoder(
 
         yield load_backbone(spec, device=device, offline=offline)
         return
-    from fractalctl.backbones.elsewhere import Order, WorkersBackbone
+    from fractalctl.backbones.distributed import Order, WorkersBackbone
 
     with executor.connect() as workers:
         note(f"{workers.count} worker{'s' * (workers.count > 1)} ({executor.kind})")
@@ -104,7 +119,7 @@ def _load_corpus(request: CorpusRequest, spec: BackboneSpec, **options: Any) -> 
     try:
         return request.load(**options)
     except UnreachableError as error:
-        from fractalctl.backbones.hub import locate
+        from fractalctl.backbones.locate import locate
 
         try:
             locate(spec, offline=True)

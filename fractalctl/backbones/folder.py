@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fractalctl.backbones.registry import Pooling
+from fractalctl.backbones.spec import Pooling
 from fractalctl.errors import RequestError
 from store.files import sha256_of
 

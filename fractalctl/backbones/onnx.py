@@ -12,7 +12,7 @@ import torch
 from filelock import FileLock
 
 from fractalctl.backbones.folder import ModelFolder
-from fractalctl.backbones.registry import BackboneSpec, Dtype
+from fractalctl.backbones.spec import BackboneSpec, Dtype
 from fractalctl.backbones.transformer import load_transformer
 from fractalctl.errors import FractalError, MissingExtraError, RequestError
 from store.files import sha256_of, write_aside

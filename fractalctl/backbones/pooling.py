@@ -2,7 +2,7 @@
 
 import torch
 
-from fractalctl.backbones.registry import Pooling
+from fractalctl.backbones.spec import Pooling
 
 
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:

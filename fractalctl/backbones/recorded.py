@@ -1,10 +1,9 @@
 """The encoder that made a feature set, found again from the set's recipe."""
 
 from pathlib import Path
-from typing import Any
 
-from fractalctl.backbones.registry import BackboneSpec, Engine, registered
 from fractalctl.backbones.resolve import HUB_PREFIX, resolve_backbone
+from fractalctl.backbones.spec import BackboneSpec, Engine, registered_backbones
 from fractalctl.errors import RequestError
 from store import FeatureSet
 
@@ -33,30 +32,13 @@ def recorded_backbone(
         )
     settings = {name: recorded[name] for name in SETTINGS}
     settings["engine"] = recorded.get("engine", Engine.TORCH)
+    row = registered_backbones().get(features.backbone)
     if "hub" in recorded:
-        return _from_the_hub(features, recorded, settings, folder, offline=offline)
-    return _from_a_folder(features, recorded, settings, folder)
-
-
-def _from_the_hub(
-    features: FeatureSet,
-    recorded: dict[str, Any],
-    settings: dict[str, Any],
-    folder: Path | None,
-    *,
-    offline: bool,
-) -> BackboneSpec:
-    if folder is not None:
-        raise RequestError(f"{features.path}: was made with {recorded['hub']}; --encoder names a folder")
-    row = registered().get(features.backbone)
-    is_registered = row is not None and row.hub == recorded["hub"]
-    name = features.backbone if is_registered else f"{HUB_PREFIX}{recorded['hub']}"
-    return resolve_backbone(name, revision=recorded["revision"], offline=offline, **settings)
-
-
-def _from_a_folder(
-    features: FeatureSet, recorded: dict[str, Any], settings: dict[str, Any], folder: Path | None
-) -> BackboneSpec:
+        if folder is not None:
+            raise RequestError(f"{features.path}: was made with {recorded['hub']}; --encoder names a folder")
+        name = row.name if row and row.hub == recorded["hub"] else f"{HUB_PREFIX}{recorded['hub']}"
+        return resolve_backbone(name, revision=recorded["revision"], offline=offline, **settings)
+    folder = folder or (row.folder if row else None)
     if folder is None:
         raise RequestError(
             f"{features.path}: was made with a model folder; name that folder with --encoder FOLDER"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fractalctl.backbones.folder import ModelFolder, describe, fingerprint
-from fractalctl.backbones.registry import BackboneSpec, Dtype, Engine, Pooling, registered
+from fractalctl.backbones.spec import BackboneSpec, Dtype, Engine, Pooling, registered_backbones
 from fractalctl.errors import RequestError
 from store.names import safe_name
 
@@ -53,13 +53,13 @@ def resolve_backbone(
         "engine": _member(Engine, engine),
     }
     wanted = {key: value for key, value in given.items() if value is not None}
-    if name in registered():
-        return _registered(registered()[name], revision, wanted)
+    if name in registered_backbones():
+        return _registered(registered_backbones()[name], revision, wanted)
     if name.startswith(HUB_PREFIX):
         return _on_the_hub(name, revision, wanted, offline=offline)
     if Path(name).is_dir():
         if revision:
-            raise RequestError(f"--revision is of repositories of the hub; {name} is a folder")
+            raise _no_revision(name)
         folder = Path(name).resolve()
         source = {"folder": folder, "fingerprint": fingerprint(folder)}
         return _described(safe_name(folder.name), source, describe(folder), wanted)
@@ -75,8 +75,16 @@ def _member(kind: type[StrEnum], value: str | None) -> StrEnum | None:
 
 def _registered(spec: BackboneSpec, revision: str | None, wanted: dict[str, Any]) -> BackboneSpec:
     if revision and revision != spec.revision:
+        if spec.hub is None:
+            raise _no_revision(spec.name)
         spec = replace(spec, revision=revision, weights=None, package=None)
+    if spec.folder and not spec.fingerprint:
+        spec = replace(spec, fingerprint=fingerprint(spec.folder))
     return replace(spec, **wanted)
+
+
+def _no_revision(name: str) -> RequestError:
+    return RequestError(f"--revision is of repositories of the hub; {name} is a folder")
 
 
 def _on_the_hub(name: str, revision: str | None, wanted: dict[str, Any], *, offline: bool) -> BackboneSpec:
@@ -86,7 +94,7 @@ def _on_the_hub(name: str, revision: str | None, wanted: dict[str, Any], *, offl
         raise RequestError(f"'{name}': expected hub:owner/name or hub:owner/name@revision")
     if named and revision and named != revision:
         raise RequestError(f"'{name}' and --revision {revision} name two revisions")
-    from fractalctl.backbones.hub import Repository, configuration
+    from fractalctl.backbones.locate import Repository, configuration
 
     folder = configuration(Repository(repository, named or revision or None, name), offline=offline)
     source = {"hub": repository, "revision": folder.name}
@@ -118,9 +126,10 @@ def _unknown(name: str) -> RequestError:
         return RequestError(
             f"{name}: no such model folder (a repository of the hub is called hub:owner/name)"
         )
-    near = get_close_matches(name, registered(), 1)
+    known = registered_backbones()
+    near = get_close_matches(name, known, 1)
     guess = f" (did you mean '{near[0]}'?)" if near else ""
     return RequestError(
-        f"'{name}' is no registered backbone{guess} and no folder; registered are {', '.join(registered())}. "
+        f"'{name}' is no registered backbone{guess} and no folder; registered are {', '.join(known)}. "
         "Others: the path of a model folder, or hub:owner/name"
     )

@@ -9,7 +9,7 @@ import torch
 import transformers
 from transformers.utils import logging
 
-from fractalctl.backbones.registry import Dtype
+from fractalctl.backbones.spec import Dtype
 from fractalctl.errors import RequestError
 
 UNUSED_WEIGHTS = ("pooler.",)

@@ -22,6 +22,7 @@ COMMANDS = (
     "demo",
     "store",
     "corpora",
+    "strategies",
 )
 """Modules of this package in the order that ``--help`` lists them; each has ``register(app)``."""
 

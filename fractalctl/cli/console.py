@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,8 @@ from fractalctl.progress import Advance
 
 if TYPE_CHECKING:
     import rich.console
+
+    from fractalctl.tables import Table
 
 
 WIDTH_OF_FILES = 160
@@ -60,19 +62,23 @@ class Console:
         """Say why the command ends; shown even with ``--quiet``."""
         self._stderr.print(f"Error: {message}", style="red", markup=False)
 
-    def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Draw a table for people; numbers are expected as already formatted text."""
+    def tables(self, tables: "Iterable[Table]") -> None:
+        """Draw tables for people, of each the columns that it has for a terminal."""
         if self.quiet:
             return
         from rich import box
-        from rich.table import Table
+        from rich.markup import escape
+        from rich.table import Table as Grid
 
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-        for position, column in enumerate(columns):
-            table.add_column(column, justify="left" if position == 0 else "right", overflow="fold")
-        for row in rows:
-            table.add_row(*map(str, row))
-        self._stderr.print(table)
+        for table in (one.in_brief() for one in tables):
+            grid = Grid(title=escape(table.caption), title_justify="left", box=box.SIMPLE_HEAD)
+            for place, column in enumerate(table.columns):
+                grid.add_column(
+                    escape(column), justify="left" if place < table.left else "right", overflow="fold"
+                )
+            for row in table.rows:
+                grid.add_row(*(escape(str(cell)) for cell in row))
+            self._stderr.print(grid)
 
     @contextmanager
     def progress(self, description: str, total: int) -> Iterator[Advance]:
@@ -89,10 +95,24 @@ class Console:
             yield lambda amount: bar.advance(task, amount)
 
     def emit(self, paths: Iterable[Path | str], document: Any) -> None:
-        """Give programs the outcome: paths one per line, or with ``--json`` the document alone."""
+        """Give programs the outcome: paths one per line, or with ``--json`` the document alone.
+
+        Args:
+            paths: of what was written.
+            document: JSON values; documents of `fractalctl.documents` may stand anywhere in it.
+        """
         if self.json:
-            json.dump(document, sys.stdout, indent=2, allow_nan=False, default=str)
+            json.dump(document, sys.stdout, indent=2, allow_nan=False, default=_plain)
             sys.stdout.write("\n")
         else:
             sys.stdout.writelines(f"{path}\n" for path in paths)
         sys.stdout.flush()
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no type for: documents as their files hold them, all else as text."""
+    from msgspec import Struct
+
+    from fractalctl.documents import base
+
+    return base.to_json(value) if isinstance(value, Struct) else str(value)

@@ -2,8 +2,7 @@
 
 import typer
 
-from fractalctl.cli import head_options as shared
-from fractalctl.cli.evaluate import show_evaluations
+from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.cli.search import show_zoom
 
@@ -23,27 +22,26 @@ def demo(invocation: Invocation, device: shared.DeviceOption = "auto") -> None:
     Examples:
         fractalctl demo
 
-        fractalctl demo --store /tmp/store --runs /tmp/runs
+        fractalctl demo --store demo/store --runs demo/runs
     """
+    from fractalctl.cli.overview import evaluation_tables
     from fractalctl.experiments.demo import demonstrate
+    from fractalctl.numbers import number, p_phrase, signed
     from store import FeatureStore
-    from store.files import read_json
 
     console = invocation.console
     shown = demonstrate(
         FeatureStore(invocation.store), invocation.runs, device, console.progress, console.note
     )
-    documents = list(shown.evaluations.documents)
-    show_evaluations(console, documents)
-    statistics = read_json(shown.statistics)
-    for row in statistics["comparisons"]:
+    evaluations, statistics = shown.evaluations, shown.statistics
+    console.tables(evaluation_tables(evaluations.documents))
+    for row in statistics.comparisons:
         console.note(
-            f"v5 against mrl on {row['corpus']}: S {row['mean_a']:+.3f} against {row['mean_b']:+.3f}, "
-            f"paired t({row['df']:g}) = {row['t']:.1f}, p = {row['p']:.4f}, n = {row['n']} seeds"
+            f"{row.a} against {row.b} on {row.label}: S {signed(row.mean_a)} against {signed(row.mean_b)}, "
+            f"paired t({row.df}) = {number(row.t, 1)}, {p_phrase(row.p)}, n = {row.n} seeds"
         )
     for one in shown.zooms:
         show_zoom(console, one)
-    paths = [shown.features.path, *shown.evaluations.paths, shown.statistics, *shown.figures]
-    console.emit(
-        paths, {"paths": [str(path) for path in paths], "statistics": statistics, "evaluations": documents}
-    )
+    paths = [shown.features.path, *evaluations.paths, shown.statistics_path, *shown.figures]
+    document = {"paths": paths, "statistics": statistics, "evaluations": list(evaluations.documents)}
+    console.emit(paths, document)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from fractalctl.cli.console import Console
-from fractalctl.errors import FractalError
+from fractalctl.errors import FractalError, RequestError
 from store.errors import StoreError
 
 PRESENTATION = frozenset({"json", "quiet", "verbose"})
@@ -24,6 +24,7 @@ BLOCK = re.compile("```\n(.*?)\n```", re.DOTALL)
 """Preformatted lines in Markdown; in plain help they follow a line with a backspace character instead."""
 FOREIGN_BARS = ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS")
 """Libraries that draw progress bars of their own unless these are set."""
+KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
     "store": (
@@ -47,24 +48,24 @@ COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def default_store() -> Path:
-    """The feature store when nobody names one: ``store`` in the user's cache directory."""
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("fractalctl", appauthor=False)) / "store"
-
-
 @dataclass(frozen=True)
 class Invocation:
     """One call of a command: where things lie, how to speak, and how to be called again."""
 
-    store: Path
+    named_store: Path | None
     runs: Path
     console: Console
     command: typer.Context
 
+    @property
+    def store(self) -> Path:
+        """Folder of feature sets."""
+        from store.catalogue import default_folder
+
+        return self.named_store or default_folder()
+
     def argv(self, **overrides: Any) -> list[str]:
-        """The argument vector that repeats this call, every option spelled out.
+        """The argument vector that repeats this call, every option that has a value spelled out.
 
         Args:
             **overrides: parameters whose resolved value differs from what was typed (for example a
@@ -107,29 +108,45 @@ def _flag(parameter: Any, value: bool) -> list[str]:
     return [parameter.secondary_opts[0]] if parameter.secondary_opts else []
 
 
-def command(app: typer.Typer, name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(
+    app: typer.Typer, name: str, **makers: Callable[..., Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a subcommand with the common options and the exit codes of the project.
 
     The function's first parameter receives an `Invocation`; the others are its own options.
+
+    Args:
+        app: the application, or a group of commands.
+        name: of the command.
+        **makers: parameters that several options make together: each names the function whose parameters are
+            the options and whose result is the parameter's value.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
+        parts = {made: list(inspect.signature(maker).parameters.values()) for made, maker in makers.items()}
+        own = list(inspect.signature(function).parameters.values())[1:]
+
         def run(context: typer.Context, **options: Any) -> None:
             common = {key: options.pop(key) for key in COMMON_OPTIONS}
             if common["quiet"]:
                 os.environ.update(dict.fromkeys(FOREIGN_BARS, "1"))
             console = Console(**{key: common[key] for key in PRESENTATION})
-            invocation = Invocation(common["store"] or default_store(), common["runs"], console, context)
-            _ended_by_errors(console, lambda: function(invocation, **options))
+            invocation = Invocation(common["store"], common["runs"], console, context)
 
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        parameters = [inspect.Parameter("context", keyword, annotation=typer.Context)]
-        parameters += [parameter.replace(kind=keyword) for parameter in own]
-        parameters += [
-            inspect.Parameter(key, keyword, annotation=annotation, default=default)
+            def call() -> None:
+                for made, maker in makers.items():
+                    options[made] = maker(**{part.name: options.pop(part.name) for part in parts[made]})
+                function(invocation, **options)
+
+            _ended_by_errors(console, call)
+
+        common = [
+            inspect.Parameter(key, KEYWORD, annotation=annotation, default=default)
             for key, (annotation, default) in COMMON_OPTIONS.items()
         ]
+        expanded = [option for parameter in own for option in parts.get(parameter.name, [parameter])]
+        context = inspect.Parameter("context", KEYWORD, annotation=typer.Context)
+        parameters = [context, *(option.replace(kind=KEYWORD) for option in expanded), *common]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect and Typer read
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         run.__doc__ = _help_text(function)
@@ -182,10 +199,20 @@ def _end(console: Console, message: str, exit_code: int) -> NoReturn:
     raise typer.Exit(exit_code) from None
 
 
-def expand_stdin(arguments: Iterable[str] | None) -> list[str]:
-    """Replace each ``-`` among the arguments by the non-empty lines of standard input."""
+def expand_stdin(arguments: Iterable[str] | None, expected: str = "a path on each line") -> list[str]:
+    """Replace each ``-`` among the arguments by the non-empty lines of standard input.
+
+    Raises:
+        RequestError: there are none. Whatever command was to give them may have failed, so that taking
+            anything else would give a pipe a result that nobody asked for.
+    """
     expanded: list[str] = []
     for argument in arguments or ():
         lines = sys.stdin.read().splitlines() if argument == "-" else [argument]
-        expanded.extend(line for line in lines if line)
+        found = [line for line in lines if line.strip()]
+        if argument == "-" and not found:
+            raise RequestError(
+                f"standard input: expected {expected}, got none; did the command before the pipe fail?"
+            )
+        expanded.extend(found)
     return expanded

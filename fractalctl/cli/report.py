@@ -22,19 +22,23 @@ def report(
         Path | None,
         typer.Option("--output", help="Folder of the page and its figures.", show_default="RUNS/report"),
     ] = None,
+    paper: Annotated[
+        bool,
+        typer.Option("--paper", help="Judge the paper's claims as well, its printed numbers beside ours."),
+    ] = False,
 ) -> None:
-    """Write every table and figure of your runs beside the paper's, as Markdown and as one HTML file.
+    """Write every table and figure of your runs, as Markdown and as one HTML file.
 
-    Every number comes from the files of the runs, every verdict on a claim is computed from them. Tables are
-    also written as CSV and LaTeX, figures as PNG and PDF.
+    Every number comes from the files of the runs. Tables are also written as CSV and LaTeX, figures as PNG
+    and PDF.
 
     Examples:
-        fractalctl report
+        fractalctl report --paper
 
         fractalctl report runs --output docs
     """
-    from fractalctl.experiments.reporting import report_results
+    from fractalctl.experiments.report import report_results
 
     runs = folder or invocation.runs
-    written = report_results(runs, output or runs / "report", invocation.console.progress)
+    written = report_results(runs, output or runs / "report", paper, invocation.console.progress)
     invocation.console.emit(written, {"page": str(written[0]), "files": [str(path) for path in written[1:]]})

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fractalctl.cli import head_options as shared
+from fractalctl.cli import options as shared
 from fractalctl.cli.console import Console
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
 from fractalctl.errors import RequestError
+from fractalctl.numbers import percent
 
 if TYPE_CHECKING:
-    from fractalctl.experiments.searching import Found
+    from fractalctl.experiments.search import Found
     from fractalctl.heads.head import Head
-    from fractalctl.measures.answers import Answer
-    from fractalctl.measures.zoom import Zoom
+    from fractalctl.measures.answers import Answer, Answered
     from store import FeatureSet
 
 
@@ -65,13 +65,12 @@ def search(
         str | None, typer.Option("--features", help="The feature set to search, if not the head's own.")
     ] = None,
     device: shared.DeviceOption = "auto",
-    offline: Annotated[bool, typer.Option("--offline", help="Do not touch the network.")] = False,
+    offline: shared.OfflineOption = False,
 ) -> None:
     """Ask the corpus of a trained head: the nearest training rows at every prefix length.
 
     Beside each length stand the classes that the answers vote for: short prefixes route, the full length
-    finds. Of several heads the v5 head of the smallest seed is taken, of the corpus written last. Nothing is
-    written; --json gives programs the answers.
+    finds. Of several heads one is taken, and named. Nothing is written; --json gives programs the answers.
 
     Examples:
         fractalctl search "my card was swallowed by the machine"
@@ -83,27 +82,28 @@ def search(
         cat questions.txt | fractalctl search runs/trec - --json
     """
     from fractalctl.backbones.recorded import recorded_backbone
-    from fractalctl.experiments import searching
+    from fractalctl.experiments.search import Lookup, search_rows, search_texts
 
     paths, query = _divided(words or [], bool(row))
-    lookup = searching.Lookup(top, shared.numbers(dims, "--dims") if dims else None, shortlist)
+    lookup = Lookup(top, shared.numbers(dims, "--dims") if dims else None, shortlist)
     head = _choose(invocation, paths)
     chosen = _features(invocation, head, features)
     if row:
-        found = searching.search_rows(head, chosen, row, lookup, device)
+        found = search_rows(head, chosen, row, lookup, device)
     else:
         if offline:
-            from fractalctl.backbones.hub import go_offline
+            from fractalctl.backbones.locate import go_offline
 
             go_offline()
-        texts = expand_stdin([query])
-        if not texts:
-            raise RequestError("standard input: expected a query on each line, got none")
+        texts = expand_stdin([query], "a query on each line")
         spec = recorded_backbone(chosen, encoder, offline=offline)
-        found = searching.search_texts(head, chosen, texts, lookup, spec, device, offline)
+        found = search_texts(head, chosen, texts, lookup, spec, device, offline)
     for one in found:
-        _show(invocation.console, one)
-    invocation.console.emit([], _document(head, str(chosen.path), found))
+        show_zoom(invocation.console, one.zoom)
+        if one.two_stage is not None:
+            invocation.console.note("  in two stages:")
+            _show_answers(invocation.console, one.two_stage)
+    invocation.console.emit([], _document(head, chosen, found))
 
 
 def _divided(words: Sequence[str], by_rows: bool) -> tuple[list[str], str]:
@@ -121,8 +121,7 @@ def _divided(words: Sequence[str], by_rows: bool) -> tuple[list[str], str]:
 
 
 def _choose(invocation: Invocation, paths: Sequence[str]) -> "Head":
-    from fractalctl.experiments.searching import choose_head
-    from fractalctl.heads.head import find_heads
+    from fractalctl.experiments.addresses import RULE, choose_head
 
     folders = [Path(path) for path in expand_stdin(paths)] or [invocation.runs]
     if missing := [folder for folder in folders if not folder.exists()]:
@@ -130,13 +129,13 @@ def _choose(invocation: Invocation, paths: Sequence[str]) -> "Head":
             f"{missing[0]}: no such file or folder (a query of several words belongs in quotes; what stands "
             "before it are heads)"
         )
-    head = choose_head(find_heads(folders))
-    invocation.console.note(f"Head: {head.folder}")
+    head = choose_head(folders)
+    invocation.console.note(f"Head: {head.folder} ({RULE})")
     return head
 
 
 def _features(invocation: Invocation, head: "Head", name: str | None) -> "FeatureSet":
-    from fractalctl.experiments.evaluating import features_of
+    from fractalctl.experiments.addresses import features_of
     from store import FeatureStore
 
     store = FeatureStore(invocation.store)
@@ -148,31 +147,21 @@ def _features(invocation: Invocation, head: "Head", name: str | None) -> "Featur
     return features
 
 
-def _show(console: Console, found: "Found") -> None:
-    show_zoom(console, found.zoom)
-    if found.two_stage is not None:
-        console.note("  in two stages:")
-        _show_answers(console, found.two_stage)
-
-
-def show_zoom(console: Console, one: "Zoom") -> None:
+def show_zoom(console: Console, one: "Answered") -> None:
     """One query and what it finds at each length, with the path of classes of every answer.
 
     Shares are of answers that have the query's own classes or, where nobody knows them, those voted for.
     """
-    console.note("")
     known = f" [{' > '.join(one.query.labels)}]" if one.query.labels else ""
-    console.note(f"Query{known}: {_short(one.query.text)}")
+    console.note(f"\nQuery{known}: {_short(one.query.text)}")
     for length, answers in one.answers.items():
         wanted = one.query.labels or one.votes[length]
-        coarse, fine = (one.agreement(length, level) for level in (0, -1))
-        console.note(
-            f"  at {length} dimensions, {coarse:.0%} from {wanted[0]}, {fine:.0%} from {wanted[-1]}:"
-        )
+        shares = [f"{percent(one.agreement(length, level))} from {wanted[level]}" for level in (0, -1)]
+        console.note(f"  at {length} dimensions, {', '.join(shares)}:")
         _show_answers(console, answers)
 
 
-def _show_answers(console: Console, answers: Sequence["Answer"]) -> None:
+def _show_answers(console: Console, answers: "Sequence[Answer]") -> None:
     for answer in answers:
         console.note(f"    {answer.cosine:.3f} [{' > '.join(answer.labels)}] {_short(answer.text)}")
 
@@ -181,15 +170,16 @@ def _short(text: str) -> str:
     return textwrap.shorten(text, 90, placeholder=" ...")
 
 
-def _document(head: "Head", features: str, found: Sequence["Found"]) -> dict[str, Any]:
+def _document(head: "Head", features: "FeatureSet", found: "Sequence[Found]") -> dict[str, Any]:
     """What ``--json`` prints."""
     return {
         "corpus": head.corpus,
         "backbone": head.backbone,
         "strategy": head.strategy,
+        "arm": head.document.arm,
         "seed": head.seed,
         "head": str(head.folder),
-        "features": features,
+        "features": str(features.path),
         "metric": "cosine",
         "queries": [
             {

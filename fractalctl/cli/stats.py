@@ -2,23 +2,15 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractalctl.cli.console import Console
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
 from fractalctl.errors import RequestError
 
 if TYPE_CHECKING:
     from fractalctl.statistics import Observation
-
-
-class Protocol(StrEnum):
-    """Protocols of evaluation."""
-
-    LOO = "loo"
-    INDEX = "index"
 
 
 class Format(StrEnum):
@@ -49,9 +41,12 @@ def stats(
         list[str] | None,
         typer.Option(
             metavar="A,B",
-            help="Two strategies to compare, A minus B; repeatable. The first pair is pooled.",
-            show_default="v5,mrl, else the only two there are",
+            help="Labels of two arms to compare, A minus B; repeatable.",
+            show_default="v5,mrl, else the only two there are, else every arm with the first",
         ),
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(metavar="ARM", help="Compare every other arm with this one.")
     ] = None,
     holm: Annotated[bool, typer.Option("--holm", help="Adjust p values by Holm.")] = False,
     bonferroni: Annotated[bool, typer.Option("--bonferroni", help="Adjust them by Bonferroni.")] = False,
@@ -62,7 +57,8 @@ def stats(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Tests corrected together: pair, corpus, backbone, all, or NAME=STRATEGY,...; repeatable.",
+            help="Tests corrected together: pair, corpus, corpus-pair, backbone, all, or "
+            "NAME=ARM,...; repeatable.",
             show_default="pair",
         ),
     ] = None,
@@ -88,13 +84,16 @@ def stats(
         ),
     ] = None,
     protocol: Annotated[
-        Protocol | None,
-        typer.Option(help="Protocol of the evaluations.", show_default="loo where both are there"),
+        str | None,
+        typer.Option(
+            help="Protocol of the evaluations, as in their files' names: loo, index, loo-2000 ...",
+            show_default="loo where several are there",
+        ),
     ] = None,
     backbone: Annotated[str | None, typer.Option(metavar="NAME", help="Only this backbone.")] = None,
     metric: Annotated[str, typer.Option(metavar="NAME", help="S, S_auc, S_mono, delta_fine, ...")] = "S",
     allow_unpaired: Annotated[
-        bool, typer.Option("--allow-unpaired", help="Leave out seeds that only one strategy has.")
+        bool, typer.Option("--allow-unpaired", help="Leave out seeds that only one arm has.")
     ] = False,
     form: Annotated[
         Format | None,
@@ -109,14 +108,17 @@ def stats(
         typer.Option(metavar="PATH", help="The document to write.", show_default="RUNS/stats.json"),
     ] = None,
 ) -> None:
-    """Compare strategies as a reviewer would: tests, corrections, effect sizes, pooling, scaling.
+    """Compare arms as a reviewer would: tests, corrections, effect sizes, pooling, scaling.
 
-    Seeds pair the strategies on each corpus; corpora are the units of pooling.
+    Seeds pair the arms on each corpus; corpora are the units of pooling. A single arm is described: its mean,
+    with tests against zero and against the backbone's own features, cut.
 
     Examples:
         fractalctl stats --holm
 
         fractalctl stats --compare v5,inverted --compare v5,uhmt --bh --family corpus
+
+        fractalctl stats --reference v5 --holm
 
         fractalctl stats seeds.csv --profiles profiles.csv --holm --scaling
 
@@ -124,16 +126,23 @@ def stats(
 
         fractalctl evaluate | fractalctl stats - --holm --figure forest.png
     """
+    from msgspec.structs import replace
+
+    from fractalctl.documents import write_document
+    from fractalctl.paper import annotate
+    from fractalctl.report import brief_tables, draw_forest, write_statistics
+    from fractalctl.report.prose import notes
     from fractalctl.statistics import Options, analyse
     from fractalctl.versions import versions
-    from store.files import write_json
 
-    if form and invocation.console.json:
+    console = invocation.console
+    if form and console.json:
         raise RequestError("--format and --json both want standard output: give one of them")
     options = Options(
         pairs=tuple(_pair(text) for text in compare or ()),
+        reference=reference,
         metric=metric,
-        protocol=protocol.value if protocol else None,
+        protocol=protocol,
         backbone=backbone,
         correction=_correction(holm=holm, bonferroni=bonferroni, hochberg=hochberg, bh=bh, by=by),
         families=tuple(family or ("pair",)),
@@ -146,12 +155,24 @@ def stats(
         profiles=profiles,
         quadratic=quadratic,
     )
-    paths = None if sources is None else expand_stdin(sources)
-    document = analyse(_observations(invocation, paths, optional=quadratic is not None), options)
-    document |= {"versions": versions(), "argv": invocation.argv(sources=paths)}
+    paths = expand_stdin(sources)
+    document = annotate(analyse(_observations(invocation, paths, optional=quadratic is not None), options))
+    document = replace(document, versions=versions(), argv=invocation.argv(sources=paths))
     path = output or invocation.runs / "stats.json"
-    write_json(path, document)
-    _show(invocation.console, document, [path, *_forest(document, figure)], form)
+    write_document(path, document)
+    written = [path]
+    if figure:
+        if document.meta is None:
+            raise RequestError("--figure draws effects pooled over corpora, and no two arms were compared")
+        written += draw_forest(document.meta, figure)
+    if form is None:
+        console.tables(brief_tables(document))
+    for note in notes(document):
+        console.note(note)
+    if form:
+        typer.echo(write_statistics(document, form.value), nl=False)
+    else:
+        console.emit(written, document)
 
 
 def _correction(**flags: bool) -> str | None:
@@ -164,16 +185,14 @@ def _correction(**flags: bool) -> str | None:
 def _pair(text: str) -> tuple[str, str]:
     arms = [arm.strip() for arm in text.split(",")]
     if len(arms) != 2 or not all(arms) or arms[0] == arms[1]:
-        raise RequestError(f"--compare {text}: expected two different strategies, such as v5,mrl")
+        raise RequestError(f"--compare {text}: expected two different arms, such as v5,mrl")
     return arms[0], arms[1]
 
 
-def _observations(invocation: Invocation, paths: list[str] | None, optional: bool) -> "list[Observation]":
+def _observations(invocation: Invocation, paths: list[str], optional: bool) -> "list[Observation]":
     """Read what was named, or everything under ``--runs``; with ``optional`` that may be nothing."""
     from fractalctl.statistics import read_observations
 
-    if paths == []:
-        raise RequestError("standard input named no evaluation")
     if paths:
         return read_observations(paths)
     if not any(invocation.runs.rglob("evaluation-*.json")):
@@ -185,25 +204,3 @@ def _observations(invocation: Invocation, paths: list[str] | None, optional: boo
     observations = read_observations([invocation.runs])
     invocation.console.note(f"Taking all {len(observations)} evaluations under {invocation.runs}")
     return observations
-
-
-def _forest(document: dict[str, Any], path: Path | None) -> list[Path]:
-    if path is None:
-        return []
-    from fractalctl.report.forest import draw_forest
-
-    return draw_forest(document["meta"], path)
-
-
-def _show(console: Console, document: dict[str, Any], written: list[Path], form: Format | None) -> None:
-    """Tables and notes for the person at the terminal, paths or the section for programs."""
-    from fractalctl.statistics.section import brief_tables, notes, write
-
-    for table in brief_tables(document) if form is None else ():
-        console.table(table.title, table.columns, table.rows)
-    for note in notes(document):
-        console.note(note)
-    if form:
-        typer.echo(write(document, form.value), nl=False)
-    else:
-        console.emit(written, document)

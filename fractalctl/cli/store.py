@@ -9,6 +9,7 @@ import typer
 
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
 from fractalctl.errors import FractalError, RequestError
+from fractalctl.tables import Table
 from store.errors import ChangedError, StoreError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def list_sets(invocation: Invocation) -> None:
     sets, unfinished = store.sets(damaged.append), store.unfinished()
     if sets:
         columns = ("Set", "Rows", "Dimension", "Classes", "Size")
-        console.table(f"Feature sets in {store.folder}", columns, map(_row, sets))
+        console.tables([Table("sets", f"Feature sets in {store.folder}", columns, [*map(_row, sets)])])
     else:
         console.note(f"no feature set in {store.folder}; make one with fractalctl featurize")
     for error in damaged:
@@ -81,16 +82,13 @@ def show_set(invocation: Invocation, name: Name = None) -> None:
     levels = _levels(features)
     console.note(f"{features.path}\n{_size(features.n_bytes)}, identity {features.identity}\n")
     console.note("\n".join(f"  {field:<30}  {value}" for field, value in _fields(features.recipe)))
-    console.table(
-        "Rows",
-        ("Split", "Rows", "Features"),
-        [(split, n, _size(4 * n * features.dimension)) for split, n in _summary(features)["rows"].items()],
-    )
-    console.table(
-        f"Rows per class in {features.splits[0]}",
-        ("Level", "Classes", "Fewest", "Median", "Most"),
-        [(f"L{level}", *counts.values()) for level, counts in enumerate(levels)],
-    )
+    sizes = [(split, n, _size(4 * n * features.dimension)) for split, n in _summary(features)["rows"].items()]
+    counted = [(f"L{level}", *counts.values()) for level, counts in enumerate(levels)]
+    title = f"Rows per class in {features.splits[0]}"
+    console.tables([
+        Table("rows", "Rows", ("Split", "Rows", "Features"), sizes),
+        Table("classes", title, ("Level", "Classes", "Fewest", "Median", "Most"), counted),
+    ])  # fmt: skip
     console.emit([features.path], {**_summary(features), "levels": levels, "recipe": features.recipe})
 
 
@@ -126,7 +124,7 @@ def remove_sets(
     Paths of what was removed go to standard output.
 
     Examples:
-        fractalctl store rm clinc/minilm
+        fractalctl store rm clinc/minilm --yes
 
         fractalctl store rm clinc trec --yes
     """
@@ -204,7 +202,7 @@ def _fields(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 def _row(features: "FeatureSet") -> tuple[str, str, int, str, str]:
     rows = ", ".join(f"{split} {features.n_rows(split)}" for split in features.splits)
     classes = " > ".join(str(len(names)) for names in features.class_names)
-    return features.name, rows, features.dimension, classes, _size(features.n_bytes)
+    return f"{features.corpus}/{features.name}", rows, features.dimension, classes, _size(features.n_bytes)
 
 
 def _size(n_bytes: int) -> str:

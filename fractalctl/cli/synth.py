@@ -4,16 +4,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractalctl.cli import head_options as shared
+from fractalctl.cli import options as shared
+from fractalctl.cli.arm_options import ArmOptions, arms
 from fractalctl.cli.plumbing import Invocation, command
 
 if TYPE_CHECKING:
-    from fractalctl.heads.recipe import TrainingRecipe
+    from fractalctl.measures.protocols import Protocol
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "synth")(shared.with_recipe(synth))
+    command(app, "synth", wanted=arms, rule=shared.protocol)(synth)
 
 
 def synth(
@@ -25,57 +26,55 @@ def synth(
     partition_seeds: Annotated[
         str, typer.Option("--partition-seeds", help="One random partition of every number for each.")
     ] = "42,123,456",
-    strategy: shared.StrategyOption = None,
-    seeds: shared.SeedsOption = shared.DEFAULT_SEEDS,
-    protocol: shared.ProtocolOption = "loo",
-    max_test: shared.MaxTestOption = None,
-    device: shared.DeviceOption = "auto",
     *,
-    recipe: "TrainingRecipe",
+    wanted: ArmOptions,
+    seeds: shared.SeedsOption = shared.DEFAULT_SEEDS,
+    rule: "Protocol",
+    device: shared.DeviceOption = "auto",
 ) -> None:
     """Divide the fine classes into random coarse ones, few to many: where does steerability peak?
 
-    Texts and fine classes stay the same, so the coarse entropy H(L0) grows as H(L1|L0) shrinks. v5 and mrl
-    are trained under every partition, and under the corpus's own coarse level. A stopped call goes on from
-    the last finished partition.
+    Texts and fine classes stay the same, so the coarse entropy H(L0) grows as H(L1|L0) shrinks. v5 and mrl,
+    unless --strategy names others, are trained under every partition, and under the corpus's own coarse
+    level. A stopped call goes on from the last finished partition.
 
     Examples:
-        fractalctl synth
+        fractalctl synth --seeds 42,123
 
-        fractalctl synth clinc/minilm --coarse 2,5,10,25,75
+        fractalctl synth clinc/minilm --coarse 2,5,10,25,75 --strategy v5,lda --seeds 42,123
 
-        fractalctl synth trec --coarse 2,4,8,16,32 --partition-seeds 1,2,3,4,5 --seeds 42,123,456
+        fractalctl synth trec --coarse 2,4,8,16,32 --partition-seeds 1,2 --seeds 42,123
 
-        fractalctl synth clinc --dims 32,64,96,128
+        fractalctl synth clinc --coarse 2,5,10 --dims 32,64,96,128 --seeds 42,123
     """
-    from fractalctl.experiments.partitions import fitting
-    from fractalctl.experiments.synthesis import STRATEGIES, synthesise
-    from fractalctl.measures.protocols import Protocol
-    from fractalctl.report.synthesis import claims, tables
+    from fractalctl.experiments.synthesis import STRATEGIES, fitting, synthesise
+    from fractalctl.report import overview
 
-    console = invocation.console
-    chosen = shared.choose_features(invocation, features)
-    sizes, too_large = fitting(chosen, shared.numbers(coarse, "--coarse"))
-    for number in too_large:
-        n_classes = len(chosen.class_names[-1])
-        console.warn(
-            f"K0 = {number} is left out: {chosen.corpus} has {n_classes} classes at its finest level"
+    console, results = invocation.console, []
+    for chosen in shared.choose_features(invocation, features):
+        sizes, too_large = fitting(chosen, shared.numbers(coarse, "--coarse"))
+        for number in too_large:
+            n_classes = len(chosen.class_names[-1])
+            console.warn(
+                f"K0 = {number} is left out: {chosen.corpus} has {n_classes} classes at its finest level"
+            )
+        results.append(
+            synthesise(
+                chosen,
+                invocation.runs,
+                sizes,
+                shared.numbers(partition_seeds, "--partition-seeds"),
+                wanted.strategies or STRATEGIES,
+                wanted.trunk,
+                wanted.settings,
+                shared.numbers(seeds, "--seeds"),
+                rule,
+                device,
+                console.progress,
+                invocation.argv(features=[chosen.path], device=None),
+                console.note,
+            )
         )
-    path, document = synthesise(
-        chosen,
-        invocation.runs,
-        sizes,
-        shared.numbers(partition_seeds, "--partition-seeds"),
-        shared.names(strategy, STRATEGIES),
-        shared.numbers(seeds, "--seeds"),
-        recipe,
-        Protocol(protocol, max_test=max_test),
-        device,
-        console.progress,
-        invocation.argv(features=str(chosen.path), device=None, **shared.resolved(recipe)),
-    )
-    for table in tables([document]):
-        console.table(table.caption, table.columns, table.rows)
-    for claim, _, verdict in claims([document]):
-        console.note(f"{claim}: {verdict.replace('**', '')}")
-    console.emit([path], document)
+    documents = [document for _, document in results]
+    console.tables(overview(documents))
+    console.emit([path for path, _ in results], documents[0] if len(documents) == 1 else documents)

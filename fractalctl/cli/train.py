@@ -1,39 +1,50 @@
 """``fractalctl train``."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractalctl.cli import head_options as shared
-from fractalctl.cli.executor_options import with_executor
+from fractalctl.cli import options as shared
+from fractalctl.cli.arm_options import ArmOptions, arms, spelled
 from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.experiments.policy import Overwrite
 
 if TYPE_CHECKING:
     from fractalctl.executors import Executor
-    from fractalctl.heads.recipe import TrainingRecipe
+    from fractalctl.heads.arms import Arm
+    from fractalctl.heads.head import Head
+    from store import FeatureSet
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "train")(shared.with_recipe(with_executor(train)))
+    command(app, "train", wanted=arms, executor=shared.executor)(train)
 
 
 def train(
     invocation: Invocation,
     features: shared.FeaturesArgument = None,
-    strategy: shared.StrategyOption = None,
-    supervision: shared.SupervisionOption = None,
+    *,
+    wanted: ArmOptions,
+    supervision: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--supervision",
+            exists=True,
+            dir_okay=False,
+            help="An own table of supervision (TOML), called as its file is; may be repeated.",
+        ),
+    ] = None,
     seeds: shared.SeedsOption = shared.DEFAULT_SEEDS,
     overwrite: shared.OverwriteOption = Overwrite.CHANGED,
     device: shared.DeviceOption = "auto",
-    *,
     executor: "Executor | None",
-    recipe: "TrainingRecipe",
 ) -> None:
-    """Train heads on a feature set, many at once.
+    """Train heads on feature sets, many at once.
 
-    One head per strategy and seed, trained together. Heads that are already there are not trained again.
+    One head per strategy and seed, trained together. Heads that are already there are not trained again; what
+    has to give way to a new one is named before.
 
     Examples:
         fractalctl train --strategy v5
@@ -42,44 +53,45 @@ def train(
 
         fractalctl train clinc --head fractal --strategy v5,mrl
 
-        fractalctl train clinc --strategy v5,inverted --executor dask --scheduler tcp://head-node:8786
+        fractalctl train clinc --strategy v5,supcon --set epochs=10 --set dims=32,64,128,256
+
+        fractalctl train clinc --strategy v5,inverted --executor dask --scheduler scheduler.json
 
         fractalctl train --supervision my-table.toml --dims 32,64,128,256
 
-        fractalctl featurize clinc | fractalctl train - --strategy v5 | fractalctl evaluate -
+        fractalctl store ls --quiet | fractalctl train - --strategy lda | fractalctl evaluate -
     """
-    from fractalctl.experiments.training import supervisions, train_heads
+    from fractalctl.experiments.training import build_arms, train_heads
 
-    chosen = shared.choose_features(invocation, features)
-    default = () if supervision else ("v5",)
-    tables = supervisions(chosen, recipe, shared.names(strategy, default), supervision or ())
     files = {path.stem: path for path in supervision or ()}
+    strategies = wanted.strategies or (() if files else ("v5",))
+    heads: list[Head] = []
+    for chosen in shared.choose_features(invocation, features):
 
-    def argv(table_name: str, seed: int) -> list[str]:
-        own = files.get(table_name)
-        return invocation.argv(
-            features=str(chosen.path),
-            seeds=str(seed),
-            strategy=None if own else [table_name],
-            supervision=[own] if own else None,
-            device=None,
-            overwrite=None,
-            **shared.resolved(recipe),
+        def argv(arm: "Arm", seed: int, chosen: "FeatureSet" = chosen) -> list[str]:
+            own = files.get(arm.strategy)
+            return invocation.argv(
+                features=[chosen.path],
+                strategy=None if own else [arm.strategy],
+                supervision=[own] if own else None,
+                **spelled(arm),
+                seeds=seed,
+                overwrite=None,
+                device=None,
+            )
+
+        trained = train_heads(
+            chosen,
+            build_arms(strategies, chosen.n_levels, wanted.trunk, wanted.settings, supervision or ()),
+            invocation.runs,
+            shared.numbers(seeds, "--seeds"),
+            overwrite,
+            device,
+            invocation.console.progress,
+            argv,
+            executor,
+            invocation.console.note,
         )
-
-    trained = train_heads(
-        chosen,
-        tables,
-        invocation.runs,
-        shared.numbers(seeds, "--seeds"),
-        recipe,
-        overwrite,
-        device,
-        invocation.console.progress,
-        argv,
-        executor,
-    )
-    invocation.console.note(trained.summary())
-    invocation.console.emit(
-        [head.weights_path for head in trained.heads], [head.description for head in trained.heads]
-    )
+        invocation.console.note(f"{chosen.corpus}/{chosen.name}: {trained.summary()}")
+        heads += trained.heads
+    invocation.console.emit([head.weights_path for head in heads], [head.document for head in heads])

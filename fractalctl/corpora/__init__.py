@@ -1,7 +1,8 @@
 """Corpora and their label trees: from registered corpora, own files and the hub to texts with class ids."""
 
-from fractalctl.corpora.records import OnConflict
-from fractalctl.corpora.registry import CorpusSpec, registered
+from fractalctl.corpora.corpus_spec import CorpusSpec, HubCopy
+from fractalctl.corpora.records import OnConflict, ReadContext
+from fractalctl.corpora.registry import registered_corpora
 from fractalctl.corpora.request import CorpusRequest
 
-__all__ = ["CorpusRequest", "CorpusSpec", "OnConflict", "registered"]
+__all__ = ["CorpusRequest", "CorpusSpec", "HubCopy", "OnConflict", "ReadContext", "registered_corpora"]

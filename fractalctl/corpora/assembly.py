@@ -7,47 +7,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalctl.corpora.corpus import Corpus, Split
-from fractalctl.corpora.records import SPLITS, Reading, Record
-from fractalctl.corpora.request import CorpusRequest
+from fractalctl.corpora.records import SPLITS, OnConflict, Reading, Record
 from fractalctl.corpora.sampling import held_out, sample
 from fractalctl.corpora.tree import PATH_SEPARATOR, grow_tree
 from fractalctl.errors import RequestError
 
 
-def assemble(reading: Reading, request: CorpusRequest) -> Corpus:
-    """Build the corpus that a request describes.
+def assemble(
+    name: str,
+    reading: Reading,
+    notes: Sequence[str],
+    on_conflict: OnConflict,
+    limits: Mapping[str, int | None],
+    seed: int,
+) -> Corpus:
+    """Build a corpus.
 
     Args:
-        reading: all rows of the source, in source order.
-        request: what to do with conflicts, how much of each split to take, and the seed.
+        name: as in the feature store.
+        reading: all rows of the source, in source order; at least one.
+        notes: about the source.
+        on_conflict: what to do with a class under two parents.
+        limits: size of the random sample of each split; None takes all its rows in source order.
+        seed: of the samples and of the held-out fifth.
 
     Raises:
-        RequestError: no rows, paths of different lengths, a class under two parents, or no rows for a split
+        RequestError: paths of different lengths, a class under two parents, or no rows for a split
             that is needed.
     """
     rows = list(reading.records)
-    if not rows:
-        raise RequestError(f"{request.data or request.source}: there is no row of the corpus {request.name}")
-    places = _distinct_paths(rows)
     levels = reading.levels or tuple(f"L{number}" for number in range(len(rows[0].path)))
-    tree, class_ids = grow_tree(places, levels, request.on_conflict)
+    tree, class_ids = grow_tree(_distinct_paths(rows), levels, on_conflict)
     labels = tree.lineage(np.array([class_ids[row.path] for row in rows], np.int32))
-    members, split_notes = _members(rows, labels[:, -1], request)
-    limits = {"train": request.max_train, "validation": request.max_validation, "test": request.max_test}
+    members, split_notes = _members(rows, labels[:, -1], seed)
     ids = _ids(rows)
     splits = {}
-    for number, name in enumerate(SPLITS):
-        if members[name].size:
-            chosen = members[name][sample(len(members[name]), limits[name], number, request.seed)]
-            splits[name] = Split([rows[i].text for i in chosen], labels[chosen], [ids[i] for i in chosen])
-    notes = (
-        *reading.notes,
+    for number, split in enumerate(SPLITS):
+        if members[split].size:
+            chosen = members[split][sample(len(members[split]), limits[split], number, seed)]
+            splits[split] = Split([rows[i].text for i in chosen], labels[chosen], [ids[i] for i in chosen])
+    all_notes = (
+        *notes,
         *split_notes,
         *_texts_note(rows),
         *_counts_notes(reading, members, levels, tree.class_counts),
         *_untrained_note(splits["train"], tree.class_counts, levels),
     )
-    return Corpus(request.name, tuple(levels), tree, splits, notes)
+    return Corpus(name, tuple(levels), tree, splits, all_notes)
 
 
 def _distinct_paths(rows: Sequence[Record]) -> dict[tuple[str, ...], str]:
@@ -65,7 +71,7 @@ def _distinct_paths(rows: Sequence[Record]) -> dict[tuple[str, ...], str]:
 
 
 def _members(
-    rows: Sequence[Record], finest: NDArray[np.int32], request: CorpusRequest
+    rows: Sequence[Record], finest: NDArray[np.int32], seed: int
 ) -> tuple[Mapping[str, NDArray[np.int64]], list[str]]:
     """Row numbers of each split; where the source has no test rows, a fifth of its training rows."""
     names = np.array([row.split or "train" for row in rows])
@@ -76,13 +82,13 @@ def _members(
     if members["test"].size:
         return members, []
     training = members["train"]
-    chosen = held_out(finest[training], request.seed)
+    chosen = held_out(finest[training], seed)
     if not chosen.any():
         raise RequestError(
             f"{origin}: too few training rows ({len(training)}) to hold out a fifth of them as test"
         )
     members["train"], members["test"] = training[~chosen], training[chosen]
-    return members, [f"the source has no test split: a stratified fifth is held out (seed {request.seed})"]
+    return members, [f"the source has no test split: a stratified fifth is held out (seed {seed})"]
 
 
 def _ids(rows: Sequence[Record]) -> list[str]:

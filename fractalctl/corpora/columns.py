@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from fractalctl.corpora.records import Record, split_called
-from fractalctl.corpora.tabular import Row, Table
+from fractalctl.corpora.records import Record, Row, split_called
+from fractalctl.corpora.tabular import Table
 from fractalctl.errors import RequestError
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalctl.corpora.duplicates import repeated_rows
 from fractalctl.corpora.tree import LabelTree
 
 
@@ -48,3 +49,9 @@ class Corpus:
     def entropies(self) -> tuple[float, ...]:
         """H(L0), H(L1 | L0), ... on the training split, in bits (the paper's Table 1)."""
         return self.tree.entropies(self.splits["train"].labels)
+
+    @property
+    def duplicates(self) -> int | None:
+        """How many test rows stand in the training split too, see `repeated_rows`; None without test rows."""
+        train, test = self.splits["train"], self.splits.get("test")
+        return int(repeated_rows(test.texts, train.texts).sum()) if test else None

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from fractalctl.corpora.corpus import Corpus
-from fractalctl.corpora.registry import registered
+from fractalctl.corpora.registry import registered_corpora
 
 
 def describe(corpus: Corpus) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def describe(corpus: Corpus) -> dict[str, Any]:
         (class -> classes below it, with the number of training rows at the finest level), ``notes``, and of
         registered corpora ``title``, ``licence``, ``citation``, ``url``.
     """
-    spec = registered().get(corpus.name)
+    spec = registered_corpora().get(corpus.name)
     about = {key: getattr(spec, key) for key in ("title", "licence", "citation", "url")} if spec else {}
     return {
         "name": corpus.name,

@@ -1,119 +1,32 @@
-"""The Hugging Face hub: reading repositories from it or its cache, knowing soon when it is out of reach."""
+"""Corpora on the Hugging Face hub: read from it, from its local cache, or from a downloaded copy."""
 
-import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from fractalctl.corpora.records import Origin, split_called
-from fractalctl.corpora.tabular import NumberedRows, Table
-from fractalctl.errors import FractalError, RequestError, UnreachableError
+from fractalctl.corpora.corpus_spec import Repository
+from fractalctl.corpora.reach import unreachable, why_unreachable
+from fractalctl.corpora.records import Origin, ReadContext, split_called
+from fractalctl.corpora.tabular import NumberedRows, SplitTables, Table
+from fractalctl.errors import FractalError, RequestError
 
 if TYPE_CHECKING:
     import datasets
 
-PROBE_SECONDS = 5.0
-"""How long the hub has to give a sign of life before the local cache is tried."""
-
 BATCH_ROWS = 1000
 
 
-class Repository(NamedTuple):
-    """A dataset on the hub."""
-
-    id: str
-    """``owner/name``."""
-    config: str | None = None
-    """Configuration, where there are several."""
-    revision: str | None = None
-    """Commit, branch or tag; None is the newest."""
-    data_files: Mapping[str, str] | None = None
-    """Files by split, instead of what the repository says itself."""
-
-
-class HubTables(NamedTuple):
-    """The splits of a repository."""
-
-    tables: list[tuple[str | None, Table]]
-    """Pairs of split and rows; the split is None where there is only one and its name does not say which."""
-    revision: str | None
-    """The commit that was read; None for a plain folder."""
-
-
-def endpoint() -> str:
-    """Address of the hub (``HF_ENDPOINT``, else the public one)."""
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-
-
-def why_unreachable() -> str | None:
-    """Ask the hub for a sign of life.
-
-    The hub's own libraries repeat a failing request for the better part of a minute; one request with a
-    time limit that covers name resolution too answers the same question at once.
-
-    Returns:
-        None if something answers at its address, else why not.
-    """
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
-        return "HF_HUB_OFFLINE is set"
-    outcome: SimpleQueue[str | None] = SimpleQueue()
-    Thread(target=lambda: outcome.put(_probe()), daemon=True).start()
-    try:
-        return outcome.get(timeout=PROBE_SECONDS)
-    except Empty:
-        return f"no answer within {PROBE_SECONDS:g} seconds"
-
-
-def _probe() -> str | None:
-    # A look-up in the store never comes here, and these take a tenth of its time to import.
-    from ssl import SSLError
-    from urllib.error import HTTPError, URLError
-    from urllib.request import Request, urlopen
-
-    try:
-        urlopen(Request(endpoint(), method="HEAD"), timeout=PROBE_SECONDS).close()  # noqa: S310  the user's own setting
-    except HTTPError:
-        return None
-    except URLError as error:
-        # A certificate that Python alone does not trust may be one that the hub's libraries do.
-        return None if isinstance(error.reason, SSLError) else str(error.reason)
-    except (OSError, ValueError) as error:
-        return str(error)
-    return None
-
-
-def unreachable(what: str, reason: str, local_copy: str) -> UnreachableError:
-    """The error for somebody who asks for what is neither on the hub nor in its local cache.
-
-    Args:
-        what: what was asked for.
-        reason: why the hub did not give it.
-        local_copy: what can be given in its place.
-    """
-    cache = os.environ.get("HF_HOME", "~/.cache/huggingface")
-    return UnreachableError(
-        f"{what} cannot be had from {endpoint()} ({reason}), nor from the local cache ({cache}).\n"
-        "Three ways on:\n"
-        f"  1. {local_copy}\n"
-        "  2. where the backbone cannot be had either: a local model folder, --backbone FOLDER\n"
-        "  3. an offline cache: give the same command with HF_HOME=FOLDER on a machine that reaches the\n"
-        "     hub, bring the folder here, set HF_HOME to it and add --offline"
-    )
-
-
-def hub_tables(repository: Repository, *, offline: bool, local_copy: str) -> HubTables:
-    """Open every split of a repository of the hub.
+def hub_tables(repository: Repository, context: ReadContext, local_copy: str) -> SplitTables:
+    """Open every split of a repository of the hub; a single one of any name is taken for all rows.
 
     Offline, or when the hub does not answer, exactly the wanted revision is looked for in the local cache
     and nothing touches the network. (The cached fallback of ``datasets`` itself takes any revision.)
 
     Args:
         repository: what to open.
-        offline: use the cache alone.
+        context: whether to use the cache alone, and who takes the note.
         local_copy: what can be given instead, for the error message.
 
     Raises:
@@ -126,44 +39,46 @@ def hub_tables(repository: Repository, *, offline: bool, local_copy: str) -> Hub
         raise RequestError(
             f"the folder {repository.id} hides the repository of this name; run from elsewhere"
         )
-    reason = "--offline" if offline else why_unreachable()
+    reason = "--offline" if context.offline else why_unreachable()
     if reason is None:
-        return _opened(repository.id, repository)
+        tables, revision = _opened(repository.id, repository)
+    else:
+        tables, revision = _cached(repository, reason, local_copy)
+    if repository.revision is None:
+        context.note(f"read at revision {revision} of {repository.id}, which is not pinned")
+    return tables
+
+
+def _cached(repository: Repository, reason: str, local_copy: str) -> tuple[SplitTables, str]:
+    """Every split out of the local cache, and the commit that lies there."""
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
     what = f"{repository.id} at revision {repository.revision or 'main'}"
-    folder = _cached_folder(repository)
-    if folder is None:
-        raise unreachable(what, reason, local_copy)
+    ways = (local_copy, "where the backbone cannot be had either: a local model folder, --backbone FOLDER")
     try:
-        return HubTables(_opened(str(folder), repository).tables, folder.name)
+        folder = huggingface_hub.snapshot_download(
+            repository.id, repo_type="dataset", revision=repository.revision, local_files_only=True
+        )
+        return folder_tables(Path(folder), repository), Path(folder).name
+    except LocalEntryNotFoundError:
+        raise unreachable(what, reason, *ways) from None
     except FractalError as error:
-        raise unreachable(what, f"{reason}; the cached copy does not do: {error}", local_copy) from error
+        raise unreachable(what, f"{reason}; the cached copy does not do: {error}", *ways) from error
 
 
-def folder_tables(folder: Path, repository: Repository) -> list[tuple[str | None, Table]]:
+def folder_tables(folder: Path, repository: Repository) -> SplitTables:
     """Open every split of a folder that is laid out as the repository on the hub is.
 
     Raises:
         RequestError: no such configuration, or splits of unknown names.
         FractalError: the folder cannot be read.
     """
-    return _opened(str(folder), repository).tables
+    return _opened(str(folder), repository)[0]
 
 
-def _cached_folder(repository: Repository) -> Path | None:
-    import huggingface_hub
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        found = huggingface_hub.snapshot_download(
-            repository.id, repo_type="dataset", revision=repository.revision, local_files_only=True
-        )
-    except LocalEntryNotFoundError:
-        return None
-    return Path(found)
-
-
-def _opened(path: str, repository: Repository) -> HubTables:
-    """Load the repository, or a folder that holds a copy of it, through ``datasets``."""
+def _opened(path: str, repository: Repository) -> tuple[SplitTables, str | None]:
+    """The repository, or a folder that holds a copy of it, through ``datasets``, and the commit."""
     import datasets
 
     data_files = dict(repository.data_files) if repository.data_files else None
@@ -179,18 +94,11 @@ def _opened(path: str, repository: Repository) -> HubTables:
             raise RequestError(f"{path}: {error}") from error
         except (datasets.exceptions.DatasetsError, OSError, RuntimeError) as error:
             raise FractalError(f"{path} cannot be read: {error}") from error
-    tables = [
-        (
-            split,
-            Table(
-                Origin(f"{repository.id}, split {name}", "row"),
-                tuple(found[name].column_names),
-                _rows(found[name]),
-            ),
-        )
-        for split, name in _known_splits(path, list(found))
-    ]
-    return HubTables(tables, builder.hash)
+    tables: list[tuple[str | None, Table]] = []
+    for split, name in _known_splits(path, list(found)):
+        origin = Origin(f"{repository.id}, split {name}", "row")
+        tables.append((split, Table(origin, tuple(found[name].column_names), _rows(found[name]))))
+    return tables, builder.hash
 
 
 @contextmanager
@@ -226,10 +134,8 @@ def _rows(dataset: "datasets.Dataset") -> NumberedRows:
     for batch in dataset.iter(BATCH_ROWS):
         for values in zip(*batch.values(), strict=True):
             number += 1
-            yield (
-                number,
-                {column: _named(value, names[column]) for column, value in zip(batch, values, strict=True)},
-            )
+            cells = zip(batch, values, strict=True)
+            yield number, {column: _named(value, names[column]) for column, value in cells}
 
 
 def _class_names(feature: Any) -> list[str] | None:

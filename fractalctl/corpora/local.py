@@ -6,8 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from fractalctl.corpora.corpus_spec import CorpusSpec
 from fractalctl.corpora.records import split_called
-from fractalctl.corpora.registry import CorpusSpec
 from fractalctl.corpora.tabular import open_table, table_format
 from fractalctl.errors import RequestError
 
@@ -56,19 +56,19 @@ def find_copy(spec: CorpusSpec, path: Path) -> LocalCopy:
     return copy
 
 
-def copy_forms(spec: CorpusSpec) -> tuple[str, str, str]:
+def copy_forms(spec: CorpusSpec) -> list[str]:
     """Say which local copies of a corpus can be read."""
     names = ", ".join([*spec.files.values(), *spec.companions.values()])
-    return (
-        f"the publisher's files ({names})",
-        f"JSON lines with text, coarse, fine and split ({spec.name}.jsonl or .jsonl.gz)",
-        f"a copy of the repository {spec.hub.id} (with its {DATASET_CARD})",
-    )
+    forms = [f"the publisher's files ({names})"] if names else []
+    forms.append(f"JSON lines with text, coarse, fine and split ({spec.name}.jsonl or .jsonl.gz)")
+    if spec.hub:
+        forms.append(f"a copy of the repository {spec.hub.id} (with its {DATASET_CARD})")
+    return forms
 
 
 def _in_folder(spec: CorpusSpec, folder: Path) -> LocalCopy | None:
     own = {role: folder / name for role, name in spec.files.items()}
-    if all(path.exists() for path in own.values()):
+    if own and all(path.exists() for path in own.values()):
         beside = {role: folder / name for role, name in spec.companions.items() if (folder / name).exists()}
         return LocalCopy(CopyFormat.PUBLISHER, {**own, **beside})
     for name in (f"{spec.name}.jsonl", f"{spec.name}.jsonl.gz"):
@@ -77,7 +77,7 @@ def _in_folder(spec: CorpusSpec, folder: Path) -> LocalCopy | None:
     by_split = split_files(folder)
     if by_split and all(_is_interchange(spec, path) for path in by_split.values()):
         return LocalCopy(CopyFormat.LINES, by_split)
-    return _repository(folder) if (folder / DATASET_CARD).is_file() else None
+    return _repository(folder) if spec.hub and (folder / DATASET_CARD).is_file() else None
 
 
 def _repository(folder: Path) -> LocalCopy:
@@ -97,7 +97,8 @@ def _is_interchange(spec: CorpusSpec, path: Path) -> bool:
     """Whether a table is JSON lines whose first row has a text and a label of the finest default level."""
     if table_format(path) != "lines":
         return False
-    return "text" in (columns := open_table(path).columns) and bool({"fine", spec.default[-1]} & set(columns))
+    columns = set(open_table(path).columns)
+    return "text" in columns and bool({"fine", spec.choose_levels(())[-1]} & columns)
 
 
 def split_files(folder: Path) -> dict[str, Path]:

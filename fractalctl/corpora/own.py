@@ -1,15 +1,15 @@
 """Somebody's own data as a source of records: a file, a folder of files by split, a repository of the hub."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fractalctl.corpora.columns import Columns
-from fractalctl.corpora.hub import Repository, hub_tables
+from fractalctl.corpora.corpus_spec import Repository
+from fractalctl.corpora.hub import hub_tables
 from fractalctl.corpora.local import digest_of, split_files
-from fractalctl.corpora.records import Reading, Record
-from fractalctl.corpora.tabular import Table, open_table, table_format
+from fractalctl.corpora.records import ReadContext, Reading
+from fractalctl.corpora.tabular import SplitTables, open_tables, table_format
 from fractalctl.errors import RequestError
 
 HUB_PREFIX = "hub:"
@@ -28,12 +28,9 @@ class FileSource:
         formats = {split: table_format(path) for split, path in files.items()}
         return {"formats": formats, "sha256": digest_of(files), **asdict(self.columns)}
 
-    def read(self, *, offline: bool = False) -> Reading:  # noqa: ARG002  files are always at hand
+    def read(self, context: ReadContext) -> Reading:  # noqa: ARG002  files are always at hand
         """Open the files."""
-        tables = (
-            (None if split == "all" else split, open_table(path)) for split, path in self._files().items()
-        )
-        return Reading(_records(tables, self.columns), _level_names(self.columns))
+        return _reading(open_tables(self._files()), self.columns)
 
     def _files(self) -> dict[str, Path]:
         if not self.path.is_dir():
@@ -66,32 +63,23 @@ class HubSource:
             raise RequestError(
                 f"'{name}': expected hub:owner/name, hub:owner/name:config or either with @revision"
             )
-        return cls(Repository(identifier, config or None, revision or None), columns)
+        return cls(Repository(id=identifier, config=config or None, revision=revision or None), columns)
 
     def identity(self) -> dict[str, Any]:
         """What is asked of the hub; without a revision, its content can change without this changing."""
         hub = self.repository
         return {"hub": hub.id, "config": hub.config, "revision": hub.revision, **asdict(self.columns)}
 
-    def read(self, *, offline: bool = False) -> Reading:
+    def read(self, context: ReadContext) -> Reading:
         """Open the repository.
 
         Raises:
             UnreachableError: neither the hub nor its cache gives it.
         """
         instead = f"a local copy: the path of a file or folder in place of {HUB_PREFIX}{self.repository.id}"
-        tables, revision = hub_tables(self.repository, offline=offline, local_copy=instead)
-        pinned = self.repository.revision
-        notes = (
-            () if pinned else (f"read at revision {revision} of {self.repository.id}, which is not pinned",)
-        )
-        return Reading(_records(tables, self.columns), _level_names(self.columns), notes)
+        return _reading(hub_tables(self.repository, context, instead), self.columns)
 
 
-def _records(tables: Iterable[tuple[str | None, Table]], columns: Columns) -> Iterator[Record]:
-    for split, table in tables:
-        yield from columns.records(table, split)
-
-
-def _level_names(columns: Columns) -> tuple[str, ...]:
-    return () if columns.path else columns.levels
+def _reading(tables: SplitTables, columns: Columns) -> Reading:
+    records = (record for split, table in tables for record in columns.records(table, split))
+    return Reading(records, () if columns.path else columns.levels)

@@ -1,9 +1,15 @@
 """What every reader of a corpus yields, whatever the format: one labelled text a record."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+from fractalctl.progress import Progress, silent
+
+Row = Mapping[str, Any]
+"""A row of a table: values by column."""
 
 SPLITS = ("train", "validation", "test")
 
@@ -65,12 +71,37 @@ class Reading(NamedTuple):
     records: Iterable[Record]
     levels: tuple[str, ...] = ()
     """Names of the levels, coarse to fine; none where the source does not name them."""
-    notes: tuple[str, ...] = ()
-    """What a reader of results should know about the source."""
     rows: Mapping[str, int] = MappingProxyType({})
     """Published number of rows by split (``all``: of all rows), where known."""
     classes: Mapping[str, int] = MappingProxyType({})
     """Published number of classes by level, where known."""
+
+
+@dataclass(frozen=True)
+class ReadContext:
+    """What whoever reads a corpus is told.
+
+    Args:
+        offline: do not touch the network.
+        progress: shows how far reading is, where it takes long.
+        note: takes what a reader of results should know about the source.
+    """
+
+    offline: bool = False
+    progress: Progress = silent
+    note: Callable[[str], None] = lambda _: None
+
+
+class Source(Protocol):
+    """Where the rows of a corpus come from."""
+
+    def identity(self) -> dict[str, Any]:
+        """JSON values that fix the rows, found without reading them."""
+        ...
+
+    def read(self, context: ReadContext) -> Reading:
+        """The rows; they may be read as they are asked for."""
+        ...
 
 
 def split_called(name: str) -> str | None:

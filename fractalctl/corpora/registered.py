@@ -1,22 +1,20 @@
-"""Registered corpora as sources of records: from the hub, or from a local copy."""
+"""Registered corpora as sources of records: from a local copy, made by a function, or from the hub."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fractalctl.corpora.columns import id_in, label_at, split_in, text_in
+from fractalctl.corpora.corpus_spec import CorpusSpec
 from fractalctl.corpora.local import CopyFormat, LocalCopy, copy_forms, find_copy
-from fractalctl.corpora.records import Reading, Record
-from fractalctl.corpora.registry import CorpusSpec
-from fractalctl.corpora.tabular import Row, Table, open_table
+from fractalctl.corpora.records import Origin, ReadContext, Reading, Record, Row
+from fractalctl.corpora.tabular import SplitTables, Table, as_table, open_tables
 from fractalctl.errors import RequestError
 
 INTERCHANGE = ("coarse", "fine")
-"""Columns of JSON lines that stand for the two default levels of any registered corpus."""
-
-SplitTables = Iterable[tuple[str | None, Table]]
+"""Columns that stand for the two default levels of any registered corpus."""
 
 
 class Fields(NamedTuple):
@@ -35,7 +33,7 @@ class RegisteredSource:
 
     Args:
         spec: the corpus.
-        data: a local copy to read instead of the hub's.
+        data: a local copy to read.
         wanted: levels that are asked for; none for the default.
     """
 
@@ -53,46 +51,51 @@ class RegisteredSource:
         return find_copy(self.spec, self.data) if self.data else None
 
     def identity(self) -> dict[str, Any]:
-        """What fixes the records: spec, levels, and the repository or the content of the local copy."""
-        common = {"corpus": self.spec.name, "spec": self.spec.digest, "levels": list(self.levels)}
+        """What fixes the records: spec, levels, and the copy's content, the edition, or the repository."""
+        spec = self.spec
+        common = {"corpus": spec.name, "spec": spec.digest, "levels": list(self.levels)}
         if self._copy:
             return {**common, "format": str(self._copy.format), "sha256": self._copy.digest()}
-        hub = self.spec.hub
-        return {**common, "hub": hub.id, "config": hub.config, "revision": hub.revision}
+        if spec.read:
+            return {**common, "edition": spec.edition() if callable(spec.edition) else spec.edition}
+        if spec.hub:
+            return {**common, "hub": spec.hub.id, "config": spec.hub.config, "revision": spec.hub.revision}
+        raise self._needs_data()
 
-    def read(self, *, offline: bool = False) -> Reading:
+    def read(self, context: ReadContext) -> Reading:
         """Open the corpus.
 
         Raises:
             UnreachableError: neither the hub nor its cache gives it.
             RequestError: no such local copy, or (while records are read) a row without text or label.
         """
-        copy, hub = self._copy, self.spec.hub
+        spec, copy, hub = self.spec, self._copy, self.spec.hub
         if copy and copy.format is not CopyFormat.HUB:
-            records = self._records(self._local_tables(copy))
-            return Reading(records, self.levels, (), self.spec.rows, self.spec.classes)
-        from fractalctl.corpora.hub import Repository, folder_tables, hub_tables
+            return Reading(self._records(self._local_tables(copy)), self.levels, spec.rows, spec.classes)
+        if spec.read and not copy:
+            table = as_table(Origin(spec.name, "row"), enumerate(spec.read(context), 1))
+            return Reading(self._records([(None, table)]), self.levels, spec.rows, spec.classes)
+        if hub is None:
+            raise self._needs_data()
+        from fractalctl.corpora.hub import folder_tables, hub_tables
 
-        repository = Repository(hub.id, hub.config, hub.revision, hub.data_files)
-        notes: tuple[str, ...] = ()
         if self.data:
-            tables = folder_tables(self.data, repository)
+            tables = folder_tables(self.data, hub)
         else:
-            instead = f"a local copy, --data PATH: {' or '.join(copy_forms(self.spec))}"
-            tables, revision = hub_tables(repository, offline=offline, local_copy=instead)
-            if hub.revision is None:
-                notes = (f"read at revision {revision} of {hub.id}, which is not pinned",)
+            tables = hub_tables(hub, context, f"a local copy, --data PATH: {' or '.join(copy_forms(spec))}")
         records = self._records(tables, Fields(hub.text, hub.labels, hub.single, hub.row_id))
-        return Reading(
-            records, self.levels, notes, hub.rows or self.spec.rows, hub.classes or self.spec.classes
-        )
+        return Reading(records, self.levels, hub.rows or spec.rows, hub.classes or spec.classes)
+
+    def _needs_data(self) -> RequestError:
+        forms = " or ".join(copy_forms(self.spec))
+        return RequestError(f"{self.spec.name} is read from a local copy alone: --data PATH, {forms}")
 
     def _local_tables(self, copy: LocalCopy) -> SplitTables:
         if copy.format is CopyFormat.PUBLISHER:
-            from fractalctl.corpora.publishers import READERS  # only reading needs them
+            from fractalctl.corpora.publishers import published_tables  # only reading needs them
 
-            return READERS[self.spec.name](self.spec, copy.files)
-        return ((None if role == "all" else role, open_table(path)) for role, path in copy.files.items())
+            return published_tables(self.spec, copy.files)
+        return open_tables(copy.files)
 
     def _records(self, tables: SplitTables, fields: Fields | None = None) -> Iterator[Record]:
         for split, table in tables:
@@ -107,9 +110,10 @@ class RegisteredSource:
                     yield Record(text, path, named, table.origin, number, id_in(row, where.id))
 
     def _fields_called_after_levels(self, table: Table) -> Fields:
-        """Columns called after the levels, or ``coarse`` and ``fine`` for the two default levels."""
+        """Columns called after the levels, or ``coarse`` and ``fine`` for two default levels."""
         labels = {level: level for level in self.spec.levels if level in table.columns}
-        for level, column in zip(self.spec.default, INTERCHANGE, strict=True):
+        default = self.spec.choose_levels(())
+        for level, column in zip(default, INTERCHANGE, strict=False) if len(default) == 2 else ():
             if column in table.columns:
                 labels.setdefault(level, column)
         return Fields(("text",), labels)

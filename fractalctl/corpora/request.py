@@ -3,28 +3,15 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from fractalctl.corpora.records import OnConflict
-from fractalctl.corpora.registry import PYDOCS, no_such_corpus, registered
+from fractalctl.corpora.records import SPLITS, OnConflict, ReadContext, Source
+from fractalctl.corpora.registry import no_such_corpus, registered_corpora
 from fractalctl.errors import RequestError
 from fractalctl.progress import Progress, silent
 
 if TYPE_CHECKING:
     from fractalctl.corpora.corpus import Corpus
-    from fractalctl.corpora.records import Reading
-
-
-class Source(Protocol):
-    """Where the rows of a corpus come from."""
-
-    def identity(self) -> dict[str, Any]:
-        """JSON values that fix the rows, found without reading them."""
-        ...
-
-    def read(self, *, offline: bool) -> "Reading":
-        """The rows."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -70,27 +57,27 @@ class CorpusRequest:
             raise RequestError("--path and --levels exclude each other: the path names all levels")
         if not self.separator:
             raise RequestError("--separator must not be empty")
-        if self._is_named and (self.text or self.path_column):
+        named = self.source in registered_corpora()
+        if named and (self.text or self.path_column):
             raise RequestError(
                 f"--text and --path are for own files and hub: sources; '{self.source}' knows its columns"
             )
-        if self.data and self.source not in registered():
-            raise RequestError(
-                f"--data is for registered corpora ({', '.join(registered())}), not '{self.source}'"
-            )
-        for option in ("max_train", "max_validation", "max_test"):
-            size = getattr(self, option)
+        copied = [name for name, spec in registered_corpora().items() if spec.takes_data]
+        if self.data and self.source not in copied:
+            raise RequestError(f"--data is for registered corpora ({', '.join(copied)}), not '{self.source}'")
+        for split, size in self.limits.items():
             if size is not None and size < 1:
-                raise RequestError(f"--{option.replace('_', '-')} must be at least 1, not {size}")
+                raise RequestError(f"--max-{split} must be at least 1, not {size}")
 
     @property
-    def _is_named(self) -> bool:
-        return self.source == PYDOCS or self.source in registered()
+    def limits(self) -> dict[str, int | None]:
+        """How many rows are drawn of each split; None takes all in source order."""
+        return dict(zip(SPLITS, (self.max_train, self.max_validation, self.max_test), strict=True))
 
     @property
     def name(self) -> str:
         """Folder name of the corpus in the store: ``clinc``, ``my-file``, ``owner--name``."""
-        if self._is_named:
+        if self.source in registered_corpora():
             return self.source
         if self.source.startswith("hub:"):
             words = re.split(r"[/:@]", self.source.removeprefix("hub:"))
@@ -107,8 +94,11 @@ class CorpusRequest:
         Raises:
             RequestError: there is no such corpus, file or level.
         """
+        from fractalctl.corpora.sampling import EDITION
+
         return {
             **self._source().identity(),
+            "draws": EDITION,
             "on_conflict": str(self.on_conflict),
             "max_train": self.max_train,
             "max_validation": self.max_validation,
@@ -130,27 +120,26 @@ class CorpusRequest:
         """
         from fractalctl.corpora.assembly import assemble
 
-        return assemble(self._source(progress).read(offline=offline), self)
+        notes: list[str] = []
+        reading = self._source().read(ReadContext(offline, progress, notes.append))
+        rows = list(reading.records)  # only now all notes are taken
+        if not rows:
+            raise RequestError(f"{self.data or self.source}: there is no row of the corpus {self.name}")
+        reading = reading._replace(records=rows)
+        return assemble(self.name, reading, notes, self.on_conflict, self.limits, self.seed)
 
-    def _source(self, progress: Progress = silent) -> Source:
-        if self.source == PYDOCS:
-            from fractalctl.corpora.pydocs import PydocsSource
-
-            return PydocsSource(self.levels, progress)
-        if self.source in registered():
+    def _source(self) -> Source:
+        if self.source in registered_corpora():
             from fractalctl.corpora.registered import RegisteredSource
 
-            return RegisteredSource(registered()[self.source], self.data, self.levels)
-        return self._own_source()
-
-    def _own_source(self) -> Source:
+            return RegisteredSource(registered_corpora()[self.source], self.data, self.levels)
         from fractalctl.corpora.columns import Columns
-        from fractalctl.corpora.own import FileSource, HubSource
+        from fractalctl.corpora.own import HUB_PREFIX, FileSource, HubSource
 
         columns = Columns(
             self.text or "text", self.levels or ("coarse", "fine"), self.path_column, self.separator
         )
-        if self.source.startswith("hub:"):
+        if self.source.startswith(HUB_PREFIX):
             return HubSource.called(self.source, columns)
         if not Path(self.source).exists():
             raise no_such_corpus(self.source)

@@ -1,8 +1,12 @@
-"""Which rows are held out and which are sampled; every draw has a seed of its own."""
+"""Which rows are held out as test and which are sampled."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalctl.randomness import Purpose, generator
+
+EDITION = 2
+"""Raised whenever the same seed would choose other rows; part of the identity of feature sets."""
 HELD_OUT_PART = 5
 """One row in so many is held out as test where the source has no test split."""
 
@@ -21,11 +25,11 @@ def held_out(classes: NDArray[np.int32], seed: int) -> NDArray[np.bool_]:
     Returns:
         (n,) bool, True for the rows that are held out.
     """
-    generator = np.random.default_rng([seed, 0])
-    order = np.lexsort((generator.permutation(len(classes)), classes))
+    random = generator(seed, Purpose.CORPUS_SPLIT)
+    order = np.lexsort((random.permutation(len(classes)), classes))
     order = order[np.bincount(classes)[classes[order]] > 1]
     chosen = np.zeros(len(classes), np.bool_)
-    chosen[order[generator.integers(HELD_OUT_PART) :: HELD_OUT_PART]] = True
+    chosen[order[random.integers(HELD_OUT_PART) :: HELD_OUT_PART]] = True
     return chosen
 
 
@@ -45,4 +49,4 @@ def sample(rows: int, size: int | None, split: int, seed: int) -> NDArray[np.int
     """
     if size is None:
         return np.arange(rows)
-    return np.random.default_rng([seed, 1, split]).permutation(rows)[:size]
+    return generator(seed, Purpose.CORPUS_SAMPLE, split).permutation(rows)[:size]

@@ -7,7 +7,7 @@ import csv
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -15,11 +15,20 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
-from fractalctl.corpora.records import Origin
+from fractalctl.corpora.records import Origin, Row
 from fractalctl.errors import FractalError, RequestError
 
-Row = Mapping[str, Any]
 NumberedRows = Iterator[tuple[int, Row]]
+
+SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "lines",
+    ".ndjson": "lines",
+    ".json": "lines",
+    ".parquet": "parquet",
+}
+"""Formats by the end of a file's name."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,15 @@ class Table:
     origin: Origin
     columns: tuple[str, ...]
     rows: NumberedRows
+
+
+SplitTables = Iterable[tuple[str | None, Table]]
+"""Tables with the split that all their rows belong to; None where they say so themselves or have none."""
+
+
+def open_tables(files: Mapping[str, Path]) -> SplitTables:
+    """Open tables by role: the name of a split, or ``all``."""
+    return ((None if role == "all" else role, open_table(path)) for role, path in files.items())
 
 
 def open_table(path: Path, header: tuple[str, ...] | None = None) -> Table:
@@ -54,10 +72,22 @@ def open_table(path: Path, header: tuple[str, ...] | None = None) -> Table:
             f"{path}: the format is told by the name, which must end in {', '.join(SUFFIXES)} "
             "(the text formats also in .gz)"
         )
-    columns, rows = _READERS[kind](path, header)
-    if not columns:
+    origin = Origin(path.name, "row" if kind == "parquet" else "line")
+    if kind == "lines":
+        table = as_table(origin, _json_rows(path))
+    elif kind == "parquet":
+        table = _parquet_table(origin, path)
+    else:
+        table = _delimited_table(origin, path, "," if kind == "csv" else "\t", header)
+    if not table.columns:
         raise RequestError(f"{path}: the file is empty")
-    return Table(Origin(path.name, "row" if kind == "parquet" else "line"), columns, rows)
+    return table
+
+
+def as_table(origin: Origin, rows: NumberedRows) -> Table:
+    """Rows as a table whose columns are those of the first; none where there is no row."""
+    first = next(rows, None)
+    return Table(origin, tuple(first[1]) if first else (), chain([first] if first else [], rows))
 
 
 def table_format(path: Path) -> str | None:
@@ -88,18 +118,13 @@ def open_text(path: Path, encoding: str = "utf-8-sig", *, errors: str = "strict"
             raise FractalError(f"{path}: the gzip file is broken or incomplete ({error})") from error
 
 
-def _read_delimited(
-    delimiter: str,
-) -> Callable[[Path, tuple[str, ...] | None], tuple[tuple[str, ...], NumberedRows]]:
-    def read(path: Path, header: tuple[str, ...] | None) -> tuple[tuple[str, ...], NumberedRows]:
-        lines = _delimited_lines(path, delimiter)
-        columns = header or next(lines, (0, ()))[1]
-        repeated = sorted({name for name in columns if columns.count(name) > 1})
-        if repeated:
-            raise RequestError(f"{path}: the header names the column '{repeated[0]}' twice")
-        return tuple(columns), _named_cells(path, tuple(columns), lines)
-
-    return read
+def _delimited_table(origin: Origin, path: Path, delimiter: str, header: tuple[str, ...] | None) -> Table:
+    lines = _delimited_lines(path, delimiter)
+    columns = header or next(lines, (0, ()))[1]
+    repeated = sorted({name for name in columns if columns.count(name) > 1})
+    if repeated:
+        raise RequestError(f"{path}: the header names the column '{repeated[0]}' twice")
+    return Table(origin, columns, _named_cells(path, columns, lines))
 
 
 def _delimited_lines(path: Path, delimiter: str) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -132,14 +157,6 @@ def _named_cells(
         yield number, dict(zip(columns, cells, strict=True))
 
 
-def _read_lines(path: Path, header: tuple[str, ...] | None) -> tuple[tuple[str, ...], NumberedRows]:  # noqa: ARG001  one signature for all formats
-    rows = _json_rows(path)
-    first = next(rows, None)
-    if first is None:
-        return (), rows
-    return tuple(first[1]), chain([first], rows)
-
-
 def _json_rows(path: Path) -> NumberedRows:
     with open_text(path) as stream:
         for number, line in enumerate(stream, 1):
@@ -154,28 +171,12 @@ def _json_rows(path: Path) -> NumberedRows:
             yield number, row
 
 
-def _read_parquet(path: Path, header: tuple[str, ...] | None) -> tuple[tuple[str, ...], NumberedRows]:  # noqa: ARG001  one signature for all formats
+def _parquet_table(origin: Origin, path: Path) -> Table:
     from pyarrow import ArrowException, parquet
 
     try:
         file = parquet.ParquetFile(path)
     except (ArrowException, OSError) as error:
         raise FractalError(f"{path}: not a readable Parquet file ({error})") from error
-    batches = (row for batch in file.iter_batches() for row in batch.to_pylist())
-    return tuple(file.schema_arrow.names), enumerate(batches, 1)
-
-
-SUFFIXES = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".jsonl": "lines",
-    ".ndjson": "lines",
-    ".json": "lines",
-    ".parquet": "parquet",
-}
-_READERS = {
-    "csv": _read_delimited(","),
-    "tsv": _read_delimited("\t"),
-    "lines": _read_lines,
-    "parquet": _read_parquet,
-}
+    rows = (row for batch in file.iter_batches() for row in batch.to_pylist())
+    return Table(origin, tuple(file.schema_arrow.names), enumerate(rows, 1))

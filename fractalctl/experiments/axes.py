@@ -1,72 +1,136 @@
-"""Axes along which v5 and mrl are varied together: capacity of a block, noise in the coarse labels."""
+"""Axes on frozen features: supervision, capacity of a block, noise in coarse labels, depth of the tree."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from fractalctl.corpora.registry import registered_corpora
+from fractalctl.corpora.tree import LabelTree
 from fractalctl.errors import RequestError
-from fractalctl.experiments.ablation import PROTOCOL, Ablation, Condition, Document, fixed_split
-from fractalctl.experiments.relabelled import Labels, RelabelledSet
-from fractalctl.experiments.training import supervisions
-from fractalctl.heads.recipe import SEEDS, TrainingRecipe
-from fractalctl.measures.protocols import Protocol
-from fractalctl.progress import Progress, silent
-from fractalctl.statistics.points import compare_capacity, compare_noise
+from fractalctl.experiments.conditions import Condition, Study
+from fractalctl.experiments.views import Labels, RelabelledSet
+from fractalctl.heads.arms import Arm
+from fractalctl.measures.steerability import level_measures
+from fractalctl.randomness import Purpose, generator
 from store import FeatureSet
 
-STRATEGIES = ("v5", "mrl")
 BLOCKS = (16, 32, 48, 64, 96, 128)
 """Numbers per block of the paper's Figure 6."""
 NOISE = (0, 10, 20, 30, 40, 50)
 """Percent of the training rows whose coarse label is wrong (paper, Section 8: 10 to 50)."""
-NOISE_PROTOCOL = Protocol("loo", max_test=500)
-"""The paper's S of 0.152 at 10 % noise is on the scale of its Table 3, which asks 500 rows."""
+
+Groups = Mapping[str, Sequence[str]]
+"""Classes of a level by the class above them."""
 
 
-def ablate_capacity(
-    features: FeatureSet,
-    runs: Path,
-    conditions: Sequence[str] = STRATEGIES,
-    seeds: Sequence[int] = SEEDS,
-    recipe: TrainingRecipe | None = None,
-    protocol: Protocol = PROTOCOL,
-    device: str = "auto",
-    progress: Progress = silent,
-    argv: list[str] | None = None,
-    values: Sequence[int] = BLOCKS,
-) -> tuple[Path, Document]:
-    """Vary the numbers per block, all else alike, and write ``ablation-capacity.json`` (paper, Figure 6).
+@dataclass(frozen=True)
+class Plan:
+    """What an axis makes of a study.
 
-    A head has as many blocks as the recipe has prefixes, all of one size, so the full embedding grows too.
+    Attributes:
+        features: what the file describes: the set, or the view of it that all conditions share.
+        arms: what the conditions depart from, by label.
+        conditions: at least one.
+        varied: key of the points; None where the arms are what is varied.
+        values: of that key, in order.
+        about: further keys of the file.
+        departing: what departs from the axis's defaults, as JSON values.
+    """
+
+    features: FeatureSet
+    arms: Mapping[str, Arm]
+    conditions: Sequence[Condition]
+    varied: str | None = None
+    values: Sequence[int | float | str] = ()
+    about: Mapping[str, int | float | str] = field(default_factory=dict)
+    departing: Mapping[str, Any] = field(default_factory=dict)
+
+
+def alignment(study: Study) -> Plan:
+    """Every strategy on one split: only the supervision varies (paper, Section 5 and Table 4).
+
+    Architecture, optimiser, split, and each seed's initial weights, batches, prefixes and dropout are the
+    same.
+    """
+    arms = study.arms()
+    return Plan(study.features, arms, [Condition(study.features, arms, study.seeds)])
+
+
+def capacity(study: Study, values: Sequence[int] = BLOCKS) -> Plan:
+    """Vary the numbers per block, all else alike (paper, Figure 6).
+
+    A head has as many blocks as its settings have prefix lengths, all of one size, so the full embedding
+    grows too.
 
     Args:
-        features: trained on its train split, evaluated on its test split.
-        runs: the file goes to RUNS/<corpus>/<backbone>/.
-        conditions: names of strategies.
-        seeds: one head per block size, strategy and seed.
-        recipe: hyperparameters, of whose prefix lengths only the number counts; the paper's by default.
-        protocol: how accuracy is taken.
-        device: ``auto`` or a PyTorch device.
-        progress: shows steps.
-        argv: the argument vector that remakes the file.
+        study: of whose prefix lengths only the number counts.
         values: numbers per block.
 
     Raises:
-        RequestError: a value or strategy is wrong, or the set does not fit the protocol.
+        RequestError: a value is wrong.
     """
-    recipe, sizes = fixed_split(recipe), _ascending(values)
+    sizes, arms = _ascending(values), study.arms()
     if sizes[0] < 1:
         raise RequestError(f"--values {sizes[0]}: a block needs at least one number")
-    tables = supervisions(features, recipe, conditions)
+    n_blocks = max(len(arm.dims) for arm in arms.values())
     points = [
-        Condition(features, replace(recipe, dims=_multiples(size, recipe)), tables, seeds, {"block": size})
+        Condition(
+            study.features,
+            study.arms(dims=tuple(size * block for block in range(1, n_blocks + 1))),
+            study.seeds,
+            {"block": size},
+        )
         for size in sizes
     ]
-    about = {"varied": "block", "values": sizes}
-    ablation = Ablation("capacity", features, points, recipe, seeds, protocol, compare_capacity, about)
-    return ablation.write(runs, device, progress, argv)
+    return Plan(study.features, arms, points, "block", sizes, departing=_departing(sizes, BLOCKS))
+
+
+def noise(study: Study, values: Sequence[int] = NOISE) -> Plan:
+    """Train on coarse labels of which a share is wrong (paper, Section 8).
+
+    See `with_noise` for what is wrong with which rows. Each seed has its own draw; what is wrong at one share
+    stays wrong at every larger one. The held-out rows that choose the best epoch are noisy too, as they would
+    be for somebody whose hierarchy is; test rows are not.
+
+    Args:
+        study: whose seeds draw the noise as well.
+        values: percent of the training rows, 0 to 100.
+
+    Raises:
+        RequestError: a value is wrong, or no label can be.
+    """
+    shares, arms = _ascending(values), study.arms()
+    if wrong := [share for share in shares if not 0 <= share <= 100]:
+        raise RequestError(f"--values {wrong[0]}: noise is a percentage, between 0 and 100")
+    points = [
+        Condition(with_noise(study.features, share, seed), arms, [seed], {"noise": share})
+        for share in shares
+        for seed in study.seeds
+    ]
+    return Plan(study.features, arms, points, "noise", shares, departing=_departing(shares, NOISE))
+
+
+def depth(study: Study) -> Plan:
+    """Compare strategies on three or more levels (paper, Table 8).
+
+    An aligned table places its prefixes between all D levels. A set of two levels is looked at with a third
+    on top where its corpus is known to have one, see `deepened`.
+
+    Raises:
+        RequestError: the set has two levels and none is known above them.
+    """
+    deep, added = study.features, None
+    if study.features.n_levels < 3:
+        added = known_groups(study.features)
+        deep = deepened(study.features, added)
+    arms = study.arms(deep.n_levels)
+    condition = Condition(deep, arms, study.seeds, {"levels": deep.n_levels}, more=level_measures)
+    about: dict[str, int | str] = {"levels": deep.n_levels, "base_identity": study.features.identity}
+    if added:
+        about["added_level"] = "; ".join(f"{group}: {', '.join(below)}" for group, below in added.items())
+    return Plan(deep, arms, [condition], about=about)
 
 
 def _ascending(values: Sequence[int]) -> list[int]:
@@ -75,55 +139,8 @@ def _ascending(values: Sequence[int]) -> list[int]:
     return sorted(set(values))
 
 
-def _multiples(size: int, recipe: TrainingRecipe) -> tuple[int, ...]:
-    return tuple(size * block for block in range(1, recipe.n_blocks + 1))
-
-
-def ablate_noise(
-    features: FeatureSet,
-    runs: Path,
-    conditions: Sequence[str] = STRATEGIES,
-    seeds: Sequence[int] = SEEDS,
-    recipe: TrainingRecipe | None = None,
-    protocol: Protocol = NOISE_PROTOCOL,
-    device: str = "auto",
-    progress: Progress = silent,
-    argv: list[str] | None = None,
-    values: Sequence[int] = NOISE,
-) -> tuple[Path, Document]:
-    """Train on coarse labels of which a share is wrong, and write ``ablation-noise.json`` (paper, Section 8).
-
-    See `with_noise` for what is wrong with which rows. Each seed has its own draw; what is wrong at one share
-    stays wrong at every larger one. The held-out rows that choose the best epoch are noisy too, as they would
-    be for somebody whose hierarchy is; test rows are not.
-
-    Args:
-        features: trained on its train split, evaluated on its test split.
-        runs: the file goes to RUNS/<corpus>/<backbone>/.
-        conditions: names of strategies.
-        seeds: one head per share, strategy and seed; they draw the noise as well.
-        recipe: hyperparameters; the paper's by default.
-        protocol: how accuracy is taken.
-        device: ``auto`` or a PyTorch device.
-        progress: shows steps.
-        argv: the argument vector that remakes the file.
-        values: percent of the training rows, 0 to 100.
-
-    Raises:
-        RequestError: a value or strategy is wrong, or the set does not fit the protocol.
-    """
-    recipe, shares = fixed_split(recipe), _ascending(values)
-    if wrong := [share for share in shares if not 0 <= share <= 100]:
-        raise RequestError(f"--values {wrong[0]}: noise is a percentage, between 0 and 100")
-    tables = supervisions(features, recipe, conditions)
-    points = [
-        Condition(with_noise(features, share, seed), recipe, tables, [seed], {"noise": share})
-        for share in shares
-        for seed in seeds
-    ]
-    about = {"varied": "noise", "values": shares}
-    ablation = Ablation("noise", features, points, recipe, seeds, protocol, compare_noise, about)
-    return ablation.write(runs, device, progress, argv)
+def _departing(values: Sequence[int], usual: Sequence[int]) -> dict[str, list[int]]:
+    return {} if list(values) == list(usual) else {"values": list(values)}
 
 
 def with_noise(features: FeatureSet, percent: int, seed: int) -> FeatureSet:
@@ -166,13 +183,49 @@ def corrupted(labels: Labels, n_classes: int, percent: int, seed: int) -> Labels
     Returns:
         (n,) int32 class ids.
 
-    >>> corrupted(np.zeros(4, np.int32), n_classes=2, percent=50, seed=42)
-    array([0, 0, 1, 1], dtype=int32)
+    >>> int(corrupted(np.zeros(4, np.int32), n_classes=2, percent=50, seed=42).sum())
+    2
     """
-    random = np.random.default_rng(seed)
+    random = generator(seed, Purpose.LABEL_NOISE)
     order = random.permutation(len(labels))
     steps = random.integers(1, n_classes, len(labels), dtype=np.int32)
     wrong = order[: round(len(labels) * percent / 100)]
     found = labels.copy()
     found[wrong] = (labels[wrong] + steps[wrong]) % n_classes
     return found
+
+
+def known_groups(features: FeatureSet) -> Groups:
+    """The classes of the level that the registry knows right above a set's coarsest one.
+
+    The paper's three-level CLINC has 5 super-domains and names none of them; those of the registry are ours.
+
+    Raises:
+        RequestError: the registry knows none.
+    """
+    spec, coarsest = registered_corpora().get(features.corpus), set(features.class_names[0])
+    for groups in spec.groups.values() if spec else ():
+        if coarsest <= {child for children in groups.values() for child in children}:
+            return groups
+    raise RequestError(
+        f"{features.path}: has {features.n_levels} levels, and none is known above them; --axis depth needs "
+        "three. Featurize the corpus with a third one in --levels, or take one that has it, such as pydocs"
+    )
+
+
+def deepened(features: FeatureSet, groups: Groups) -> RelabelledSet:
+    """A view of a set with one more level on top.
+
+    Args:
+        features: the set, of D levels.
+        groups: the classes of its coarsest level by the new class above them.
+
+    Returns:
+        The view, of D + 1 levels; class ids of the set's own levels stay as they are.
+    """
+    above = {child: group for group, children in groups.items() for child in children}
+    parents = [above[name] for name in features.class_names[0]]
+    names = tuple(sorted(set(parents)))
+    top = np.array([names.index(parent) for parent in parents], dtype=np.int32)
+    tree = LabelTree((names, *features.class_names), (top, *features.parents))
+    return RelabelledSet.under(features, tree, {"above": [list(pair) for pair in above.items()]})

@@ -4,19 +4,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from fractalctl.backbones.featurize import featurize
 from fractalctl.corpora.request import CorpusRequest
+from fractalctl.documents import write_document
+from fractalctl.documents.statistics import Statistics
+from fractalctl.experiments.addresses import choose_head, set_folder
 from fractalctl.experiments.evaluating import Evaluations, evaluate_heads
-from fractalctl.experiments.training import TrainedHeads, supervisions, train_heads
-from fractalctl.heads.recipe import SEEDS, TrainingRecipe
+from fractalctl.experiments.training import TrainedHeads, build_arms, train_heads
+from fractalctl.measures.answers import Answered, zoom
+from fractalctl.measures.narrowing import telling_rows
 from fractalctl.measures.protocols import Protocol
-from fractalctl.measures.zoom import Zoom, telling_rows, zoom
 from fractalctl.progress import Progress, silent
-from fractalctl.report.figures import prefix_accuracy, save_figure
+from fractalctl.report import Results
+from fractalctl.report.figures import save_figure
+from fractalctl.report.sections import accuracy
 from fractalctl.statistics.document import Options, analyse
-from fractalctl.statistics.reading import read_observations
+from fractalctl.statistics.reading import observation
+from fractalctl.tables import Picture
+from fractalctl.versions import versions
 from store import FeatureSet, FeatureStore
-from store.files import write_json
 
 CORPUS, BACKBONE, STRATEGIES = "pydocs", "minilm", ("v5", "mrl")
 PROTOCOL = Protocol("loo")
@@ -31,17 +39,19 @@ class Demonstration:
         features: the feature set.
         heads: of both strategies and five seeds.
         evaluations: of the heads, in the same order.
-        statistics: path of ``stats.json``.
+        statistics: what ``stats.json`` holds.
+        statistics_path: where it lies.
         figures: prefix accuracies as PNG and PDF.
-        zooms: queries answered at the shortest and the full length, by the first v5 head.
+        zooms: queries answered at the shortest and the full length, by the first head of the first strategy.
     """
 
     features: FeatureSet
     heads: TrainedHeads
     evaluations: Evaluations
-    statistics: Path
+    statistics: Statistics
+    statistics_path: Path
     figures: tuple[Path, ...]
-    zooms: tuple[Zoom, ...]
+    zooms: tuple[Answered, ...]
 
 
 def demonstrate(
@@ -66,18 +76,24 @@ def demonstrate(
     note("1/5 featurize: docstrings of the installed packages through a frozen MiniLM")
     features = featurize(CorpusRequest(CORPUS), BACKBONE, store, progress=progress, note=note)
     note("2/5 train: one head per strategy and seed, all together")
-    recipe = TrainingRecipe()
-    tables = supervisions(features, recipe, STRATEGIES)
-    heads = train_heads(features, tables, runs, SEEDS, recipe, device=device, progress=progress)
+    arms = build_arms(STRATEGIES, features.n_levels)
+    heads = train_heads(features, arms, runs, device=device, progress=progress, note=note)
     note("3/5 evaluate: k-NN at every prefix and level")
-    evaluations = evaluate_heads(heads.heads, PROTOCOL, store, device=device, progress=progress)
+    evaluations = evaluate_heads(heads.heads, PROTOCOL, store, device=device, progress=progress, note=note)
     note("4/5 compare: paired tests over seeds")
-    folder = runs / features.corpus / features.backbone
-    statistics = folder / "stats.json"
-    write_json(statistics, analyse(read_observations(evaluations.paths), Options(correction="holm")))
+    folder = set_folder(runs, features)
+    measured = [
+        observation(one, str(path))
+        for one, path in zip(evaluations.documents, evaluations.paths, strict=True)
+    ]
+    statistics = replace(analyse(measured, Options(correction="holm")), versions=versions())
+    write_document(folder / "stats.json", statistics)
     note("5/5 draw, and search at two lengths")
-    drawn = prefix_accuracy([(features.corpus, evaluations.documents)])
-    figures = save_figure(drawn, folder / "prefix-accuracy")
-    head = next(head for head in heads.heads if head.strategy == "v5")
+    section = accuracy.build(Results(evaluations=evaluations.documents))
+    pictures = [part for part in section.parts if isinstance(part, Picture)] if section else []
+    figures = [path for part in pictures for path in save_figure(part.draw(), folder / "prefix-accuracy")]
+    head = choose_head([one.folder for one in heads.heads])
     zooms = zoom(head, features, telling_rows(head, features, QUERIES_SHOWN))
-    return Demonstration(features, heads, evaluations, statistics, tuple(figures), tuple(zooms))
+    return Demonstration(
+        features, heads, evaluations, statistics, folder / "stats.json", tuple(figures), tuple(zooms)
+    )

@@ -1,4 +1,4 @@
-"""Evaluate heads that lie on disk, each against the feature set that it was trained on."""
+"""Evaluate heads that lie on disk, on the feature set that each was trained on, or on another."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -6,19 +6,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
+from msgspec.structs import replace
 
 from fractalctl.device import choose_device
+from fractalctl.documents import write_document
+from fractalctl.documents.evaluation import Evaluation, MetricPart
 from fractalctl.errors import RequestError
-from fractalctl.experiments.evaluation_files import evaluation_path, reusable
-from fractalctl.experiments.policy import Overwrite
+from fractalctl.experiments.addresses import (
+    evaluation_path,
+    features_of,
+    matched_heads,
+    require_matched,
+    set_of,
+)
+from fractalctl.experiments.policy import Note, Overwrite, reusable, unheard
 from fractalctl.heads.head import Head
 from fractalctl.measures.evaluation import Evaluator
+from fractalctl.measures.metrics import Matched, Metric, Subject, metric_names
+from fractalctl.measures.metrics import metrics as known_metrics
 from fractalctl.measures.protocols import Protocol
-from fractalctl.progress import Advance, Progress, silent
+from fractalctl.progress import Progress, silent
 from fractalctl.versions import versions
 from store import FeatureSet, FeatureStore
-from store.files import write_json
 
 Argv = Callable[[Head, Sequence[str]], list[str]]
 """The argument vector that remakes an evaluation, from its head and the metrics that it has."""
@@ -32,31 +41,15 @@ class Evaluations:
         paths: of the files.
         documents: what they hold.
         n_reused: how many already lay there with everything that was asked for.
-        warnings: what could not be compared, and why.
+        replaced: files that held something else before.
+        warnings: what was left out, and why.
     """
 
     paths: tuple[Path, ...]
-    documents: tuple[dict[str, Any], ...]
+    documents: tuple[Evaluation, ...]
     n_reused: int
+    replaced: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
-
-
-def features_of(head: Head, store: FeatureStore) -> FeatureSet:
-    """The feature set that a head was trained on: where its description says, else by identity in the store.
-
-    Raises:
-        RequestError: it is in neither place.
-    """
-    recorded = head.description["features"]
-    path = Path(recorded["path"])
-    candidates = [FeatureSet(path)] if path.is_file() else []
-    for features in [*candidates, *store.sets()]:
-        if features.identity == recorded["identity"]:
-            return features
-    raise RequestError(
-        f"{head.folder}: its feature set {path} (identity {recorded['identity'][:8]}) is neither there "
-        f"nor in the store {store.folder}; featurize again, or name it with --features"
-    )
 
 
 def evaluate_heads(
@@ -69,6 +62,7 @@ def evaluate_heads(
     progress: Progress = silent,
     argv: Argv | None = None,
     metrics: Sequence[str] = (),
+    note: Note = unheard,
 ) -> Evaluations:
     """Write ``evaluation-<protocol>.json`` beside each head; those that are up to date stay as they are.
 
@@ -79,98 +73,189 @@ def evaluate_heads(
         heads: see `fractalctl.heads.head.find_heads`.
         protocol: which rows ask and answer.
         store: where feature sets are looked for by identity.
-        features: evaluates every head on this set instead of its own (transfer to another corpus).
+        features: evaluates every head on this set instead of its own (transfer to another corpus), in a file
+            that has the set in its name.
         overwrite: ``changed`` recomputes what is out of date, ``always`` all; ``never`` refuses to replace.
         device: ``auto`` or a PyTorch device.
         progress: counts heads, once for the evaluation and once for its metrics.
         argv: see `Argv`.
-        metrics: keys of `fractalctl.measures.metrics.METRICS`, or ``all``.
+        metrics: names of `fractalctl.measures.metrics`, or ``all``: those whose matched heads are there.
+        note: told, before anything is measured, of each file that will be replaced.
 
     Raises:
         RequestError: a head's features are missing or do not fit it, ``never`` meets something outdated,
-            there is no such metric, or a metric lacks heads to compare with.
+            there is no such metric, or one that was asked for by name lacks heads to compare with.
     """
-    names = _checked(heads, metrics)
-    task = _Task(overwrite, argv, names)
+    names, left_out = _chosen(heads, metrics)
+    groups = list(_by_features(heads, store, features))
+    tasks = [
+        _Task(Evaluator(own, protocol, choose_device(device)), group, overwrite, argv, note)
+        for own, group in groups
+    ]
+    for task in tasks:
+        task.look_up()
     title = f"evaluating {len(heads)} head{'s' * (len(heads) != 1)} ({protocol.name})"
     with progress(title, len(heads) * (1 + bool(names))) as advance:
-        for own, group in _by_features(heads, store, features):
-            evaluator = Evaluator(own, protocol, choose_device(device))
-            for head in group:
-                task.evaluate(head, evaluator)
+        for task in tasks:
+            for head in task.heads:
+                task.evaluate(head)
                 advance(1)
-            if names:
-                task.measure(group, evaluator, advance, choose_device(device))
-    paths = tuple(evaluation_path(head, protocol) for head in heads)
-    reused = sum(path not in task.written for path in paths)
-    return Evaluations(paths, tuple(task.documents[path] for path in paths), reused, tuple(task.warnings))
+            for head in task.heads if names else ():
+                task.measure(head, names)
+                advance(1)
+    found = {path: document for task in tasks for path, document in task.documents.items()}
+    paths = tuple(task.paths[head.folder] for head in heads for task in tasks if head.folder in task.paths)
+    written = {path for task in tasks for path in task.written}
+    return Evaluations(
+        paths,
+        tuple(found[path] for path in paths),
+        sum(path not in written for path in paths),
+        tuple(path for task in tasks for path in task.replaced),
+        (*left_out, *(line for task in tasks for line in task.warnings())),
+    )
 
 
-def _checked(heads: Sequence[Head], metrics: Sequence[str]) -> tuple[str, ...]:
-    """Names of metrics, once it is sure that they can be measured."""
-    if not metrics:
-        return ()
-    from fractalctl.experiments.measuring import require_all_siblings
-    from fractalctl.measures.metrics import metric_names
+def _chosen(heads: Sequence[Head], wanted: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Names of metrics, once it is sure that they can be measured, and what ``all`` leaves out.
 
-    names = metric_names(metrics)
-    require_all_siblings(heads, names)
-    return names
+    Raises:
+        RequestError: there is no such metric, or one that was asked for by name lacks heads.
+    """
+    known, kept, left_out = known_metrics(), [], []
+    for name in metric_names(wanted):
+        try:
+            require_matched(heads, known[name].needs, name)
+        except RequestError as error:
+            if name in wanted:
+                raise
+            left_out.append(f"'{name}' is left out: {error}")
+        else:
+            kept.append(name)
+    return tuple(kept), left_out
 
 
 def _by_features(
     heads: Sequence[Head], store: FeatureStore, features: FeatureSet | None
 ) -> Iterator[tuple[FeatureSet, list[Head]]]:
     """Yield each feature set with the heads to evaluate on it."""
-    groups: dict[Path, list[Head]] = defaultdict(list)
-    sets: dict[Path, FeatureSet] = {}
+    groups: dict[str, list[Head]] = defaultdict(list)
+    sets: dict[str, FeatureSet] = {}
     for head in heads:
         own = features or features_of(head, store)
-        sets.setdefault(own.path.resolve(), own)
-        groups[own.path.resolve()].append(head)
-    for path, group in groups.items():
-        yield sets[path], group
+        sets.setdefault(own.identity, own)
+        groups[own.identity].append(head)
+    for identity, group in groups.items():
+        yield sets[identity], group
 
 
 @dataclass
 class _Task:
-    """What is being evaluated, and what has become of it."""
+    """Heads to evaluate on one feature set, and what has become of them.
 
+    Attributes:
+        evaluator: the feature set and the protocol.
+        heads: to evaluate.
+        overwrite, argv, note: see `evaluate_heads`.
+        paths: by folder of the head.
+        documents: by path, as far as they are there.
+        known: evaluations by identity of their head; those of matched heads are added as they are needed.
+        written, replaced: paths.
+        missed: folder of the feature set and seeds by metric and strategy that was not there.
+    """
+
+    evaluator: Evaluator
+    heads: Sequence[Head]
     overwrite: Overwrite
     argv: Argv | None
-    names: tuple[str, ...]
-    documents: dict[Path, dict[str, Any]] = field(default_factory=dict)
+    note: Note
+    paths: dict[Path, Path] = field(default_factory=dict)
+    documents: dict[Path, Evaluation] = field(default_factory=dict)
+    known: dict[str, Evaluation] = field(default_factory=dict)
     written: set[Path] = field(default_factory=set)
-    warnings: list[str] = field(default_factory=list)
+    replaced: list[Path] = field(default_factory=list)
+    missed: dict[tuple[str, str, Path], list[int]] = field(default_factory=dict)
 
-    def evaluate(self, head: Head, evaluator: Evaluator) -> None:
-        """Take the evaluation that lies beside a head, or make it."""
-        path = evaluation_path(head, evaluator.protocol)
-        document = reusable(path, evaluator.identity(head.identity), self.overwrite)
-        if document is None:
-            document = evaluator.evaluate(head) | {"versions": versions()}
-            self._write(path, document, head, ())
-        self.documents[path] = document
+    def look_up(self) -> None:
+        """Find out which evaluations are there and may be kept, and say which will be replaced.
 
-    def measure(
-        self, heads: Sequence[Head], evaluator: Evaluator, advance: Advance, device: torch.device
-    ) -> None:
-        """Add the metrics that evaluations on one feature set lack."""
-        from fractalctl.experiments.measuring import Measuring
-        from fractalctl.measures.metrics import METRICS
+        Raises:
+            RequestError: ``never`` meets something outdated.
+        """
+        for head in self.heads:
+            path = evaluation_path(head, self.evaluator.protocol, self.evaluator.features)
+            self.paths[head.folder] = path
+            identity = self.evaluator.identity(head.identity)
+            if found := reusable(path, Evaluation, identity, self.overwrite, self.note):
+                self._keep(path, found)
+            elif path.is_file():
+                self.replaced.append(path)
 
-        paths = [evaluation_path(head, evaluator.protocol) for head in heads]
-        known = {head.identity: self.documents[path] for head, path in zip(heads, paths, strict=True)}
-        measuring = Measuring(evaluator, known, self.overwrite, device)
-        for head, path in zip(heads, paths, strict=True):
-            document = self.documents[path]
-            if parts := measuring.measure(head, document, self.names):
-                document |= parts
-                self._write(path, document, head, [name for name in METRICS if name in document])
-            advance(1)
-        self.warnings += measuring.warnings()
+    def evaluate(self, head: Head) -> None:
+        """Make the evaluation of a head that has none."""
+        path = self.paths[head.folder]
+        if path not in self.documents:
+            self._write(path, replace(self.evaluator.evaluate(head), versions=versions()), head)
 
-    def _write(self, path: Path, document: dict[str, Any], head: Head, metrics: Sequence[str]) -> None:
-        document["argv"] = self.argv(head, metrics) if self.argv else None
-        write_json(path, document)
+    def measure(self, head: Head, names: Sequence[str]) -> None:
+        """Add the metrics that a head's evaluation lacks, or has out of date.
+
+        Raises:
+            RequestError: ``never`` meets a part of other heads or settings, or a metric does not fit.
+        """
+        path = self.paths[head.folder]
+        document, parts = self.documents[path], {}
+        for name in names:
+            if part := self._part(head, document, known_metrics()[name]):
+                parts[name] = part
+        if parts:
+            together = document.metrics | parts
+            ordered = {name: together[name] for name in (*known_metrics(), *together) if name in together}
+            self._write(path, replace(document, metrics=ordered), head)
+
+    def _part(self, head: Head, document: Evaluation, metric: Metric[Any]) -> MetricPart | None:
+        """What a metric finds; None where that stands in the document already."""
+        matched = self._matched(head, metric)
+        kept = document.metrics.get(metric.name)
+        if kept is not None:
+            if kept.identity == metric.identity(document.identity, matched):
+                return None
+            why = f"'{metric.name}' was measured with other matched heads or settings"
+            if self.overwrite is Overwrite.NEVER:
+                raise RequestError(f"{head.folder}: {why}; --overwrite changed replaces it")
+            self.note(f"{self.paths[head.folder]}: {why}; it is measured again")
+        compared = {strategy: Matched(other, self._evaluation(other)) for strategy, other in matched.items()}
+        return metric.part(Subject(head, self.evaluator, document, compared))
+
+    def _matched(self, head: Head, metric: Metric[Any]) -> dict[str, Head]:
+        wanted = (*metric.needs, *metric.uses)
+        found = matched_heads(head, wanted)
+        for strategy in wanted:
+            if strategy not in found:
+                self.missed.setdefault((metric.name, strategy, set_of(head)), []).append(head.seed)
+        return found
+
+    def _evaluation(self, head: Head) -> Evaluation:
+        """A matched head's evaluation; computed, but not written, where there is none."""
+        if head.identity not in self.known:
+            path = evaluation_path(head, self.evaluator.protocol, self.evaluator.features)
+            found = reusable(path, Evaluation, self.evaluator.identity(head.identity), Overwrite.CHANGED)
+            self.known[head.identity] = found or self.evaluator.evaluate(head)
+        return self.known[head.identity]
+
+    def _write(self, path: Path, document: Evaluation, head: Head) -> None:
+        document = replace(document, argv=self.argv(head, list(document.metrics)) if self.argv else None)
+        write_document(path, document)
         self.written.add(path)
+        self._keep(path, document)
+
+    def _keep(self, path: Path, document: Evaluation) -> None:
+        self.documents[path] = document
+        self.known[document.head_identity] = document
+
+    def warnings(self) -> list[str]:
+        """What was left out for want of a matched head, a line for each folder."""
+        return [
+            f"{folder}: no {strategy} head trained alike with seed "
+            f"{', '.join(map(str, dict.fromkeys(seeds)))}, so '{name}' has no comparison with it"
+            for (name, strategy, folder), seeds in self.missed.items()
+        ]

@@ -1,24 +1,22 @@
-"""Runs divided into fleets, trained in this process or in others."""
+"""Heads trained in memory: arms and seeds divided into fleets, trained in this process or in others."""
 
 import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
-from threading import Event
+from itertools import groupby
+from threading import Event, Lock
 
 import torch
 
 from fractalctl.backbones.workers import side_by_side
 from fractalctl.device import choose_device
-from fractalctl.errors import FractalError
+from fractalctl.errors import FractalError, RequestError
 from fractalctl.executors import Executor
-from fractalctl.heads.draws import hold_out
-from fractalctl.heads.examples import Examples, prepare
-from fractalctl.heads.kinds import KINDS
-from fractalctl.heads.recipe import TrainingRecipe
-from fractalctl.heads.training import Run, TrainedRun, Validate, train_fleet
+from fractalctl.heads.arms import Arm
+from fractalctl.heads.examples import Examples, read_examples
+from fractalctl.heads.method import DivergedError, Fitted
 from fractalctl.measures.neighbours import leave_one_out_accuracy
 from fractalctl.progress import Advance, Progress, silent
 from store import FeatureSet
@@ -26,134 +24,123 @@ from store.errors import StoreError
 
 
 @dataclass(frozen=True)
-class Task:
-    """What all runs have in common; can be sent to other processes.
+class Job:
+    """One head to train: an arm and a seed."""
 
-    Attributes:
-        features: has a train split.
-        recipe: hyperparameters.
-        device: ``auto`` or a PyTorch device, of the process that trains.
-    """
-
-    features: FeatureSet
-    recipe: TrainingRecipe
-    device: str
-
-    def examples(self) -> Examples:
-        """The rows to train on, on the device."""
-        features, labels = self.features.features("train"), self.features.labels("train")
-        classes = [len(names) for names in self.features.class_names]
-        return prepare(features, labels, classes, self.recipe, choose_device(self.device))
+    arm: Arm
+    seed: int
 
 
-def divide(runs: Sequence[Run], at_once: int, n_workers: int = 1) -> list[Sequence[Run]]:
-    """Divide runs into fleets of nearly equal size, so that every worker has one and none is too large.
-
-    Args:
-        runs: at least one.
-        at_once: runs in a fleet, at most.
-        n_workers: fleets at least, as long as there are runs.
-
-    >>> divide("abcdefg", at_once=4, n_workers=3)
-    ['ab', 'cd', 'efg']
-    """
-    count = max(-(-len(runs) // at_once), min(len(runs), n_workers))
-    ends = [len(runs) * number // count for number in range(count + 1)]
-    return [runs[start:end] for start, end in pairwise(ends)]
+Fleet = Sequence[Job]
+"""Jobs of one arm that are stepped together."""
+Outcome = tuple[list[tuple[Job, Fitted]], str | None]
+"""What a fleet came to, and which of its seeds diverged."""
 
 
-def train_here(task: Task, runs: Sequence[Run], progress: Progress) -> Iterator[TrainedRun]:
-    """Train runs in this process; yields outcomes in their order."""
-    return train_together(task.examples(), runs, task.recipe, progress)
-
-
-def train_together(
-    examples: Examples,
-    runs: Sequence[Run],
-    recipe: TrainingRecipe,
+def fit_arms(
+    features: FeatureSet,
+    jobs: Sequence[Job],
+    device: str = "auto",
     progress: Progress = silent,
-    validate: Validate = leave_one_out_accuracy,
-) -> Iterator[TrainedRun]:
-    """Train runs in fleets: one after the other on a GPU, side by side on the cores of a processor.
+    executor: Executor | None = None,
+) -> Iterator[tuple[Job, Fitted]]:
+    """Train heads on a feature set's train split without writing anything.
 
-    A step of a fleet is a few small operators. A core with a fleet of its own does not wait for the others
-    between them (see `side_by_side`), which is worth far more than what a larger fleet saves.
+    Fleets are cut the same way whoever the workers are, so that an executor gives the bytes of this process.
+    The best epoch is chosen by leave-one-out k-NN.
 
     Args:
-        examples: rows to train on.
-        runs: what to train.
-        recipe: hyperparameters.
-        progress: shows the steps.
-        validate: see `train_fleet`.
+        features: has a train split.
+        jobs: what to train; those of one arm should follow each other.
+        device: ``auto`` or a PyTorch device.
+        progress: shows the steps; with an executor, the heads.
+        executor: trains fleets side by side; None is this process.
 
     Yields:
-        One outcome per run, in the order given, as soon as those before it are there.
+        Each job with its outcome, in no particular order, as soon as its fleet is trained.
+
+    Raises:
+        RequestError: the set has no train split, or an arm does not fit it.
+        FractalError: a worker was lost, or does not see the feature set; at the end, if some diverged.
     """
-    at_once, on_processor = KINDS[recipe.head].runs_at_once, examples.features.device.type == "cpu"
-    fleets = divide(runs, at_once, torch.get_num_threads() if on_processor else 1)
-    if len(fleets) == 1 or not on_processor:
-        for fleet in fleets:
-            yield from _train(examples, fleet, recipe, progress, validate)
+    if not jobs:
         return
-    rows = len(hold_out(examples.labels[:, -1].numpy(), recipe.holdout, runs[0].seed).training)
-    abandoned, finished, following = Event(), {}, 0
-    with progress(f"training {len(runs)} heads", len(fleets) * recipe.total_steps(rows)) as advance:
+    if "train" not in features.splits:
+        raise RequestError(f"{features.path}: has no train split, only {', '.join(features.splits)}")
+    cut = [
+        [Job(arm, seed) for seed in seeds]
+        for arm, own in groupby(jobs, key=lambda job: job.arm)
+        for seeds in arm.fleets([job.seed for job in own], choose_device(device).type)
+    ]
+    errors = []
+    if executor is None:
+        outcomes = _here(_examples(features, device), cut, progress)
+    else:
+        outcomes = _elsewhere(features, device, cut, executor, progress)
+    for fitted, error in outcomes:
+        yield from fitted
+        errors += [error] if error else []
+    if errors:
+        raise FractalError("; ".join(errors))
+
+
+def _examples(features: FeatureSet, device: str) -> Examples:
+    classes = [len(names) for names in features.class_names]
+    rows, labels = features.features("train"), features.labels("train")
+    return read_examples(rows, labels, classes, choose_device(device))
+
+
+def _fit(examples: Examples, fleet: Fleet, progress: Progress) -> Outcome:
+    arm, said = fleet[0].arm, None
+    try:
+        found = arm.fit(examples, [job.seed for job in fleet], leave_one_out_accuracy, progress)
+    except DivergedError as error:
+        found, said = list(error.fitted), f"{arm.label}: {error}"
+    return [(Job(arm, one.seed), one) for one in found], said
+
+
+def _here(examples: Examples, cut: Sequence[Fleet], progress: Progress) -> Iterator[Outcome]:
+    """Train fleets in this process: one after the other on a GPU, side by side on the cores of a processor.
+
+    A step of a fleet is a few small operators. A core with a fleet of its own does not wait for the others
+    between them (see `side_by_side`).
+    """
+    if len(cut) == 1 or examples.device.type != "cpu" or torch.get_num_threads() == 1:
+        for fleet in cut:
+            yield _fit(examples, fleet, progress)
+        return
+    abandoned, lock = Event(), Lock()
+    steps = sum(fleet[0].arm.steps(examples) for fleet in cut)
+    with progress(f"training {sum(map(len, cut))} heads", steps) as advance:
 
         @contextmanager
         def shared(_title: str, _total: int) -> Iterator[Advance]:
             def step(amount: int) -> None:
                 if abandoned.is_set():
                     raise InterruptedError
-                advance(amount)
+                with lock:
+                    advance(amount)
 
             yield step
 
-        def train(number: int) -> tuple[int, list[TrainedRun]]:
-            return number, _train(examples, fleets[number], recipe, shared, validate)
-
-        for number, trained in side_by_side(train, range(len(fleets)), abandoned.set):
-            finished[number] = trained
-            while following in finished:
-                yield from finished.pop(following)
-                following += 1
+        yield from side_by_side(lambda fleet: _fit(examples, fleet, shared), cut, abandoned.set)
 
 
-def train_elsewhere(
-    task: Task, runs: Sequence[Run], executor: Executor, progress: Progress
-) -> Iterator[TrainedRun]:
-    """Train fleets side by side in an executor's workers; yields outcomes in the order of the runs.
-
-    Raises:
-        FractalError: a worker was lost, or does not see the feature set.
-    """
-    with executor.connect() as workers:
-        fleets = divide(runs, KINDS[task.recipe.head].runs_at_once, workers.count)
-        with progress(f"training {len(runs)} heads in {len(fleets)} fleets", len(runs)) as advance:
-            for trained in workers.map(partial(_train_in_worker, task), fleets):
-                advance(len(trained))
-                yield from trained
+def _elsewhere(
+    features: FeatureSet, device: str, cut: Sequence[Fleet], executor: Executor, progress: Progress
+) -> Iterator[Outcome]:
+    """Train fleets side by side in an executor's workers."""
+    n_heads = sum(map(len, cut))
+    title = f"training {n_heads} heads in {len(cut)} fleets"
+    with executor.connect() as workers, progress(title, n_heads) as advance:
+        for outcome in workers.map(partial(_train_in_worker, features, device), cut, in_order=False):
+            advance(len(outcome[0]))
+            yield outcome
 
 
-def _train_in_worker(task: Task, fleet: Sequence[Run]) -> list[TrainedRun]:
-    _check_visible(task.features)
-    return _train(task.examples(), fleet, task.recipe, silent)
-
-
-def _train(
-    examples: Examples,
-    fleet: Sequence[Run],
-    recipe: TrainingRecipe,
-    progress: Progress,
-    validate: Validate = leave_one_out_accuracy,
-) -> list[TrainedRun]:
-    """Train a fleet; a run alone has its twin beside it.
-
-    One matrix product goes another way through the matrix library than a batch of two or more, and is rounded
-    otherwise. With the twin, which costs a linear head nothing and a fractal head half as much again, the
-    bytes of a head do not depend on whether it was trained alone.
-    """
-    twins = [*fleet, *fleet] if len(fleet) == 1 else fleet
-    return train_fleet(examples, twins, recipe, validate, progress)[: len(fleet)]
+def _train_in_worker(features: FeatureSet, device: str, fleet: Fleet) -> Outcome:
+    _check_visible(features)
+    return _fit(_examples(features, device), fleet, silent)
 
 
 def _check_visible(features: FeatureSet) -> None:

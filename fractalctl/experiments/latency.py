@@ -5,31 +5,44 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
+from fractalctl.documents.base import to_json, write_document
+from fractalctl.documents.latency import INDEXES, Latency, LatencyRecipe, Machine, RawTimes, TimedIndex
 from fractalctl.errors import FractalError, RequestError
-from fractalctl.experiments.evaluating import features_of
-from fractalctl.experiments.evaluation_files import reusable
-from fractalctl.experiments.policy import Overwrite
-from fractalctl.experiments.searched import DIMS, HeadVectors, LatencyRecipe, RandomVectors, Vectors
+from fractalctl.experiments.addresses import departures, features_of, result_path, subject
+from fractalctl.experiments.latency_vectors import Vectors, head_vectors, random_vectors
+from fractalctl.experiments.policy import Note, Overwrite, reusable, unheard
 from fractalctl.heads.head import Head
 from fractalctl.heads.prefixes import Prefixes
-from fractalctl.measures.latency_folder import FIGURES_FILE, ONE_THREAD, TASK_FILE, TIMES_FILE, vectors_path
+from fractalctl.measures.latency_timing import (
+    FIGURES_FILE,
+    ONE_THREAD,
+    TASK_FILE,
+    TIMES_FILE,
+    IndexKind,
+    Task,
+    vectors_path,
+)
 from fractalctl.progress import Progress, silent
 from fractalctl.versions import versions
 from store import FeatureStore
-from store.files import read_json, sha256_of, write_aside, write_json
+from store.files import sha256_of, write_aside
 from store.recipe import identity_of
 
-ENCODING_TYPE = "fractalctl-latency"
-ENCODING_VERSION = "1.0"
-RESULT_FILE = "latency.json"
-RAW_TIMES_FILE = "latency-times.npz"
-Document = dict[str, Any]
+RANDOM = "random"
+"""What stands for a corpus where vectors are random, in files and in the path."""
+
+
+class _Figures(msgspec.Struct, frozen=True):
+    """What the measuring process leaves."""
+
+    machine: Machine
+    results: list[TimedIndex]
 
 
 def bench_head(
@@ -39,31 +52,34 @@ def bench_head(
     overwrite: Overwrite = Overwrite.CHANGED,
     progress: Progress = silent,
     argv: list[str] | None = None,
-) -> tuple[Path, Document]:
-    """Time queries among what a head makes of the features it was trained on; see `bench_latency`.
+    note: Note = unheard,
+) -> tuple[Path, Latency]:
+    """Time single queries among what a head makes of its features; write ``latency.json`` beside the head.
 
-    The files go beside the head.
+    One thread in a process of its own asks one query at a time; lengths take turns. Every prefix is of unit
+    length and similarity is the inner product. ``latency-times.npz`` has every raw time. A file of the same
+    request stays as it is; what departs from the default recipe is a hash in the names of both files.
 
     Args:
         head: its test rows ask its training rows.
         store: where its feature set is looked for by identity.
-        recipe: see `bench_latency`, as the others.
-        overwrite: see there.
-        progress: see there.
-        argv: see there.
+        recipe: what is timed; Table 9's sizes and lengths by default.
+        overwrite: ``changed`` measures again what is out of date, ``always`` all; ``never`` refuses.
+        progress: counts measured settings.
+        argv: the argument vector that remakes the file.
+        note: told of a file that will be replaced.
+
+    Returns:
+        The path of the file and its document.
 
     Raises:
-        RequestError: its features are missing.
+        RequestError: the features are missing, the recipe makes no sense, or ``never`` meets what is out of
+            date.
+        FractalError: the measuring process failed.
     """
-    subject = {
-        "corpus": head.corpus,
-        "backbone": head.backbone,
-        "strategy": head.strategy,
-        "seed": head.seed,
-        "head": head.kind,
-    }
-    vectors = HeadVectors(head, features_of(head, store))
-    return bench_latency(vectors, head.folder, subject, recipe, overwrite, progress, argv)
+    recipe = _checked(recipe)
+    vectors = head_vectors(head, features_of(head, store), recipe)
+    return _bench(vectors, head.folder, subject(head), recipe, overwrite, progress, argv, note)
 
 
 def bench_random(
@@ -72,99 +88,108 @@ def bench_random(
     overwrite: Overwrite = Overwrite.CHANGED,
     progress: Progress = silent,
     argv: list[str] | None = None,
-) -> tuple[Path, Document]:
-    """Time queries among random vectors, and write RUNS/random/latency.json; see `bench_latency`."""
-    lengths = recipe.dims if recipe and recipe.dims else DIMS
-    vectors = RandomVectors(tuple(sorted(lengths)))
-    return bench_latency(vectors, runs / "random", {"corpus": "random"}, recipe, overwrite, progress, argv)
+    note: Note = unheard,
+) -> tuple[Path, Latency]:
+    """Time queries among random vectors as `bench_head` does, and write RUNS/random/latency.json."""
+    recipe = _checked(recipe)
+    of = {"corpus": RANDOM}
+    return _bench(random_vectors(recipe), runs / RANDOM, of, recipe, overwrite, progress, argv, note)
 
 
-def bench_latency(
+def _bench(
     vectors: Vectors,
     folder: Path,
-    subject: Mapping[str, Any],
-    recipe: LatencyRecipe | None = None,
-    overwrite: Overwrite = Overwrite.CHANGED,
-    progress: Progress = silent,
-    argv: list[str] | None = None,
-) -> tuple[Path, Document]:
-    """Time single queries at every length, and write ``latency.json`` with ``latency-times.npz`` beside it.
-
-    One thread in a process of its own asks one query at a time; lengths take turns. Every prefix is of unit
-    length and similarity is the inner product. A file of the same vectors and recipe stays as it is.
-
-    Args:
-        vectors: what is searched.
-        folder: where the files go.
-        subject: what the embeddings are called in the file (corpus, backbone, strategy, seed, head).
-        recipe: what is timed; Table 9's sizes and lengths by default.
-        overwrite: ``changed`` measures again what was measured otherwise, ``always`` all; ``never`` refuses.
-        progress: counts measured settings.
-        argv: the argument vector that remakes the file.
-
-    Returns:
-        The path of the file and its document.
-
-    Raises:
-        RequestError: a length exceeds the full one, or ``never`` meets another measurement.
-        FractalError: the measuring process failed.
-    """
-    recipe = recipe or LatencyRecipe()
-    recipe = replace(recipe, dims=tuple(sorted({*(recipe.dims or vectors.dims)})))
+    of: Mapping[str, Any],
+    asked: LatencyRecipe,
+    overwrite: Overwrite,
+    progress: Progress,
+    argv: list[str] | None,
+    note: Note,
+) -> tuple[Path, Latency]:
+    recipe = msgspec.structs.replace(asked, dims=tuple(sorted({*(asked.dims or vectors.dims)})))
     if max(recipe.dims) > vectors.dims[-1]:
         raise RequestError(f"--dims {max(recipe.dims)}: the embeddings have {vectors.dims[-1]} numbers")
-    embeddings = vectors.description(max(recipe.sizes), recipe)
-    identity = identity_of({"version": ENCODING_VERSION, "embeddings": embeddings, "recipe": recipe.config()})
-    path = folder / RESULT_FILE
-    if known := reusable(path, identity, overwrite):
+    fixed = {"embeddings": to_json(vectors.description), "recipe": to_json(recipe)}
+    identity = identity_of({"version": Latency.CURRENT, **fixed})
+    path = result_path(folder, "latency", departures(asked, LatencyRecipe()))
+    if known := reusable(path, Latency, identity, overwrite, note):
         return path, known
+    raw = path.with_name(path.name.replace("latency", "latency-times", 1)).with_suffix(".npz")
     with tempfile.TemporaryDirectory(prefix="fractalctl-") as place:
         measured = _measure(vectors, recipe, Path(place), progress)
-        with write_aside(folder / RAW_TIMES_FILE) as aside:
+        with write_aside(raw) as aside:
             aside.write_bytes((Path(place) / TIMES_FILE).read_bytes())
             checksum = sha256_of(aside)
-    document = {
-        "encoding-type": ENCODING_TYPE,
-        "encoding-version": ENCODING_VERSION,
-        **subject,
-        "dims": list(recipe.dims),
-        "full": vectors.dims[-1],
-        "recipe": recipe.config(),
-        "embeddings": embeddings,
-        "machine": measured["machine"],
-        "results": measured["results"],
-        "times": {"file": RAW_TIMES_FILE, "sha256": checksum, "unit": "ns"},
-        "identity": identity,
-        "versions": versions(),
-        "argv": argv,
-    }
-    write_json(path, document)
+    document = Latency(
+        **of,
+        dims=list(recipe.dims),
+        full=vectors.dims[-1],
+        recipe=recipe,
+        embeddings=vectors.description,
+        machine=measured.machine,
+        results=measured.results,
+        times=RawTimes(file=raw.name, sha256=checksum, unit="ns"),
+        identity=identity,
+        versions=versions(),
+        argv=argv,
+    )
+    write_document(path, document)
     return path, document
 
 
-def _measure(vectors: Vectors, recipe: LatencyRecipe, folder: Path, progress: Progress) -> Document:
-    """Lay the task out in a folder and have it done by a process of its own; gives its figures."""
-    full = vectors.dims[-1]
-    lengths = sorted({*recipe.dims, full})
-    n = max(recipe.sizes)
-    _write(folder, "reference", n, lengths, vectors.reference(n, recipe))
-    queries = vectors.queries(recipe)
-    _write(folder, "queries", len(queries.full), lengths, [queries])
-    task = {
-        "dims": recipe.dims,
-        "full": full,
-        "sizes": recipe.sizes,
-        "indexes": recipe.index_kinds(),
-        "k": recipe.k,
-        "rounds": recipe.rounds,
-        "warm_up": recipe.warm_up,
-        "core": max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+def _checked(recipe: LatencyRecipe | None) -> LatencyRecipe:
+    """The recipe, or the default one, once it is sure that it can be measured.
+
+    Raises:
+        RequestError: a number is too small, or there is no such kind of index.
+    """
+    recipe = recipe or LatencyRecipe()
+    if unknown := [name for name in recipe.indexes if name not in INDEXES]:
+        raise RequestError(f"--index {unknown[0]}: expected {', '.join(INDEXES)}")
+    for option in ("ef_search", "nprobe", "dims"):
+        values = getattr(recipe, option)
+        if min(values, default=1) < 1:
+            raise RequestError(f"--{option.replace('_', '-')} {min(values)}: must be at least 1")
+    if min(recipe.sizes, default=0) < recipe.k:
+        raise RequestError(f"--sizes: an index needs at least {recipe.k} rows, as many as are asked for")
+    return recipe
+
+
+def _index_kinds(recipe: LatencyRecipe) -> tuple[IndexKind, ...]:
+    """The kinds of index of a recipe, with what they are built with and how hard their searches try."""
+    hnsw: dict[str, int | None] = {"m": recipe.m, "ef_construction": recipe.ef_construction}
+    kinds = {
+        "flat": IndexKind("flat"),
+        "hnsw": IndexKind("hnsw", hnsw, "ef_search", recipe.ef_search),
+        "ivf": IndexKind("ivf", {"nlist": recipe.nlist}, "nprobe", recipe.nprobe),
     }
-    write_json(folder / TASK_FILE, task)
-    with progress("timing queries", recipe.n_results) as advance:
+    return tuple(kinds[name] for name in recipe.indexes)
+
+
+def _measure(vectors: Vectors, recipe: LatencyRecipe, folder: Path, progress: Progress) -> _Figures:
+    """Lay the task out in a folder and have it done by a process of its own; gives its figures."""
+    full, n = vectors.dims[-1], max(recipe.sizes)
+    lengths = sorted({*recipe.dims, full})
+    _write(folder, "reference", n, lengths, vectors.reference())
+    queries = vectors.queries()
+    _write(folder, "queries", len(queries.full), lengths, [queries])
+    kinds = _index_kinds(recipe)
+    task = Task(
+        dims=recipe.dims,
+        full=full,
+        sizes=recipe.sizes,
+        indexes=kinds,
+        k=recipe.k,
+        rounds=recipe.rounds,
+        warm_up=recipe.warm_up,
+        core=max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+    )
+    (folder / TASK_FILE).write_bytes(msgspec.json.encode(task))
+    n_results = sum(len(kind.efforts) for kind in kinds) * len(recipe.sizes) * len(recipe.dims)
+    with progress("timing queries", n_results) as advance:
         for _ in _done(folder):
             advance(1)
-    return read_json(folder / FIGURES_FILE)
+    return msgspec.json.decode((folder / FIGURES_FILE).read_bytes(), type=_Figures)
 
 
 def _write(folder: Path, part: str, n: int, lengths: Sequence[int], rows: Iterable[Prefixes]) -> None:
@@ -191,7 +216,7 @@ def _done(folder: Path) -> Iterator[str]:
     Raises:
         FractalError: the process failed; the message has what it said last.
     """
-    command = [sys.executable, "-m", "fractalctl.measures.latency", str(folder)]
+    command = [sys.executable, "-m", "fractalctl.measures.latency_timing", str(folder)]
     environment = {**os.environ, **ONE_THREAD}
     said = folder / "errors.txt"
     with (

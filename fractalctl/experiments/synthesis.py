@@ -2,85 +2,119 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fractalctl.corpora.tree import LabelTree
 from fractalctl.device import choose_device
-from fractalctl.experiments.ablation import Condition
-from fractalctl.experiments.evaluation_files import reusable
-from fractalctl.experiments.partitions import Partition, fitting, natural_partition, random_partition
-from fractalctl.experiments.policy import Overwrite
-from fractalctl.experiments.training import kind_suffix, supervisions
-from fractalctl.heads.recipe import SEEDS, TrainingRecipe
-from fractalctl.heads.supervision import Supervision
+from fractalctl.documents import read_document, write_document
+from fractalctl.documents.estimates import Peak
+from fractalctl.documents.synth import PartitionResult, Synthesis
+from fractalctl.errors import FractalError, RequestError
+from fractalctl.experiments.addresses import claim, result_path, set_folder
+from fractalctl.experiments.conditions import Condition, run_conditions
+from fractalctl.experiments.policy import Note, Overwrite, reusable, unheard
+from fractalctl.experiments.training import build_arms
+from fractalctl.experiments.views import Labels, RelabelledSet, two_levels
+from fractalctl.heads.settings import SEEDS
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.protocols import Protocol
 from fractalctl.progress import Progress, silent
+from fractalctl.randomness import Purpose, generator
 from fractalctl.statistics.peaks import peak
 from fractalctl.versions import versions
 from store import FeatureSet
-from store.errors import StoreError
-from store.files import read_json, write_json
 from store.recipe import identity_of
 
-ENCODING_TYPE = "fractalctl-synth"
-ENCODING_VERSION = "1.0"
 COARSE = (2, 3, 5, 10, 15, 25, 50, 75)
 """Coarse classes of the paper's Table 5."""
 PARTITION_SEEDS = (42, 123, 456)
 STRATEGIES = ("v5", "mrl")
-DIFFERENCE = "v5-mrl"
-"""Key of the curve of the difference between both."""
-
-Document = dict[str, Any]
+FEWEST_CLASSES = 4
 
 
 @dataclass(frozen=True, eq=False)
-class _Experiment:
-    """What is the same for every partition."""
+class Partition:
+    """Coarse classes over the K finest ones.
 
-    features: FeatureSet
-    tables: Sequence[Supervision]
-    seeds: Sequence[int]
-    recipe: TrainingRecipe
-    protocol: Protocol
-    device: str
+    Attributes:
+        n_groups: K0, how many coarse classes.
+        seed: of a random partition; None for the corpus's own coarsest level.
+        groups: (K,) int32, the coarse class of each finest class.
+    """
 
-    def condition(self, partition: Partition) -> Condition:
-        """The heads of one partition: every strategy and seed, trained on its labels as one fleet."""
-        return Condition(partition.over(self.features), self.recipe, self.tables, self.seeds)
+    n_groups: int
+    seed: int | None
+    groups: Labels
 
-    def identity(self, partition: Partition) -> str:
-        """SHA-256 of what fixes the numbers of one partition; look-up and write both use it."""
-        return identity_of(self.condition(partition).identity(self.protocol))
+    def over(self, features: FeatureSet) -> RelabelledSet:
+        """The feature set with two levels: these coarse classes, and its own finest ones."""
+        names = [f"group {number}" for number in range(self.n_groups)]
+        tree = two_levels(features.class_names[-1], self.groups, names)
+        return RelabelledSet.under(features, tree, {"groups": self.groups.tolist()})
 
-    def run(self, partition: Partition, progress: Progress) -> Document:
-        """Train and evaluate the heads of one partition."""
-        condition = self.condition(partition)
-        evaluator = Evaluator(condition.features, self.protocol, choose_device(self.device))
-        return {
-            "groups": partition.groups.tolist(),
-            "profile": evaluator.profile.document(),
-            "runs": list(condition.train(condition.runs(), self.protocol, self.device, progress)),
-            "identity": self.identity(partition),
-        }
 
-    def conditions(self) -> Document:
-        """What holds for all partitions: corpus, protocol, recipe."""
-        evaluator = Evaluator(self.features, self.protocol, choose_device(self.device))
-        return {
-            "corpus": self.features.corpus,
-            "backbone": self.features.backbone,
-            "head": self.recipe.head,
-            **evaluator.conditions(),
-            "dims": list(self.recipe.dims),
-            "seeds": list(self.seeds),
-            "recipe": self.recipe.config(),
-            "supervisions": {table.name: table.config() for table in self.tables},
-        }
+def natural_partition(features: FeatureSet) -> Partition:
+    """The one that the corpus's own coarsest level makes."""
+    tree = LabelTree(features.class_names, features.parents)
+    finest = np.arange(tree.class_counts[-1], dtype=np.int32)
+    return Partition(tree.class_counts[0], None, tree.lineage(finest)[:, 0])
+
+
+def random_partition(n_classes: int, n_groups: int, seed: int) -> Partition:
+    """Deal shuffled classes out to groups, whose sizes then differ by one at most.
+
+    So H(L0) comes as close to log2 K0 as the rows allow, as in the paper's Table 5.
+
+    Args:
+        n_classes: K, finest classes.
+        n_groups: K0, coarse classes.
+        seed: which partition; those of other sizes under the same seed are drawn independently.
+
+    Raises:
+        RequestError: the seed is negative.
+
+    >>> np.bincount(random_partition(10, 3, seed=42).groups).tolist()
+    [4, 3, 3]
+    """
+    if seed < 0:
+        raise RequestError(f"--partition-seeds {seed}: a seed is a whole number from 0 on")
+    groups = np.empty(n_classes, dtype=np.int32)
+    shuffled = generator(seed, Purpose.PARTITION, n_groups).permutation(n_classes)
+    groups[shuffled] = np.arange(n_classes) % n_groups
+    return Partition(n_groups, seed, groups)
+
+
+def fitting(features: FeatureSet, coarse: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Sort numbers of coarse classes into those that the finest can be divided into, and those too large.
+
+    Returns:
+        Both in rising order, each number once.
+
+    Raises:
+        RequestError: the finest level has too few classes, a number is below two, or none fits.
+    """
+    n_classes = len(features.class_names[-1])
+    if n_classes < FEWEST_CLASSES:
+        raise RequestError(
+            f"{features.path}: its finest level has {n_classes} classes; synthetic hierarchies need at least "
+            f"{FEWEST_CLASSES}"
+        )
+    sizes = sorted(set(coarse))
+    if sizes[0] < 2:
+        raise RequestError(f"--coarse {sizes[0]}: a coarse level needs at least two classes")
+    kept = [number for number in sizes if number < n_classes]
+    if not kept:
+        raise RequestError(
+            f"--coarse {','.join(map(str, sizes))}: {features.path} has {n_classes} classes at its finest "
+            "level, so the coarse ones must be fewer"
+        )
+    return kept, sizes[len(kept) :]
 
 
 def synthesise(
@@ -89,32 +123,36 @@ def synthesise(
     coarse: Sequence[int] = COARSE,
     partition_seeds: Sequence[int] = PARTITION_SEEDS,
     strategies: Sequence[str] = STRATEGIES,
+    trunk: str | None = None,
+    settings: Mapping[str, Any] | None = None,
     seeds: Sequence[int] = SEEDS,
-    recipe: TrainingRecipe | None = None,
     protocol: Protocol | None = None,
     device: str = "auto",
     progress: Progress = silent,
     argv: list[str] | None = None,
-) -> tuple[Path, Document]:
+    note: Note = unheard,
+) -> tuple[Path, Synthesis]:
     """Vary the number of coarse classes over the same texts and fine classes, and write ``synth.json``.
 
     H(finest) stays what it is, so that a larger H(L0) leaves a smaller H(L1|L0). The corpus's own coarsest
-    level is trained as one more partition, for comparison. A file that is up to date stays as it is; else
-    those of its partitions that are still wanted do. Finished partitions are kept in ``synth.json.parts/``
-    until all are there, so that a stopped call goes on from where it was.
+    level is trained as one more partition, for comparison. A file that is up to date stays as it is; one of
+    another request has a hash in its name, and takes over the partitions that the others have. Finished runs
+    are kept in ``<file>.parts/`` until all are there, so that a stopped call goes on from where it was.
 
     Args:
         features: trained on its train split, evaluated on its test split; at least four finest classes.
-        runs: the file goes to RUNS/<corpus>/<backbone>/; that of a fractal head is ``synth-fractal.json``.
+        runs: the file goes to the set's folder below this one.
         coarse: numbers of coarse classes, K0; those too large are left out, see `fitting`.
         partition_seeds: one random partition of every K0 for each.
-        strategies: names of supervisions.
-        seeds: one head each per partition and strategy.
-        recipe: hyperparameters; the paper's by default.
+        strategies: names.
+        trunk: of those that have one; None is each strategy's own.
+        settings: in which the arms depart from their defaults.
+        seeds: one head each per partition and arm.
         protocol: how accuracy is taken; the paper's loo-500 by default.
         device: ``auto`` or a PyTorch device.
         progress: shows the steps of each partition.
         argv: the argument vector that remakes the file.
+        note: told of a file that will be replaced.
 
     Returns:
         The path of the file and its document.
@@ -122,74 +160,91 @@ def synthesise(
     Raises:
         RequestError: a strategy is unknown, no K0 fits, or the set does not fit the protocol.
     """
-    recipe = recipe or TrainingRecipe()
     kept, _ = fitting(features, coarse)
-    natural = natural_partition(features)
-    n_classes, draws = len(natural.groups), list(dict.fromkeys(partition_seeds))
-    tables = supervisions(natural.over(features), recipe, dict.fromkeys(strategies))
-    experiment = _Experiment(
-        features, tables, list(dict.fromkeys(seeds)), recipe, protocol or Protocol(), device
-    )
-    partitions = [
-        natural,
-        *(random_partition(n_classes, number, seed) for number in kept for seed in draws),
-    ]
-    path = runs / features.corpus / features.backbone / f"synth{kind_suffix(recipe.head)}.json"
-    identity = _identity(experiment, partitions)
-    if known := reusable(path, identity, Overwrite.CHANGED):
-        return path, known
-    document = {
-        "encoding-type": ENCODING_TYPE,
-        "encoding-version": ENCODING_VERSION,
-        **experiment.conditions(),
+    natural, rule = natural_partition(features), protocol or Protocol()
+    arms = {arm.label: arm for arm in build_arms(strategies, 2, trunk, settings)}
+    asked: dict[str, Any] = {
         "coarse": kept,
-        "partition_seeds": draws,
-        **_results(experiment, partitions, path, progress),
-        "identity": identity,
-        "features_identity": features.identity,
-        "versions": versions(),
-        "argv": argv,
+        "partition_seeds": list(dict.fromkeys(partition_seeds)),
+        "arms": list(arms),
+        "seeds": list(dict.fromkeys(seeds)),
+        "protocol": rule.slug,
     }
-    write_json(path, document)
-    shutil.rmtree(_unfinished(path), ignore_errors=True)
+    usual = {
+        "coarse": fitting(features, COARSE)[0],
+        "partition_seeds": list(PARTITION_SEEDS),
+        "arms": list(STRATEGIES),
+        "seeds": list(SEEDS),
+        "protocol": Protocol().slug,
+    }
+    draws = [(number, seed) for number in kept for seed in asked["partition_seeds"]]
+    partitions = [natural, *(random_partition(len(natural.groups), *draw) for draw in draws)]
+    conditions = [Condition(partition.over(features), arms, asked["seeds"]) for partition in partitions]
+    identities = [_identity(condition, rule) for condition in conditions]
+    identity = identity_of({"version": Synthesis.CURRENT, "partitions": identities})
+    folder = set_folder(runs, features)
+    path = result_path(folder, "synth", {name: asked[name] for name in asked if asked[name] != usual[name]})
+    if known := reusable(path, Synthesis, identity, Overwrite.CHANGED, note):
+        return path, known
+    evaluator = Evaluator(features, rule, choose_device(device))
+    claim(folder, features)
+    parts, finished, results = path.with_name(f"{path.name}.parts"), _finished(folder), []
+    for place, own in enumerate(identities):
+        said = _numbered(progress, place + 1, len(partitions))
+        made = finished.get(own) or _result(partitions[place], conditions[place], rule, parts, device, said)
+        results.append(made)
+    document = Synthesis(
+        **evaluator.conditions(next(iter(arms.values())).dims),
+        seeds=asked["seeds"],
+        coarse=kept,
+        partition_seeds=asked["partition_seeds"],
+        arms={label: arm.name() for label, arm in arms.items()},
+        natural=results[0],
+        partitions=results[1:],
+        curves=curves(results[1:], list(arms)),
+        identity=identity,
+        versions=versions(),
+        argv=argv,
+    )
+    write_document(path, document)
+    shutil.rmtree(parts, ignore_errors=True)
     return path, document
 
 
-def _identity(experiment: _Experiment, partitions: Sequence[Partition]) -> str:
-    """SHA-256 of what fixes the whole file."""
-    fixed = [[one.n_groups, one.seed, experiment.identity(one)] for one in partitions]
-    return identity_of({"version": ENCODING_VERSION, "partitions": fixed})
+def _identity(condition: Condition, protocol: Protocol) -> str:
+    """SHA-256 of what fixes the numbers of one partition; look-up and write both use it."""
+    return identity_of({"runs": [condition.identity(job, protocol) for job in condition.jobs()]})
 
 
-def _unfinished(path: Path) -> Path:
-    """Where the partitions of a file lie until all are there."""
-    return path.with_name(f"{path.name}.parts")
+def _result(
+    partition: Partition,
+    condition: Condition,
+    protocol: Protocol,
+    parts: Path,
+    device: str,
+    progress: Progress,
+) -> PartitionResult:
+    """Train and measure the heads of one partition."""
+    found = run_conditions([condition], protocol, parts, device, progress)
+    evaluator = Evaluator(condition.features, protocol, choose_device(device))
+    return PartitionResult(
+        coarse=partition.n_groups,
+        partition_seed=partition.seed,
+        groups=partition.groups.tolist(),
+        profile=evaluator.profile(next(iter(condition.arms.values())).dims),
+        runs=found,
+        identity=_identity(condition, protocol),
+    )
 
 
-def _results(
-    experiment: _Experiment, partitions: Sequence[Partition], path: Path, progress: Progress
-) -> Document:
-    """Every partition, the natural one first; those that the file or a stopped call has made are taken."""
-    known, done = _known(path), []
-    for number, partition in enumerate(partitions, start=1):
-        identity = experiment.identity(partition)
-        kept = _unfinished(path) / f"{partition.name}.json"
-        found = known.get(identity) or reusable(kept, identity, Overwrite.CHANGED)
-        if found is None:
-            found = experiment.run(partition, _numbered(progress, number, len(partitions)))
-            write_json(kept, found)
-        done.append({**found, "coarse": partition.n_groups, "partition_seed": partition.seed})
-    names = [table.name for table in experiment.tables]
-    return {"natural": done[0], "partitions": done[1:], "curves": curves(done[1:], names)}
-
-
-def _known(path: Path) -> dict[str, Document]:
-    """Partitions of the file that is about to be replaced, by identity."""
-    try:
-        document = read_json(path)
-        return {one["identity"]: one for one in [document["natural"], *document["partitions"]]}
-    except (StoreError, KeyError, TypeError):
-        return {}
+def _finished(folder: Path) -> dict[str, PartitionResult]:
+    """Partitions of all files that are there, by identity."""
+    found: dict[str, PartitionResult] = {}
+    for path in sorted(folder.glob("synth*.json")):
+        with suppress(FractalError):
+            document = read_document(path, Synthesis)
+            found |= {one.identity: one for one in (document.natural, *document.partitions)}
+    return found
 
 
 def _numbered(progress: Progress, number: int, total: int) -> Progress:
@@ -197,29 +252,25 @@ def _numbered(progress: Progress, number: int, total: int) -> Progress:
     return lambda description, steps: progress(f"partition {number} of {total}: {description}", steps)
 
 
-def curves(partitions: Sequence[Document], strategies: Sequence[str]) -> dict[str, Document]:
-    """Fit S over H(L0) for each strategy, and for the difference between v5 and mrl where both are there.
+def curves(partitions: Sequence[PartitionResult], arms: Sequence[str]) -> dict[str, Peak]:
+    """Fit S over H(L0) for each arm, and for the difference of every two as "a - b".
 
     A partition's S is the mean over training seeds; the fit goes through the means of each K0.
 
     Args:
-        partitions: as `synthesise` writes them.
-        strategies: their names.
-
-    Returns:
-        What `fractalctl.statistics.peaks.peak` finds, as JSON values.
+        partitions: random ones, in the order of K0.
+        arms: labels.
     """
-    sizes = list(dict.fromkeys(one["coarse"] for one in partitions))
-    groups = [[one for one in partitions if one["coarse"] == size] for size in sizes]
-    entropies = [[one["profile"]["h_l0"] for one in group] for group in groups]
-    values = {name: [[_mean(one, name) for one in group] for group in groups] for name in strategies}
-    if set(STRATEGIES) <= set(strategies):
-        pairs = zip(values["v5"], values["mrl"], strict=True)
-        values[DIFFERENCE] = [list(np.subtract(*pair)) for pair in pairs]
-    return {name: asdict(peak(entropies, found)) for name, found in values.items()}
+    sizes = list(dict.fromkeys(one.coarse for one in partitions))
+    groups = [[one for one in partitions if one.coarse == size] for size in sizes]
+    entropies = [[one.profile.h_l0 for one in group] for group in groups]
+    values = {arm: [[_mean(one, arm) for one in group] for group in groups] for arm in arms}
+    for a, b in combinations(arms, 2):
+        pairs = zip(values[a], values[b], strict=True)
+        values[f"{a} - {b}"] = [list(np.subtract(*pair)) for pair in pairs]
+    return {name: peak(entropies, found) for name, found in values.items()}
 
 
-def _mean(partition: Mapping[str, Any], strategy: str) -> float:
-    """Mean S over the training seeds of a strategy."""
-    runs = [run for run in partition["runs"] if run["strategy"] == strategy]
-    return float(np.mean([run["steerability"]["S"] for run in runs]))
+def _mean(partition: PartitionResult, arm: str) -> float:
+    """Mean S over the training seeds of an arm."""
+    return float(np.mean([run.steerability.s for run in partition.runs if run.arm == arm]))

@@ -1,29 +1,45 @@
-"""Train heads of several strategies and seeds on one feature set, and write them below a folder of runs."""
+"""Train heads of several arms and seeds on one feature set, and write them below a folder of runs."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fractalctl.errors import RequestError
+import msgspec
+
+from fractalctl.device import choose_device
+from fractalctl.documents.head import HeadDocument
+from fractalctl.documents.measured import Features
+from fractalctl.errors import FractalError, RequestError
 from fractalctl.executors import Executor
-from fractalctl.experiments.fleets import Task, train_elsewhere, train_here
-from fractalctl.experiments.policy import Overwrite
-from fractalctl.heads.head import Head, head_identity, load_head, save_head
-from fractalctl.heads.recipe import SEEDS, TrainingRecipe
-from fractalctl.heads.supervision import Supervision, read_supervision, strategy
-from fractalctl.heads.training import Run, TrainedRun
+from fractalctl.experiments.addresses import arm_folder, claim, set_folder
+from fractalctl.experiments.fleets import Job, fit_arms
+from fractalctl.experiments.policy import Note, Overwrite, unheard
+from fractalctl.heads.arms import Arm, build_arm, read_arm, strategies
+from fractalctl.heads.head import DESCRIPTION_FILE, Head, head_identity, load_head, save_head
+from fractalctl.heads.settings import SEEDS
 from fractalctl.progress import Progress, silent
 from fractalctl.versions import versions
 from store import FeatureSet
 
+RESULTS = ("evaluation-*.json", "latency*.json", "latency-times*.npz")
+"""What describes a head and lies beside it."""
+
 
 @dataclass(frozen=True)
 class TrainedHeads:
-    """Heads in the order asked for, and how many of them already lay there."""
+    """What `train_heads` came to.
+
+    Attributes:
+        heads: in the order asked for.
+        n_reused: how many of them already lay there.
+        replaced: heads and results of theirs that were there and are no more.
+    """
 
     heads: tuple[Head, ...]
     n_reused: int
+    replaced: tuple[Path, ...] = ()
 
     def summary(self) -> str:
         """One line for people: what was trained and what was there."""
@@ -32,157 +48,150 @@ class TrainedHeads:
         return f"{trained} head{'s' * (trained != 1)} trained{kept}"
 
 
-def supervisions(
-    features: FeatureSet, recipe: TrainingRecipe, strategies: Iterable[str] = (), tables: Iterable[Path] = ()
-) -> list[Supervision]:
-    """The named strategies and the user's tables, fitted to a feature set's levels.
+def build_arms(
+    names: Iterable[str],
+    n_levels: int,
+    trunk: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    files: Iterable[Path] = (),
+    where_there: Mapping[str, Any] | None = None,
+) -> list[Arm]:
+    """The arms of named strategies and of a user's own tables.
+
+    Args:
+        names: of strategies.
+        n_levels: D, of the corpus.
+        trunk: of those that have one; None is each strategy's own.
+        settings: of those that have them, by name; values may be text.
+        files: TOML tables, see `fractalctl.heads.arms.read_arm`.
+        where_there: settings of those arms that have them, if any has; they go before ``settings``.
 
     Raises:
-        RequestError: a name is unknown, a table does not fit, or two share a name.
+        RequestError: a name is unknown, a value does not fit, none of the arms has a setting or a trunk, or
+            two arms are the same.
     """
-    found = [strategy(name, features.n_levels, recipe.n_blocks) for name in strategies]
-    found += [read_supervision(path, features.n_levels, recipe.n_blocks) for path in tables]
-    names = [table.name for table in found]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise RequestError(
-            f"two supervisions are called {', '.join(repeated)}; their heads would share a folder"
-        )
-    return found
-
-
-def head_folder(runs: Path, features: FeatureSet, supervision: str, seed: int, kind: str = "linear") -> Path:
-    """Where a head lies: RUNS/<corpus>/<backbone>/<strategy>/seed-<n>, <strategy>-<kind> if not linear."""
-    return runs / features.corpus / features.backbone / (supervision + kind_suffix(kind)) / f"seed-{seed}"
-
-
-def kind_suffix(kind: str) -> str:
-    """What sets the results of a kind of head apart from the linear head's in names of files and folders."""
-    return "" if kind == "linear" else f"-{kind}"
+    known, chosen = strategies(), dict(settings or {})
+    own_tables = next(row for row in known.values() if row.method.name == "supervision")
+    makers = [(partial(build_arm, name), known.get(name)) for name in dict.fromkeys(names)]
+    makers += [(partial(read_arm, path), own_tables) for path in files]
+    fields = [row.method.Settings.__struct_fields__ if row else () for _, row in makers]
+    if strange := [name for name in chosen if not any(name in having for having in fields)]:
+        richest = max(range(len(makers)), key=lambda place: len(fields[place]))
+        makers[richest][0](n_levels, None, {strange[0]: chosen[strange[0]]})
+    none_has_a_trunk = not any(row and row.trunk for _, row in makers)
+    arms = []
+    for (make, row), having in zip(makers, fields, strict=True):
+        own = {name: value for name, value in {**chosen, **(where_there or {})}.items() if name in having}
+        arms.append(make(n_levels, trunk if none_has_a_trunk or (row and row.trunk) else None, own))
+    labels = [arm.label for arm in arms]
+    if repeated := sorted({label for label in labels if labels.count(label) > 1}):
+        raise RequestError(f"two arms are called {', '.join(repeated)}; each can be asked for once")
+    return arms
 
 
 def train_heads(
     features: FeatureSet,
-    tables: Sequence[Supervision],
+    arms: Sequence[Arm],
     runs: Path,
     seeds: Sequence[int] = SEEDS,
-    recipe: TrainingRecipe | None = None,
     overwrite: Overwrite = Overwrite.CHANGED,
     device: str = "auto",
     progress: Progress = silent,
-    argv: Callable[[str, int], list[str]] | None = None,
+    argv: Callable[[Arm, int], list[str]] | None = None,
     executor: Executor | None = None,
+    note: Note = unheard,
 ) -> TrainedHeads:
-    """Train one head per supervision and seed; heads that already lie there are not trained again.
+    """Train one head per arm and seed; heads that already lie there are not trained again.
+
+    Every head is written as soon as it is trained, and only then what was measured of the one before it is
+    removed: what fails or diverges costs nothing that was there.
 
     Args:
         features: trained on its train split.
-        tables: supervisions, see `supervisions`.
-        runs: heads go below this folder, see `head_folder`.
+        arms: see `build_arms`.
+        runs: heads go below this folder, see `fractalctl.experiments.addresses`.
         seeds: one head each; the paper's five by default.
-        recipe: hyperparameters; the paper's by default.
-        overwrite: ``changed`` replaces heads of another recipe, ``always`` retrains all, ``never`` refuses to
-            replace a head of another recipe.
+        overwrite: ``changed`` replaces heads that are damaged or of an older format, ``always`` retrains all,
+            ``never`` refuses to replace any.
         device: ``auto`` or a PyTorch device.
         progress: shows the steps.
-        argv: gives the argument vector that remakes a head from its strategy and seed, for its description.
+        argv: gives the argument vector that remakes a head from its arm and seed, for its description.
         executor: trains fleets side by side; None is this process. The bytes are the same.
+        note: told before anything is trained of all that will be replaced, a line for each file.
 
     Raises:
-        RequestError: a supervision does not fit, or ``never`` meets a head of another recipe.
+        RequestError: an arm does not fit the set, or ``never`` meets a head that would have to be replaced.
+        FractalError: a worker was lost, or some heads diverged; the others are written.
     """
-    recipe = recipe or TrainingRecipe()
-    wanted = [Run(table, seed) for table in tables for seed in dict.fromkeys(seeds)]
-    folders = [head_folder(runs, features, run.supervision.name, run.seed, recipe.head) for run in wanted]
-    identities = [head_identity(features.identity, run.supervision, run.seed, recipe) for run in wanted]
-    found = [_reusable(*pair, overwrite) for pair in zip(folders, identities, strict=True)]
-    heads = {folder: head for folder, head in zip(folders, found, strict=True) if head}
-    missing = [index for index, folder in enumerate(folders) if folder not in heads]
-    trained = train_on(features, [wanted[index] for index in missing], recipe, device, progress, executor)
-    for index, outcome in zip(missing, trained, strict=True):
-        run, folder = outcome.run, folders[index]
-        description = _description(features, run, recipe) | {
-            "identity": identities[index],
-            "versions": versions(),
-            "argv": argv(run.supervision.name, run.seed) if argv else None,
-        }
-        _discard_evaluations(folder)
-        heads[folder] = save_head(folder, outcome, description)
-    return TrainedHeads(tuple(heads[folder] for folder in folders), len(wanted) - len(missing))
+    folder = set_folder(runs, features)
+    jobs = list(dict.fromkeys(Job(arm, seed) for arm in arms for seed in seeds))
+    places = {job: arm_folder(folder, job.arm) / f"seed-{job.seed}" for job in jobs}
+    identities = {job: head_identity(features.identity, job.arm, job.seed) for job in jobs}
+    there = {job: _there(places[job], identities[job], overwrite) for job in jobs}
+    heads = {job: head for job, (head, _) in there.items() if head}
+    missing = [job for job in jobs if job not in heads]
+    lost = {job: _lost(places[job]) for job in missing}
+    for job, (head, *results) in ((job, paths) for job, paths in lost.items() if paths):
+        note(f"{head} is replaced: {there[job][1]}")
+        for path in results:
+            note(f"{path} is removed: it describes the head that is replaced")
+    if missing:
+        choose_device(device)
+        claim(folder, features)
+    for job, fitted in fit_arms(features, missing, device, progress, executor):
+        command = argv(job.arm, job.seed) if argv else None
+        heads[job] = save_head(places[job], fitted, _document(features, job, identities[job], command))
+        for path in lost[job][1:]:
+            path.unlink(missing_ok=True)
+    replaced = tuple(path for paths in lost.values() for path in paths)
+    return TrainedHeads(tuple(heads[job] for job in jobs), len(jobs) - len(missing), replaced)
 
 
-def _description(features: FeatureSet, run: Run, recipe: TrainingRecipe) -> dict[str, Any]:
-    """What a head is and what it was trained on."""
-    return {
-        "corpus": features.corpus,
-        "backbone": features.backbone,
-        "strategy": run.supervision.name,
-        "seed": run.seed,
-        "input_dimension": features.dimension,
-        "classes": [list(names) for names in features.class_names],
-        "supervision": run.supervision.config(),
-        "recipe": recipe.config(),
-        "features": {"path": str(features.path.resolve()), "identity": features.identity},
-    }
-
-
-def train_on(
-    features: FeatureSet,
-    runs: Sequence[Run],
-    recipe: TrainingRecipe,
-    device: str = "auto",
-    progress: Progress = silent,
-    executor: Executor | None = None,
-) -> Iterator[TrainedRun]:
-    """Train runs on a feature set's train split, in as few fleets as the kind of head and the workers allow.
-
-    The best epoch is chosen by leave-one-out k-NN. On a processor, a head's bytes depend neither on the runs
-    that are trained beside it nor on the process that trains it.
-
-    Args:
-        features: has a train split.
-        runs: what to train.
-        recipe: hyperparameters.
-        device: ``auto`` or a PyTorch device.
-        progress: shows the steps; with an executor, the heads.
-        executor: trains fleets side by side; None is this process.
-
-    Yields:
-        One outcome per run, in the order given, as soon as its fleet is trained.
+def _there(place: Path, identity: str, overwrite: Overwrite) -> tuple[Head | None, str]:
+    """The head that lies in a folder and may be kept; else None, and why it may not.
 
     Raises:
-        RequestError: the set has no train split, or a supervision does not fit.
-        FractalError: a worker was lost, or does not see the feature set.
+        RequestError: ``never`` meets a head that would have to be replaced.
     """
-    if not runs:
-        return
-    if "train" not in features.splits:
-        raise RequestError(f"{features.path}: has no train split, only {', '.join(features.splits)}")
-    task = Task(features, recipe, device)
-    if executor is None:
-        yield from train_here(task, runs, progress)
-    else:
-        yield from train_elsewhere(task, runs, executor, progress)
-
-
-def _reusable(folder: Path, identity: str, overwrite: Overwrite) -> Head | None:
-    """The head in a folder when it is the wanted one and may be kept."""
+    if not (place / DESCRIPTION_FILE).is_file():
+        return None, "nothing is there"
     try:
-        head = load_head(folder)
-    except RequestError:
-        return None
-    if overwrite is Overwrite.ALWAYS:
-        return None
-    if head.identity == identity:
-        return head
+        head = load_head(place)
+        _ = head.weights
+    except FractalError as error:
+        why = str(error)
+    else:
+        if head.identity == identity and overwrite is not Overwrite.ALWAYS:
+            return head, ""
+        why = "trained again" if head.identity == identity else "made by another version of its method"
     if overwrite is Overwrite.NEVER:
-        raise RequestError(
-            f"{folder}: holds a head of another recipe; --overwrite changed replaces it, "
-            "--runs names another folder"
-        )
-    return None
+        raise RequestError(f"{place}: {why}; --overwrite changed replaces it, --runs names another folder")
+    return None, why
 
 
-def _discard_evaluations(folder: Path) -> None:
-    """Remove the evaluations beside a head that is about to be replaced: they describe the old one."""
-    for evaluation in folder.glob("evaluation-*.json"):
-        evaluation.unlink()
+def _lost(place: Path) -> list[Path]:
+    """What will be replaced or removed with the head that lies in a folder, the head first."""
+    if not (place / DESCRIPTION_FILE).is_file():
+        return []
+    return [place / DESCRIPTION_FILE, *sorted(path for pattern in RESULTS for path in place.glob(pattern))]
+
+
+def _document(features: FeatureSet, job: Job, identity: str, argv: list[str] | None) -> HeadDocument:
+    """What ``head.json`` says, but for what comes from the weights."""
+    return HeadDocument(
+        corpus=features.corpus,
+        backbone=features.backbone,
+        **msgspec.structs.asdict(job.arm.name()),
+        seed=job.seed,
+        input_dimension=features.dimension,
+        dims=list(job.arm.dims),
+        nested=job.arm.nested,
+        classes=[list(names) for names in features.class_names],
+        features=Features.of(features),
+        best_epoch=None,
+        history=[],
+        weights_sha256="",
+        identity=identity,
+        versions=versions(),
+        argv=argv,
+    )

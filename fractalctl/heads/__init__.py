@@ -1,1 +1,1 @@
-"""Projection heads: supervision tables, fleet training, saving and loading."""
+"""Arms: methods that map a backbone's features to embeddings, their settings, training and files."""

@@ -5,27 +5,17 @@ between strategies is a difference of supervision. A run draws the same numbers 
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fractalctl.heads.recipe import TrainingRecipe
-from fractalctl.heads.supervision import Supervision
+from fractalctl.errors import RequestError
+from fractalctl.heads.settings import TrainingSettings
+from fractalctl.heads.terms import Objective
+from fractalctl.randomness import Purpose, generator
 
-
-class Stream(IntEnum):
-    """Independent random streams of one seed."""
-
-    INITIALISATION = 0
-    HOLDOUT = 1
-    EPOCH = 2
-    POSITIVES = 3
-    DROPOUT = 4
-
-
-def generator(seed: int, *stream: int) -> np.random.Generator:
-    """A generator for one stream of one seed; streams are independent (numpy's SeedSequence)."""
-    return np.random.default_rng([seed, *stream])
+if TYPE_CHECKING:
+    from fractalctl.heads.examples import Examples
 
 
 @dataclass(frozen=True)
@@ -47,8 +37,7 @@ def hold_out(finest: np.ndarray, share: float, seed: int) -> Holdout:
     Returns:
         Row numbers, int64. Validation rows are in random order, so that a limit on their number is a sample.
     """
-    random = generator(seed, Stream.HOLDOUT)
-    order = random.permutation(len(finest))
+    order = generator(seed, Purpose.HOLDOUT).permutation(len(finest))
     by_class = order[np.argsort(finest[order], kind="stable")]
     boundaries = np.flatnonzero(np.diff(finest[by_class])) + 1
     kept = np.zeros(len(finest), dtype=bool)
@@ -58,13 +47,26 @@ def hold_out(finest: np.ndarray, share: float, seed: int) -> Holdout:
     return Holdout(training=np.flatnonzero(~kept), validation=order[kept[order]])
 
 
+def held_out(examples: "Examples", settings: TrainingSettings, seed: int) -> Holdout:
+    """The hold-out of one run: its own, or that of the settings' ``holdout_seed``.
+
+    Raises:
+        RequestError: every class has a single row.
+    """
+    chosen = seed if settings.holdout_seed is None else settings.holdout_seed
+    found = hold_out(examples.labels[:, -1].cpu().numpy(), settings.holdout, chosen)
+    if not len(found.validation):
+        raise RequestError("every class has a single training row, so none can be held out for validation")
+    return found
+
+
 @dataclass(frozen=True)
 class EpochDraws:
     """The random choices of one epoch of one run over n rows and J blocks.
 
     Attributes:
         order: (n,) int64, the rows in the order they are visited.
-        prefix: (n,) int64, prefix index 0..J-1 of each visited row.
+        prefix: (n,) int64, prefix index 0..J-1 of each visited row; zeros where no prefix is drawn.
         keep: (n, J) bool, which blocks of each visited row survive block dropout.
     """
 
@@ -74,16 +76,17 @@ class EpochDraws:
 
 
 def draw_epoch(
-    seed: int, epoch: int, rows: int, supervision: Supervision, recipe: TrainingRecipe
+    seed: int, epoch: int, rows: int, objective: Objective, settings: TrainingSettings
 ) -> EpochDraws:
     """Draw one epoch: a permutation, a prefix per batch or row, a keep mask per row and block."""
-    random = generator(seed, Stream.EPOCH, epoch)
+    random = generator(seed, Purpose.EPOCH, epoch)
     order = random.permutation(rows)
-    per_draw = recipe.batch_size if recipe.prefix_per == "batch" else 1
+    per_draw = settings.batch_size if settings.prefix_per == "batch" else 1
     uniform = random.random(-(-rows // per_draw))
-    steps = np.cumsum(supervision.prefix_probabilities)[:-1]
+    steps = np.cumsum(objective.prefix_probabilities)[:-1]
     prefix = np.searchsorted(steps, uniform, side="right").repeat(per_draw)[:rows]
-    keep = random.random((rows, supervision.n_blocks)) < np.asarray(supervision.keep)
+    kept = objective.keep or (1.0,) * settings.n_blocks
+    keep = random.random((rows, settings.n_blocks)) < np.asarray(kept)
     return EpochDraws(order, prefix, keep)
 
 
@@ -98,7 +101,7 @@ def draw_positives(seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
     Returns:
         (n, D) int64 rows; a row that is alone in its class stands for itself.
     """
-    uniform = generator(seed, Stream.POSITIVES, epoch).random(labels.shape)
+    uniform = generator(seed, Purpose.POSITIVES, epoch).random(labels.shape)
     return np.stack(
         [_partners(classes, draws) for classes, draws in zip(labels.T, uniform.T, strict=True)], axis=1
     )
@@ -111,4 +114,5 @@ def _partners(classes: np.ndarray, uniform: np.ndarray) -> np.ndarray:
     first = np.searchsorted(classes[by_class], classes, side="left")
     size = np.searchsorted(classes[by_class], classes, side="right") - first
     step = 1 + (uniform * (size - 1)).astype(np.int64)
-    return by_class[first + (place - first + step) % size]
+    partners: np.ndarray = by_class[first + (place - first + step) % size]
+    return partners

@@ -4,28 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from fractalctl.documents import read_document, write_document
+from fractalctl.documents.head import HeadDocument
 from fractalctl.errors import FractalError, RequestError
-from fractalctl.heads.kinds import KINDS
-from fractalctl.heads.prefixes import Prefixes
-from fractalctl.heads.recipe import TrainingRecipe
-from fractalctl.heads.supervision import Supervision
-from fractalctl.heads.training import TrainedRun
-from store.features import release
-from store.files import read_json, sha256_of, write_aside, write_json
+from fractalctl.heads.arms import Arm, method_of
+from fractalctl.heads.method import Fitted, Method
+from fractalctl.heads.prefixes import Prefixes, embed
+from fractalctl.heads.settings import MethodSettings
+from store.files import sha256_of, write_aside
 from store.recipe import identity_of
 
-ENCODING_TYPE = "fractalctl-head"
-ENCODING_VERSION = "1.0"
 WEIGHTS_FILE = "head.safetensors"
 DESCRIPTION_FILE = "head.json"
-ROWS_PER_PASS = 8192
 
 
 @dataclass(frozen=True)
@@ -34,56 +31,82 @@ class Head:
 
     Attributes:
         folder: where its two files lie.
-        description: the whole of ``head.json``.
+        document: the whole of ``head.json``.
     """
 
     folder: Path
-    description: dict[str, Any]
+    document: HeadDocument
 
     @property
     def corpus(self) -> str:
         """Name of the corpus it was trained on."""
-        return str(self.description["corpus"])
+        return self.document.corpus
 
     @property
     def backbone(self) -> str:
         """Name of the backbone whose features it takes."""
-        return str(self.description["backbone"])
+        return self.document.backbone
 
     @property
     def strategy(self) -> str:
-        """Name of its supervision."""
-        return str(self.description["strategy"])
+        """Name of its strategy."""
+        return self.document.strategy
+
+    @property
+    def arm(self) -> str:
+        """Label of its arm."""
+        return self.document.arm
 
     @property
     def seed(self) -> int:
         """The seed that it was trained with."""
-        return int(self.description["seed"])
-
-    @property
-    def recipe(self) -> TrainingRecipe:
-        """How it was trained."""
-        return TrainingRecipe.from_config(self.description["recipe"])
-
-    @property
-    def kind(self) -> str:
-        """Kind of head, a key of `fractalctl.heads.kinds.KINDS`."""
-        return str(self.description["recipe"]["head"])
+        return self.document.seed
 
     @property
     def dims(self) -> tuple[int, ...]:
         """Ascending prefix lengths."""
-        return tuple(self.description["recipe"]["dims"])
+        return tuple(self.document.dims)
+
+    @property
+    def nested(self) -> bool:
+        """Whether a shorter embedding is the first columns of the full one."""
+        return self.document.nested
 
     @property
     def identity(self) -> str:
         """Hexadecimal SHA-256 of everything that determined the weights; see `head_identity`."""
-        return str(self.description["identity"])
+        return self.document.identity
 
     @property
     def weights_path(self) -> Path:
         """The safetensors file."""
         return self.folder / WEIGHTS_FILE
+
+    @cached_property
+    def method(self) -> Method:
+        """What fitted it and applies it.
+
+        Raises:
+            RequestError: the package that brings the method is not installed.
+        """
+        try:
+            return method_of(self.document.method)
+        except RequestError as error:
+            raise RequestError(f"{self.folder}: {error}") from error
+
+    @cached_property
+    def settings(self) -> MethodSettings:
+        """Of its method.
+
+        Raises:
+            FractalError: ``head.json`` holds settings that the method does not have.
+        """
+        try:
+            return msgspec.convert(self.document.settings, self.method.Settings)
+        except msgspec.ValidationError as error:
+            raise FractalError(
+                f"{self.folder / DESCRIPTION_FILE}: field settings: {error}; train the head again"
+            ) from error
 
     @cached_property
     def weights(self) -> dict[str, torch.Tensor]:
@@ -95,7 +118,7 @@ class Head:
         path = self.weights_path
         if not path.is_file():
             raise FractalError(f"{path}: the weights are missing; train the head again")
-        if sha256_of(path) != self.description["weights_sha256"]:
+        if sha256_of(path) != self.document.weights_sha256:
             raise FractalError(
                 f"{path}: the weights are not those that {DESCRIPTION_FILE} describes; train again"
             )
@@ -116,8 +139,7 @@ class Head:
 
         Returns:
             (n, dimension) float32, of no particular length: normalise before taking dot products for cosines.
-            The first columns of a linear head's full embeddings are its shorter ones; those of a fractal
-            head's are not.
+            The first columns of a nested head's full embeddings are its shorter ones; see `nested`.
 
         Raises:
             RequestError: the features are not of the length that the head takes, or the dimension exceeds d.
@@ -130,86 +152,46 @@ class Head:
         """Map features (n, h) float32, as the backbone gave them, to embeddings at every length.
 
         Raises:
-            RequestError: the features are not of the length that the head takes, or this version does not
-                know the kind of head.
+            RequestError: the features are not of the length that the head takes, or its method is not here.
         """
-        width = len(self.weights["input_mean"])
+        width = self.document.input_dimension
         if features.ndim != 2 or features.shape[1] != width:
             raise RequestError(f"{self.folder}: takes features of length {width}, got shape {features.shape}")
-        if self.kind not in KINDS:
-            raise RequestError(
-                f"{self.folder}: a head of kind '{self.kind}', but this version knows {', '.join(KINDS)}"
-            )
-        return embed_with(self.kind, self.weights, self.dims, features, device)
+        return embed(self.method, self.settings, self.weights, features, device)
 
 
-def embed_with(
-    kind: str,
-    weights: dict[str, torch.Tensor],
-    dims: Sequence[int],
-    features: np.ndarray,
-    device: torch.device | None = None,
-) -> Prefixes:
-    """Embeddings of features (n, h) under the weights of one kind of head, a part at a time."""
-    place = device or torch.device("cpu")
-    placed = {name: tensor.to(place) for name, tensor in weights.items()}
-    mean, scale = placed.pop("input_mean"), placed.pop("input_scale")
-    blocks = np.empty((len(features), dims[-1]), dtype=np.float32)
-    full = blocks
-    for start in range(0, len(features), ROWS_PER_PASS):
-        rows = torch.from_numpy(np.array(features[start : start + ROWS_PER_PASS], dtype=np.float32)).to(place)
-        part, whole = KINDS[kind].prefixes(placed, (rows - mean) * scale, dims)
-        if whole is not part and full is blocks:
-            full = np.empty_like(blocks)
-        blocks[start : start + len(rows)] = part.cpu().numpy()
-        if whole is not part:
-            full[start : start + len(rows)] = whole.cpu().numpy()
-        release(features)
-    return Prefixes(blocks, full)
-
-
-def head_identity(features_identity: str, supervision: Supervision, seed: int, recipe: TrainingRecipe) -> str:
+def head_identity(features_identity: str, arm: Arm, seed: int) -> str:
     """Hexadecimal SHA-256 of all that determines a head's weights; look-up and write both use it."""
     fixed = {
-        "version": ENCODING_VERSION,
+        "version": HeadDocument.CURRENT,
         "features": features_identity,
-        "supervision": supervision.config(),
+        "arm": arm.identity,
         "seed": seed,
-        "recipe": recipe.config(),
     }
     return identity_of(fixed)
 
 
-def save_head(folder: Path, trained: TrainedRun, description: dict[str, Any]) -> Head:
-    """Write a trained run; the description goes last, so that a folder with one is whole.
+def save_head(folder: Path, fitted: Fitted, document: HeadDocument) -> Head:
+    """Write a head; its document goes last, so that a folder with one is whole.
 
     Args:
-        folder: made where it does not exist; a head that lies there is replaced.
-        trained: the weights and their history.
-        description: what the caller knows of the run: corpus, backbone, identities, recipe, argv and so on.
+        folder: made where it does not exist; a head that lies there, damaged or not, is replaced.
+        fitted: the weights and their history.
+        document: all else; what comes from the weights is filled in here.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / DESCRIPTION_FILE).unlink(missing_ok=True)
     with write_aside(folder / WEIGHTS_FILE) as aside:
-        save_file({name: tensor.contiguous() for name, tensor in trained.weights.items()}, aside)
+        save_file({name: tensor.contiguous() for name, tensor in fitted.weights.items()}, aside)
         checksum = sha256_of(aside)
-    history = [
-        {
-            "epoch": record.epoch,
-            "loss": record.loss,
-            "validation": {f"L{level}": share for level, share in enumerate(record.validation)},
-        }
-        for record in trained.history
-    ]
-    whole = {
-        "encoding-type": ENCODING_TYPE,
-        "encoding-version": ENCODING_VERSION,
-        **description,
-        "best_epoch": trained.best_epoch,
-        "history": history,
-        "weights_sha256": checksum,
-    }
-    write_json(folder / DESCRIPTION_FILE, whole)
+    whole = msgspec.structs.replace(
+        document,
+        seed=fitted.seed,
+        best_epoch=fitted.best_epoch,
+        history=list(fitted.history),
+        weights_sha256=checksum,
+    )
+    write_document(folder / DESCRIPTION_FILE, whole)
     return Head(folder, whole)
 
 
@@ -218,23 +200,14 @@ def load_head(path: Path) -> Head:
 
     Raises:
         RequestError: there is no head.
-        FractalError: the description is damaged or of a newer version.
+        FractalError: ``head.json`` is damaged or of another version; the message names file and field.
     """
     folder = path if path.is_dir() else path.parent
-    description_path = folder / DESCRIPTION_FILE
-    if not description_path.is_file():
+    if not (folder / DESCRIPTION_FILE).is_file():
         raise RequestError(
             f"{path}: no head here; expected {DESCRIPTION_FILE} and {WEIGHTS_FILE} as 'train' writes"
         )
-    description = read_json(description_path)
-    if not isinstance(description, dict) or description.get("encoding-type") != ENCODING_TYPE:
-        raise FractalError(f"{description_path}: not a head; expected encoding-type {ENCODING_TYPE}")
-    if str(description["encoding-version"]).split(".")[0] != ENCODING_VERSION.split(".")[0]:
-        raise FractalError(
-            f"{description_path}: format version {description['encoding-version']} is not readable "
-            f"by this version, which reads {ENCODING_VERSION}"
-        )
-    return Head(folder, description)
+    return Head(folder, read_document(folder / DESCRIPTION_FILE, HeadDocument))
 
 
 def find_heads(paths: Sequence[Path]) -> list[Head]:
@@ -242,6 +215,7 @@ def find_heads(paths: Sequence[Path]) -> list[Head]:
 
     Raises:
         RequestError: a path does not exist or holds no head.
+        FractalError: a head is damaged.
     """
     heads: dict[Path, Head] = {}
     for path in paths:

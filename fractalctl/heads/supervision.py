@@ -1,125 +1,128 @@
 """Supervision: the table that says which level each prefix is trained on.
 
-Every strategy of the paper is one row of `STRATEGIES`; a user's own table comes from a TOML file. One
-training loop reads the table, so a new strategy needs a row here and nothing elsewhere.
+Every strategy of the paper is one row of `TABLES`; a user's own table comes from a TOML file.
 """
 
-import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
-from fractalctl.errors import RequestError
+from fractalctl.heads.settings import AtLeastZero, Positive, TrainingSettings
 
 PREFIX_WEIGHT = 0.6
 """Weight of the prefix loss beside the full one (paper, Eq. 3)."""
-
 KEEP_AT_FOUR_BLOCKS = (0.95, 0.9, 0.8, 0.7)
 """Block keep probabilities of the paper (Section 3, "Block dropout")."""
 
+Weights = tuple[AtLeastZero, ...]
 
-@dataclass(frozen=True)
-class Supervision:
-    """Loss weights of one strategy over J prefixes and D levels : L = full loss + weight * prefix loss.
 
-    Attributes:
-        name: how results refer to it.
-        full: (D,) weight of each level's cross-entropy on the full embedding.
-        prefix: (J, D) weight of each level's cross-entropy at each prefix.
-        prefix_probabilities: (J,) probability that a step trains prefix j; sums to 1.
-        keep: (J,) probability that a block survives block dropout.
-        prefix_weight: factor of the prefix loss; 0 leaves it out.
+class Supervision(TrainingSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Loss weights over J prefixes and D levels, L = full loss + prefix weight * prefix loss.
+
+    Raises:
+        ValueError: besides what its parts raise, the table is no J x D table, or gives nothing to learn.
     """
 
-    name: str
-    full: tuple[float, ...]
-    prefix: tuple[tuple[float, ...], ...]
-    prefix_probabilities: tuple[float, ...]
-    keep: tuple[float, ...]
-    prefix_weight: float = PREFIX_WEIGHT
+    full: Annotated[
+        Weights, Meta(min_length=2, description="(D,) weight of each level on the full embedding")
+    ]
+    prefix: Annotated[
+        tuple[Weights, ...], Meta(min_length=1, description="(J, D) weight of each level at each prefix")
+    ]
+    prefix_probabilities: Annotated[
+        Weights, Meta(description="(J,) probability that a step trains prefix j; they sum to 1")
+    ]
+    keep: Annotated[
+        tuple[Annotated[float, Meta(gt=0, le=1)], ...],
+        Meta(description="(J,) probability that a block survives block dropout"),
+    ]
+    prefix_weight: Annotated[
+        AtLeastZero, Meta(description="factor of the prefix loss; 0 leaves it out (paper, Eq. 3)")
+    ] = PREFIX_WEIGHT
+    cross_entropy: Annotated[
+        AtLeastZero, Meta(description="factor of the classifiers' loss (paper, Algorithm 1)")
+    ] = 1.0
+    info_nce: Annotated[
+        AtLeastZero, Meta(description="factor of InfoNCE against another row of the class (published runs)")
+    ] = 0.0
+    margin: Annotated[
+        AtLeastZero, Meta(description="factor of margin ranking within the batch (published runs)")
+    ] = 0.0
+    temperature: Annotated[Positive, Meta(description="of InfoNCE (published runs)")] = 0.07
 
     def __post_init__(self) -> None:
-        blocks, levels = len(self.prefix), len(self.full)
-        _require(levels >= 2, f"{self.name}: full has {levels} weight(s), expected one per level, at least 2")
-        _require(blocks >= 1, f"{self.name}: prefix has no rows, expected one per prefix")
+        super().__post_init__()
+        blocks, levels = self.n_blocks, len(self.full)
         for row, weights in enumerate(self.prefix, start=1):
             _require(
-                len(weights) == levels,
-                f"{self.name}: prefix row {row} has {len(weights)} weights, expected {levels}",
+                len(weights) == levels, f"prefix row {row} has {len(weights)} weights, expected {levels}"
             )
+        _require(
+            len(self.prefix) == blocks,
+            f"prefix has {len(self.prefix)} rows, expected {blocks}, one for each of dims",
+        )
         for field in ("prefix_probabilities", "keep"):
             found = len(getattr(self, field))
-            _require(found == blocks, f"{self.name}: {field} has {found} numbers, expected {blocks}")
-        numbers = [*self.full, *(weight for row in self.prefix for weight in row), self.prefix_weight]
+            _require(found == blocks, f"{field} has {found} numbers, expected {blocks}")
         _require(
-            min(numbers) >= 0 and bool(np.isfinite(numbers).all()),
-            f"{self.name}: every loss weight must be a finite number of at least 0",
+            abs(sum(self.prefix_probabilities) - 1) < 1e-6,
+            "prefix_probabilities must be at least 0 and sum to 1",
         )
-        _require(sum(self.full) > 0, f"{self.name}: full gives no level any weight, so nothing is learned")
-        _require(all(0 < keep <= 1 for keep in self.keep), f"{self.name}: keep must lie in (0, 1]")
+        _require(sum(self.full) > 0, "full gives no level any weight, so nothing is learned")
         _require(
-            min(self.prefix_probabilities) >= 0 and abs(sum(self.prefix_probabilities) - 1) < 1e-6,
-            f"{self.name}: prefix_probabilities must be at least 0 and sum to 1",
+            self.cross_entropy + self.info_nce + self.margin > 0,
+            "cross_entropy, info_nce and margin are all 0, so nothing is learned",
         )
-
-    @property
-    def n_blocks(self) -> int:
-        """J, the number of prefixes."""
-        return len(self.prefix)
 
     @property
     def n_levels(self) -> int:
         """D, the number of levels."""
         return len(self.full)
 
-    def config(self) -> dict[str, Any]:
-        """The table as JSON values; ``Supervision(**config)`` restores it."""
-        return {
-            "name": self.name,
-            "full": list(self.full),
-            "prefix": [list(row) for row in self.prefix],
-            "prefix_probabilities": list(self.prefix_probabilities),
-            "keep": list(self.keep),
-            "prefix_weight": self.prefix_weight,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Supervision":
-        """Restore a table from `config` output or a parsed TOML document.
-
-        Raises:
-            RequestError: a key is missing, unknown or of the wrong type or length.
-        """
-        known = set(cls.__dataclass_fields__)
-        if unknown := sorted(set(config) - known):
-            raise RequestError(
-                f"supervision has unknown keys {', '.join(unknown)}; known: {', '.join(sorted(known))}"
-            )
-        if missing := sorted(known - {"prefix_weight"} - set(config)):
-            raise RequestError(f"supervision lacks {', '.join(missing)}")
-        try:
-            return cls(
-                name=str(config["name"]),
-                full=_floats(config["full"]),
-                prefix=tuple(_floats(row) for row in config["prefix"]),
-                prefix_probabilities=_floats(config["prefix_probabilities"]),
-                keep=_floats(config["keep"]),
-                prefix_weight=float(config.get("prefix_weight", PREFIX_WEIGHT)),
-            )
-        except (TypeError, ValueError) as error:
-            raise RequestError(f"supervision holds something that is not a number: {error}") from error
-
-
-def _floats(values: Iterable[Any]) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
-
 
 def _require(condition: bool, message: str) -> None:
     if not condition:
-        raise RequestError(f"supervision {message}")
+        raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A supervision for any J and D.
+
+    Attributes:
+        full: how the full embedding is supervised, a key of `_ROWS` as a table of one row.
+        prefix: how the prefixes are.
+        meaning: what it is, in half a line.
+        has_prefix_term: whether the prefix loss is trained at all.
+        has_block_dropout: whether blocks are dropped.
+    """
+
+    full: str
+    prefix: str
+    meaning: str
+    has_prefix_term: bool = True
+    has_block_dropout: bool = True
+
+    def build(self, blocks: int, levels: int) -> dict[str, Any]:
+        """The fields of `Supervision` for J prefixes and D levels.
+
+        Prefix probabilities fall linearly, J : J-1 : ... : 1, the paper's 0.4, 0.3, 0.2, 0.1 at J = 4; keep
+        probabilities are the paper's four, interpolated over the blocks for another J.
+        """
+        falling = np.arange(blocks, 0, -1)
+        places = np.linspace(0, 3, blocks) if blocks > 1 else np.zeros(1)
+        keep = np.interp(places, range(4), KEEP_AT_FOUR_BLOCKS) if self.has_block_dropout else np.ones(blocks)
+        return {
+            "full": _floats(_weights(self.full, 1, levels)[0]),
+            "prefix": tuple(map(_floats, _weights(self.prefix, blocks, levels))),
+            "prefix_probabilities": _floats(falling / falling.sum()),
+            "keep": _floats(keep),
+            "prefix_weight": PREFIX_WEIGHT if self.has_prefix_term else 0.0,
+        }
 
 
 def aligned(blocks: int, levels: int) -> np.ndarray:
@@ -130,110 +133,38 @@ def aligned(blocks: int, levels: int) -> np.ndarray:
     """
     positions = np.linspace(0, levels - 1, blocks) if blocks > 1 else np.array([levels - 1.0])
     distance = np.abs(positions[:, None] - np.arange(levels)[None, :])
-    return np.clip(1 - distance, 0, 1).round(1)
-
-
-def _only(blocks: int, levels: int, level: int) -> np.ndarray:
-    table = np.zeros((blocks, levels))
-    table[:, level] = 1
+    table: np.ndarray = np.clip(1 - distance, 0, 1).round(1)
     return table
 
 
-def _uniform(blocks: int, levels: int) -> np.ndarray:
-    return np.full((blocks, levels), 1 / levels)
+def _weights(kind: str, blocks: int, levels: int) -> np.ndarray:
+    if kind in ("aligned", "inverted"):
+        table = aligned(blocks, levels)
+        return table if kind == "aligned" else table[::-1]
+    if kind == "uniform":
+        return np.full((blocks, levels), 1 / levels)
+    table = np.zeros((blocks, levels))
+    table[:, 0 if kind == "coarsest" else -1] = 1
+    return table
 
 
-@dataclass(frozen=True)
-class Strategy:
-    """One row of the strategy table.
-
-    Attributes:
-        full: gives (1, D) weights of the full embedding, called like ``prefix`` with J = 1.
-        prefix: gives (J, D) weights of the prefixes from J and D.
-        meaning: what it is, in half a line.
-        has_prefix_term: whether the prefix loss is trained at all.
-        has_block_dropout: whether blocks are dropped.
-    """
-
-    full: Callable[[int, int], np.ndarray]
-    prefix: Callable[[int, int], np.ndarray]
-    meaning: str
-    has_prefix_term: bool = True
-    has_block_dropout: bool = True
+def _floats(values: Iterable[Any]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
 
 
-def _coarsest(blocks: int, levels: int) -> np.ndarray:
-    return _only(blocks, levels, 0)
-
-
-def _finest(blocks: int, levels: int) -> np.ndarray:
-    return _only(blocks, levels, levels - 1)
-
-
-def _inverted(blocks: int, levels: int) -> np.ndarray:
-    return aligned(blocks, levels)[::-1]
-
-
-STRATEGIES: dict[str, Strategy] = {
-    "v5": Strategy(_finest, aligned, "aligned: short prefix coarse, full embedding fine"),
-    "mrl": Strategy(_finest, _finest, "Matryoshka: fine at every prefix"),
-    "inverted": Strategy(_coarsest, _inverted, "short prefix fine, full embedding coarse"),
-    "no-prefix": Strategy(_finest, _finest, "alignment removed: no prefix term", has_prefix_term=False),
-    "uhmt": Strategy(_uniform, _uniform, "aware of the hierarchy, not aligned with it"),
-    "coarse": Strategy(_coarsest, _coarsest, "dedicated coarse encoder of the dual baseline"),
-    "fine": Strategy(
-        _finest,
-        _finest,
+TABLES: dict[str, Table] = {
+    "v5": Table("finest", "aligned", "aligned: short prefix coarse, full embedding fine"),
+    "mrl": Table("finest", "finest", "Matryoshka: fine at every prefix"),
+    "inverted": Table("coarsest", "inverted", "short prefix fine, full embedding coarse"),
+    "no-prefix": Table("finest", "finest", "alignment removed: no prefix term", has_prefix_term=False),
+    "uhmt": Table("uniform", "uniform", "aware of the hierarchy, not aligned with it"),
+    "coarse": Table("coarsest", "coarsest", "dedicated coarse encoder of the dual baseline"),
+    "fine": Table(
+        "finest",
+        "finest",
         "dedicated fine encoder of the dual baseline",
         has_prefix_term=False,
         has_block_dropout=False,
     ),
 }
 """Every named supervision (paper, Sections 3, 5 and 7)."""
-
-
-def strategy(name: str, levels: int, blocks: int = 4) -> Supervision:
-    """Build a named supervision for D levels and J blocks.
-
-    Prefix probabilities fall linearly, J : J-1 : ... : 1, which is the paper's 0.4, 0.3, 0.2, 0.1 at J = 4;
-    keep probabilities are the paper's four, interpolated over the blocks for another J.
-
-    Raises:
-        RequestError: the name is not in `STRATEGIES`, or fewer than two levels.
-    """
-    if name not in STRATEGIES:
-        raise RequestError(f"strategy '{name}' is not known; choose from {', '.join(STRATEGIES)}")
-    row = STRATEGIES[name]
-    falling = np.arange(blocks, 0, -1)
-    places = np.linspace(0, 3, blocks) if blocks > 1 else np.zeros(1)
-    keep = np.interp(places, range(4), KEEP_AT_FOUR_BLOCKS) if row.has_block_dropout else np.ones(blocks)
-    return Supervision(
-        name=name,
-        full=_floats(row.full(1, levels)[0]),
-        prefix=tuple(_floats(weights) for weights in row.prefix(blocks, levels)),
-        prefix_probabilities=_floats(falling / falling.sum()),
-        keep=_floats(keep),
-        prefix_weight=PREFIX_WEIGHT if row.has_prefix_term else 0.0,
-    )
-
-
-def read_supervision(path: Path, levels: int, blocks: int) -> Supervision:
-    """Read a user's table from TOML and check it against the feature set's levels and the head's blocks.
-
-    Raises:
-        RequestError: the file is no TOML, or its table does not fit.
-    """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path}: not a TOML file: {error}") from error
-    try:
-        supervision = Supervision.from_config({"name": path.stem, **document})
-    except RequestError as error:
-        raise RequestError(f"{path}: {error}") from error
-    if (supervision.n_blocks, supervision.n_levels) != (blocks, levels):
-        raise RequestError(
-            f"{path}: the table is {supervision.n_blocks} prefixes x {supervision.n_levels} levels, "
-            f"but the head has {blocks} prefixes and the corpus {levels} levels"
-        )
-    return supervision

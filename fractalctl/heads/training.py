@@ -1,183 +1,233 @@
-"""The one training loop: a fleet of runs on cached features, stepped together."""
+"""The one training loop: heads of an arm, stepped together on features, frozen or trained with them."""
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
 
-from fractalctl.errors import RequestError
-from fractalctl.heads.draws import Holdout, draw_epoch, draw_positives, hold_out
+from fractalctl.documents.head import EpochRecord
+from fractalctl.heads.draws import draw_epoch, draw_positives, held_out
 from fractalctl.heads.examples import Examples
-from fractalctl.heads.kinds import KINDS, Fleet
+from fractalctl.heads.fleet import Batch, Fleet
+from fractalctl.heads.method import DivergedError, Fitted, Validate
 from fractalctl.heads.optimizer import FleetOptimizer
-from fractalctl.heads.recipe import TrainingRecipe
-from fractalctl.heads.supervision import Supervision
+from fractalctl.heads.settings import TrainingSettings
+from fractalctl.heads.terms import Objective
+from fractalctl.heads.trunks import trunk
 from fractalctl.progress import Progress, silent
 
 VALIDATION_ROWS = 1000
 """Held-out rows that choose the best epoch (paper, Section 3 "Training")."""
-
 STEPS_AT_ONCE = 512
 """Steps whose draws are stacked and moved to the device together."""
-
-Validate = Callable[[np.ndarray, np.ndarray], Sequence[float]]
-"""Accuracy at each level, coarsest first, from embeddings (n, d) float32 and labels (n, D) int32."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One head to train: a table and a seed."""
-
-    supervision: Supervision
-    seed: int
+FREED_BYTES = 30 * 2**20
+"""Just below the most that glibc's allocator keeps for the next one who asks, once so much was freed."""
 
 
-@dataclass(frozen=True)
-class EpochRecord:
-    """What one epoch of one run came to: mean training loss and validation accuracy by level."""
-
-    epoch: int
-    loss: float
-    validation: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class TrainedRun:
-    """One run's outcome: the weights of its best epoch, and every epoch's record.
-
-    Attributes:
-        run: what was trained.
-        weights: float32 tensors by name; includes `input_mean` and `input_scale` (h,).
-        history: one record per epoch.
-        best_epoch: the first epoch, counted from 1, with the highest sum of validation accuracies.
-    """
-
-    run: Run
-    weights: dict[str, torch.Tensor]
-    history: tuple[EpochRecord, ...]
-    best_epoch: int
-
-
-def train_fleet(
+def train(
     examples: Examples,
-    runs: Sequence[Run],
-    recipe: TrainingRecipe,
+    objective: Objective,
+    seeds: Sequence[int],
+    settings: TrainingSettings,
     validate: Validate,
     progress: Progress = silent,
-) -> list[TrainedRun]:
-    """Train all runs together; each equals the same run trained alone, to floating-point rounding.
+) -> list[Fitted]:
+    """Train a head for each seed, all together; each equals the same head trained alone, to rounding.
 
     Args:
-        examples: rows to train on; a share of each run's is held out (`TrainingRecipe.holdout`).
-        runs: what to train; all on the same number of blocks and levels.
-        recipe: hyperparameters shared by the fleet.
+        examples: rows to train on; a share of them is held out for each seed. A source of features with
+            parameters of its own is trained with a single head, and left as it was in the best epoch.
+        objective: what is minimised.
+        seeds: one head each.
+        settings: shared by all.
         validate: scores embeddings of held-out rows; the epoch with the highest sum over levels is kept.
         progress: counts steps.
 
     Returns:
-        One outcome per run, in the order given.
+        One outcome per seed, in the order given.
 
     Raises:
-        RequestError: a table does not fit, or a class leaves nothing to hold out.
+        RequestError: every class has a single row.
+        DivergedError: a loss was no longer a finite number; it carries the outcomes of the other seeds.
     """
-    _check(examples, runs, recipe)
-    holdouts = _holdouts(examples, runs, recipe)
-    fleet = KINDS[recipe.head].fleet(
-        examples.input_dimension,
-        recipe.dims,
-        examples.classes,
-        [run.supervision for run in runs],
-        [run.seed for run in runs],
-        examples.features.device,
+    if examples.parameters and len(seeds) > 1:
+        raise ValueError(f"one source of features was to be trained with {len(seeds)} heads at once")
+    training = _Training(
+        examples.standardised() if settings.standardise else examples, objective, seeds, settings
     )
-    optimizer = FleetOptimizer(fleet.parameters, fleet.gradients, recipe, len(holdouts[0].training))
-    best = [_Best() for _ in runs]
-    n_heads = len(set(runs))
-    with progress(f"training {n_heads} head{'s' * (n_heads > 1)}", optimizer.total_steps) as advance:
-        for epoch in range(1, recipe.epochs + 1):
-            losses = _train_epoch(fleet, optimizer, examples, runs, holdouts, epoch, recipe, advance)
-            for index, holdout in enumerate(holdouts):
-                accuracy = _validation(fleet, index, examples, holdout, validate)
-                record = EpochRecord(epoch, float(losses[index]), accuracy)
-                best[index].consider(record, partial(fleet.weights, index))
-    inputs = {"input_mean": examples.mean.cpu(), "input_scale": examples.scale.cpu()}
-    return [
-        TrainedRun(run, {**inputs, **kept.weights}, tuple(kept.history), kept.epoch)
-        for run, kept in zip(runs, best, strict=True)
-    ]
+    _keep_freed_memory()
+    title = f"training {len(seeds)} head{'s' * (len(seeds) > 1)}"
+    with progress(title, training.total_steps) as advance:
+        for epoch in range(1, settings.epochs + 1):
+            training.run_epoch(epoch, validate, advance)
+    return training.outcomes()
 
 
-def _holdouts(examples: Examples, runs: Sequence[Run], recipe: TrainingRecipe) -> list[Holdout]:
-    finest = examples.labels[:, -1].cpu().numpy()
-    seeds = [run.seed if recipe.holdout_seed is None else recipe.holdout_seed for run in runs]
-    found = {seed: hold_out(finest, recipe.holdout, seed) for seed in set(seeds)}
-    if not len(found[seeds[0]].validation):
-        raise RequestError("every class has a single training row, so none can be held out for validation")
-    return [found[seed] for seed in seeds]
+def _keep_freed_memory() -> None:
+    """Have the C library keep what is freed: gradients of a few megabytes come and go at every step.
+
+    By default glibc gives them back to the system and faults them in again, a tenth of the time of a step; it
+    raises the limit of what it keeps when something larger is freed. Elsewhere this does nothing.
+    """
+    torch.empty(FREED_BYTES, dtype=torch.uint8)
 
 
-def _validation(
-    fleet: Fleet, run: int, examples: Examples, holdout: Holdout, validate: Validate
-) -> tuple[float, ...]:
-    rows = torch.from_numpy(holdout.validation[:VALIDATION_ROWS]).to(examples.features.device)
-    embedding = fleet.embed(run, examples.take(rows))
-    return tuple(map(float, validate(embedding.cpu().numpy(), examples.labels[rows].cpu().numpy())))
+@dataclass
+class _Run:
+    """One seed while it is trained: its rows, and its best epoch so far, the first of equals."""
+
+    seed: int
+    training: np.ndarray
+    validation: np.ndarray
+    history: list[EpochRecord] = field(default_factory=list)
+    best: float = -math.inf
+    epoch: int = 0
+    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    source: dict[str, torch.Tensor] = field(default_factory=dict)
+    failure: str = ""
 
 
-def _check(examples: Examples, runs: Sequence[Run], recipe: TrainingRecipe) -> None:
-    if recipe.head not in KINDS:
-        raise RequestError(f"head '{recipe.head}' is not known; choose from {', '.join(KINDS)}")
-    shape = (recipe.n_blocks, len(examples.classes))
-    for run in runs:
-        found = (run.supervision.n_blocks, run.supervision.n_levels)
-        if found != shape:
-            raise RequestError(
-                f"supervision {run.supervision.name} is for {found[0]} prefixes and {found[1]} levels, "
-                f"but the head has {shape[0]} prefixes and the corpus {shape[1]} levels"
+class _Training:
+    """A fleet on its rows."""
+
+    def __init__(
+        self, examples: Examples, objective: Objective, seeds: Sequence[int], settings: TrainingSettings
+    ) -> None:
+        self._examples, self._objective, self._settings = examples, objective, settings
+        holdouts = [held_out(examples, settings, seed) for seed in seeds]
+        self._runs = [
+            _Run(seed, holdout.training, holdout.validation[:VALIDATION_ROWS])
+            for seed, holdout in zip(seeds, holdouts, strict=True)
+        ]
+        self._fleet = Fleet(
+            trunk(settings.trunk),
+            objective,
+            examples.input_dimension,
+            settings.dims,
+            examples.classes,
+            seeds,
+            examples.device,
+        )
+        self._n_rows = len(self._runs[0].training)
+        self.total_steps = settings.total_steps(self._n_rows)
+        self._head = list(self._fleet.parameters.values())
+        self._source = list(examples.parameters.values())
+        self._optimizers = [FleetOptimizer(self._head, settings, settings.learning_rate, self.total_steps)]
+        if self._source:
+            stacked = [parameter.detach()[None] for parameter in self._source]
+            self._optimizers.append(FleetOptimizer(stacked, settings, examples.rate, self.total_steps))
+
+    @cached_property
+    def _labels(self) -> np.ndarray:
+        return self._examples.labels.cpu().numpy()
+
+    def run_epoch(self, epoch: int, validate: Validate, advance: Callable[[int], None]) -> None:
+        """One pass of every head over its own training rows, then a look at its held-out rows."""
+        losses, sizes = self._pass(epoch, advance)
+        for head, run in enumerate(self._runs):
+            bad = np.flatnonzero(~np.isfinite(losses[:, head]))
+            if len(bad) and not run.failure:
+                run.failure = f"seed {run.seed} in step {(epoch - 1) * len(losses) + bad[0] + 1}"
+            if run.failure:
+                continue
+            mean = float(losses[:, head] @ sizes / self._n_rows)
+            accuracy = self._validation(head, run, validate)
+            levels = {f"L{level}": share for level, share in enumerate(accuracy)}
+            run.history.append(EpochRecord(epoch=epoch, loss=mean, validation=levels))
+            if sum(accuracy) > run.best:
+                run.best, run.epoch, run.weights = sum(accuracy), epoch, self._fleet.weights(head)
+                run.source = self._examples.state()
+
+    @torch.no_grad()
+    def _validation(self, head: int, run: _Run, validate: Validate) -> list[float]:
+        rows = torch.from_numpy(run.validation).to(self._examples.device)
+        embedding = self._fleet.embed(head, self._examples.take(rows))
+        return [float(share) for share in validate(embedding.cpu().numpy(), self._labels[run.validation])]
+
+    def _pass(self, epoch: int, advance: Callable[[int], None]) -> tuple[np.ndarray, np.ndarray]:
+        """All steps of one epoch: losses (steps, R) and the number of rows of each step."""
+        size, examples = self._settings.batch_size, self._examples
+        draws = [self._draw(run, epoch) for run in self._runs]
+        per_step = len(draws) * len(draws[0].rows) * size
+        room = examples.room(per_step)
+        span = size * max(1, min(STEPS_AT_ONCE, examples.rows_at_once // per_step))
+        losses, sizes = [], []
+        for first in range(0, self._n_rows, span):
+            rows, prefix, keep = self._stack(draws, slice(first, first + span))
+            for start in range(0, rows.shape[2], size):
+                step = slice(start, start + size)
+                features = examples.take(rows[:, :, step], room).flatten(1, 2)
+                labels = examples.labels[rows[:, 0, step]]
+                losses.append(self._step(Batch(features, labels, prefix[:, step], keep[:, step])))
+                sizes.append(labels.shape[1])
+                advance(1)
+            examples.release()
+        return torch.stack(losses).cpu().numpy().astype(np.float64), np.array(sizes)
+
+    def _step(self, batch: Batch) -> torch.Tensor:
+        """One step of every head; returns the losses (R,) before it."""
+        loss = self._fleet.loss(batch)
+        slopes = torch.autograd.grad(loss.sum(), [*self._head, *self._source], materialize_grads=True)
+        self._optimizers[0].step(slopes[: len(self._head)])
+        for optimizer in self._optimizers[1:]:
+            optimizer.step([slope[None] for slope in slopes[len(self._head) :]])
+        return loss.detach()
+
+    def _draw(self, run: _Run, epoch: int) -> "_Visits":
+        drawn = draw_epoch(run.seed, epoch, self._n_rows, self._objective, self._settings)
+        rows = run.training[drawn.order]
+        taken = [rows]
+        if self._fleet.contrasted:
+            positives = draw_positives(run.seed, epoch, self._labels[rows])
+            taken += [rows[positives[:, level]] for level in self._fleet.contrasted]
+        return _Visits(np.stack(taken), drawn.prefix, drawn.keep)
+
+    def _stack(
+        self, draws: "Sequence[_Visits]", span: slice
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Some steps of all heads side by side: rows (R, P, s), prefix (R, s), keep (R, s, J) float32."""
+        device = self._examples.device
+        rows = np.stack([visit.rows[:, span] for visit in draws])
+        prefix = np.stack([visit.prefix[span] for visit in draws])
+        keep = np.stack([visit.keep[span] for visit in draws]).astype(np.float32)
+        return (
+            torch.from_numpy(rows).to(device),
+            torch.from_numpy(prefix).to(device),
+            torch.from_numpy(keep).to(device),
+        )
+
+    def outcomes(self) -> list[Fitted]:
+        """What every seed came to.
+
+        Raises:
+            DivergedError: some came to nothing.
+        """
+        examples = self._examples
+        inputs = {"input_mean": examples.mean.cpu(), "input_scale": examples.scale.cpu()}
+        fitted = [
+            Fitted(run.seed, {**inputs, **run.weights}, tuple(run.history), run.epoch)
+            for run in self._runs
+            if not run.failure
+        ]
+        if failures := [run.failure for run in self._runs if run.failure]:
+            raise DivergedError(
+                f"the loss was no longer a finite number: {', '.join(failures)}; try a lower learning rate",
+                fitted,
             )
-
-
-def _train_epoch(
-    fleet: Fleet,
-    optimizer: FleetOptimizer,
-    examples: Examples,
-    runs: Sequence[Run],
-    holdouts: Sequence[Holdout],
-    epoch: int,
-    recipe: TrainingRecipe,
-    advance: Callable[[int], None],
-) -> np.ndarray:
-    """One pass of every run over its own training rows; returns the mean loss of each run."""
-    visits = _visits(runs, holdouts, examples, epoch, recipe)
-    n_takes, n_rows = visits[0].rows.shape
-    per_step = len(runs) * n_takes * recipe.batch_size
-    room = examples.features.new_empty(per_step, examples.input_dimension)
-    span = recipe.batch_size * max(1, min(STEPS_AT_ONCE, examples.rows_at_once // per_step))
-    total = torch.zeros(len(runs), device=room.device)
-    for first in range(0, n_rows, span):
-        rows, prefix, keep = _stack(visits, slice(first, first + span), room.device)
-        for start in range(0, rows.shape[2], recipe.batch_size):
-            step = slice(start, start + recipe.batch_size)
-            features = examples.take(rows[:, :, step].transpose(0, 1), out=room).flatten(1, 2)
-            labels = examples.labels[rows[0, :, step]]
-            loss = fleet.backward(features, labels, prefix[:, step], keep[:, step])
-            optimizer.step()
-            total += loss * labels.shape[1]
-            advance(1)
-        examples.release()
-    return (total / n_rows).cpu().numpy()
+        if self._source:
+            examples.load(self._runs[0].source)
+        return fitted
 
 
 @dataclass(frozen=True)
 class _Visits:
-    """One run's epoch over n rows: which rows a step takes, and its other draws.
+    """One seed's epoch over n rows.
 
     Attributes:
-        rows: (1, n) int64 the rows visited; (1 + D, n) with a positive of each for every level.
+        rows: (P, n) int64: the rows visited, then a positive of each for every contrasted level.
         prefix: (n,) int64.
         keep: (n, J) bool.
     """
@@ -185,52 +235,3 @@ class _Visits:
     rows: np.ndarray
     prefix: np.ndarray
     keep: np.ndarray
-
-
-def _visits(
-    runs: Sequence[Run], holdouts: Sequence[Holdout], examples: Examples, epoch: int, recipe: TrainingRecipe
-) -> list[_Visits]:
-    """Every run's epoch; runs that draw the same numbers share them."""
-    labels = examples.labels.cpu().numpy()
-    known: dict[Any, _Visits] = {}
-    found = []
-    for run, holdout in zip(runs, holdouts, strict=True):
-        key = run.seed, run.supervision.prefix_probabilities, run.supervision.keep
-        if key not in known:
-            drawn = draw_epoch(run.seed, epoch, len(holdout.training), run.supervision, recipe)
-            rows = holdout.training[drawn.order]
-            taken = rows[None]
-            if KINDS[recipe.head].contrasts:
-                taken = np.concatenate([taken, rows[draw_positives(run.seed, epoch, labels[rows])].T])
-            known[key] = _Visits(taken, drawn.prefix, drawn.keep)
-        found.append(known[key])
-    return found
-
-
-def _stack(
-    visits: Sequence[_Visits], span: slice, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Some steps of all runs side by side: rows (P, R, s), prefix (R, s), keep (R, s, J) float32."""
-    rows = np.stack([visit.rows[:, span] for visit in visits], axis=1)
-    prefix = np.stack([visit.prefix[span] for visit in visits])
-    keep = np.stack([visit.keep[span] for visit in visits]).astype(np.float32)
-    return (
-        torch.from_numpy(rows).to(device),
-        torch.from_numpy(prefix).to(device),
-        torch.from_numpy(keep).to(device),
-    )
-
-
-class _Best:
-    """Keeps the weights of the epoch with the highest sum of validation accuracies; the first of equals."""
-
-    def __init__(self) -> None:
-        self.history: list[EpochRecord] = []
-        self.epoch = 0
-        self.weights: dict[str, torch.Tensor] = {}
-        self._score = -math.inf
-
-    def consider(self, record: EpochRecord, weights: Callable[[], dict[str, torch.Tensor]]) -> None:
-        self.history.append(record)
-        if sum(record.validation) > self._score:
-            self._score, self.epoch, self.weights = sum(record.validation), record.epoch, weights()

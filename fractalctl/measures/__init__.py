@@ -1,1 +1,1 @@
-"""Measures of trained heads: k-NN accuracy at every prefix and level, steerability, evaluation files."""
+"""Measures of trained heads: k-NN accuracy at every prefix and level, steerability, further metrics."""

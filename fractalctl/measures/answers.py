@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from fractalctl.errors import RequestError
-from fractalctl.heads.head import Head
 from fractalctl.heads.prefixes import Prefixes
-from fractalctl.measures.neighbours import SMALLEST_NORM, predictions
-from fractalctl.measures.prefixes import nearest_at_prefixes
+from fractalctl.measures.neighbours import SMALLEST_NORM, nearest_at_prefixes, predictions
 from store import FeatureSet
+
+if TYPE_CHECKING:
+    from fractalctl.heads.head import Head
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Reference:
         RequestError: the set has no training rows, or the head does not fit it.
     """
 
-    def __init__(self, head: Head, features: FeatureSet, device: torch.device | None = None) -> None:
+    def __init__(self, head: "Head", features: FeatureSet, device: torch.device | None = None) -> None:
         if "train" not in features.splits:
             raise RequestError(f"{features.path}: has no train split to search in")
         self.head, self.features, self._device = head, features, device
@@ -84,11 +86,8 @@ class Reference:
 
     def votes(self, found: np.ndarray) -> list[list[tuple[str, ...]]]:
         """Names of the classes that rows (q, J, k) vote for, coarsest first, per query and length."""
-        names = self.features.class_names
-        return [
-            [tuple(level[c] for level, c in zip(names, classes, strict=True)) for classes in lengths]
-            for lengths in predictions(found, self.labels).tolist()
-        ]
+        voted = predictions(found, self.labels).tolist()
+        return [[class_path(self.features, classes) for classes in lengths] for lengths in voted]
 
     def answers(self, queries: Prefixes, rows: np.ndarray, length: int) -> list[tuple[Answer, ...]]:
         """What stands in rows (q, k), and how near each is to its query at a length."""
@@ -97,16 +96,88 @@ class Reference:
         texts = dict(zip(distinct.tolist(), self.features.texts("train", distinct), strict=True))
         return [
             tuple(
-                Answer(row, self._names[row], texts[row], self._path(row), cosine)
+                Answer(row, self._names[row], texts[row], class_path(self.features, self.labels[row]), cosine)
                 for row, cosine in zip(found, near, strict=True)
             )
             for found, near in zip(rows.tolist(), cosines.tolist(), strict=True)
         ]
 
-    def _path(self, row: int) -> tuple[str, ...]:
-        return class_path(self.features, self.labels[row])
-
 
 def class_path(features: FeatureSet, classes: Sequence[int] | np.ndarray) -> tuple[str, ...]:
     """Names of one row's classes, coarsest first."""
     return tuple(names[c] for names, c in zip(features.class_names, classes, strict=True))
+
+
+@dataclass(frozen=True)
+class Query:
+    """What was asked.
+
+    Attributes:
+        text: the question.
+        labels: its class names, coarsest first; none where nobody knows them.
+    """
+
+    text: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One query and its answers at each length.
+
+    Attributes:
+        query: what asked.
+        answers: by number of dimensions, nearest first.
+        votes: by number of dimensions, the classes that the answers vote for, coarsest first.
+    """
+
+    query: Query
+    answers: dict[int, tuple[Answer, ...]]
+    votes: dict[int, tuple[str, ...]]
+
+    def agreement(self, dimension: int, level: int) -> float:
+        """Share of the answers at a length that have the query's class at a level.
+
+        For a query of unknown class it is the share that has the class voted for.
+        """
+        found = self.answers[dimension]
+        wanted = (self.query.labels or self.votes[dimension])[level]
+        return sum(answer.labels[level] == wanted for answer in found) / len(found)
+
+
+def answer(
+    reference: Reference, queries: Sequence[Query], embedded: Prefixes, lengths: Sequence[int], k: int
+) -> list[Answered]:
+    """Answer queries, given with their embeddings, by k training rows at each of some ascending lengths.
+
+    Raises:
+        RequestError: k exceeds the rows there are.
+    """
+    found = reference.nearest(embedded, lengths, k)
+    votes = reference.votes(found)
+    answers = [reference.answers(embedded, found[:, place], d) for place, d in enumerate(lengths)]
+    return [
+        Answered(query, dict(zip(lengths, own, strict=True)), dict(zip(lengths, classes, strict=True)))
+        for query, classes, *own in zip(queries, votes, *answers, strict=True)
+    ]
+
+
+def rows_as_queries(features: FeatureSet, rows: Sequence[int]) -> list[Query]:
+    """Some test rows as queries of known class."""
+    chosen = np.asarray(rows)
+    labels, texts = features.labels("test")[chosen], features.texts("test", rows)
+    return [Query(text, class_path(features, own)) for text, own in zip(texts, labels, strict=True)]
+
+
+def zoom(
+    head: "Head", features: FeatureSet, rows: Sequence[int], k: int = 5, lengths: Sequence[int] | None = None
+) -> list[Answered]:
+    """Answer some test rows by k training rows at each length; by default the shortest and the full one.
+
+    Raises:
+        RequestError: the head does not fit the features.
+    """
+    reference = Reference(head, features)
+    embedded = reference.embed(features.features("test")[np.asarray(rows)])
+    asked = rows_as_queries(features, rows)
+    return answer(reference, asked, embedded, lengths or (head.dims[0], head.dims[-1]), k)

@@ -1,67 +1,58 @@
-"""Evaluate heads on a feature set: the document of an evaluation file."""
+"""Measure heads on a feature set: accuracy at every length and level, and the corpus before any training."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import torch
 
 from fractalctl.corpora.tree import LabelTree
-from fractalctl.heads.head import Head
+from fractalctl.documents.evaluation import Evaluation
+from fractalctl.documents.measured import Accuracy, Features, PackedHits, Profile, Steerability
 from fractalctl.heads.prefixes import Prefixes
-from fractalctl.measures.hits import pack_hits
-from fractalctl.measures.neighbours import predictions
-from fractalctl.measures.prefixes import nearest_at_prefixes
-from fractalctl.measures.protocols import Protocol, Rows, select_rows
+from fractalctl.measures.neighbours import nearest_at_prefixes, predictions
+from fractalctl.measures.protocols import Protocol, repeated_test_rows, select_rows, take
 from fractalctl.measures.steerability import accuracies, estimate
 from store import FeatureSet
 from store.recipe import identity_of
 
-ENCODING_TYPE = "fractalctl-evaluation"
-ENCODING_VERSION = "1.0"
+if TYPE_CHECKING:
+    from fractalctl.heads.head import Head
 
 Embed = Callable[[np.ndarray], Prefixes]
 """Maps features (n, h) float32 to embeddings at every prefix length."""
 
 
-def hits_of(
-    embed: Embed, rows: Rows, dims: Sequence[int], k: int, device: torch.device | None = None
-) -> np.ndarray:
-    """Whether k-NN answers each query rightly: (q, J, D) bool."""
-    reference = embed(rows.reference)
-    queries = None if rows.queries is None else embed(rows.queries)
-    neighbours = nearest_at_prefixes(queries, reference, dims, k, device)
-    return predictions(neighbours, rows.reference_labels) == rows.query_labels[:, None, :]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What a corpus is like under a backbone, before any training.
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """What one embedding function comes to under a protocol, as result files say it.
 
     Attributes:
-        classes: number of classes per level.
-        entropies: bits, H(L0), H(L1|L0), ... on the training split.
-        baseline: accuracy per level of k-NN on the whole features, under the same protocol.
+        accuracy: k-NN accuracy at every length and level.
+        steerability: S and its relatives, with intervals over queries.
+        hits: of every query.
     """
 
-    classes: tuple[int, ...]
-    entropies: tuple[float, ...]
-    baseline: tuple[float, ...]
+    accuracy: Accuracy
+    steerability: Steerability
+    hits: PackedHits
 
-    def document(self) -> dict[str, Any]:
-        """As it stands in an evaluation file."""
-        return {
-            "classes": list(self.classes),
-            "entropies": list(self.entropies),
-            "h_l0": self.entropies[0],
-            "h_l1_given_l0": sum(self.entropies[1:]),
-            "baseline": {f"L{level}": share for level, share in enumerate(self.baseline)},
-        }
+
+def accuracy_table(hits: np.ndarray, dims: Sequence[int]) -> Accuracy:
+    """Accuracies of hits (q, J, D) by length, then by level."""
+    return {
+        str(dimension): {f"L{level}": share for level, share in enumerate(row)}
+        for dimension, row in zip(dims, accuracies(hits).tolist(), strict=True)
+    }
 
 
 class Evaluator:
     """Evaluates any number of heads on one feature set under one protocol, sharing what they share.
+
+    The *test sample* is what metrics look at that are no k-NN under the protocol: its test rows, or the whole
+    test split where only ``loo``'s default limits them, since that is for neighbours.
 
     Args:
         features: the set; its test split asks.
@@ -73,85 +64,110 @@ class Evaluator:
     """
 
     def __init__(self, features: FeatureSet, protocol: Protocol, device: torch.device | None = None) -> None:
-        self.features, self.protocol, self._device = features, protocol, device
+        self.features, self.protocol, self.device = features, protocol, device
         self.rows = select_rows(features, protocol)
-        self._profile: Profile | None = None
+        self._profiles: dict[tuple[int, ...], Profile] = {}
+
+    def profile(self, dims: Sequence[int]) -> Profile:
+        """The feature set's profile for heads of some lengths, computed once for each choice of lengths."""
+        known = tuple(dims)
+        if known not in self._profiles:
+            self._profiles[known] = self._measured_profile(known)
+        return self._profiles[known]
+
+    def _measured_profile(self, dims: Sequence[int]) -> Profile:
+        features, full = self.features, self.features.dimension
+        lengths = sorted({full, *(min(dimension, full) for dimension in dims)})
+        table = accuracy_table(self.hits(Prefixes.nested, lengths), lengths)
+        tree = LabelTree(features.class_names, features.parents)
+        entropies = tree.entropies(features.labels("train" if "train" in features.splits else "test"))
+        return Profile(
+            classes=list(tree.class_counts),
+            entropies=list(entropies),
+            h_l0=entropies[0],
+            h_l1_given_l0=sum(entropies[1:]),
+            baseline=table[str(full)],
+            truncated={str(dimension): table[str(min(dimension, full))] for dimension in dims},
+        )
 
     @property
-    def profile(self) -> Profile:
-        """The feature set's profile; its baseline is computed on first use."""
-        if self._profile is None:
-            baseline = hits_of(
-                Prefixes.nested,
-                self.rows,
-                [self.features.dimension],
-                self.protocol.k,
-                self._device,
-            )
-            tree = LabelTree(self.features.class_names, self.features.parents)
-            self._profile = Profile(
-                tree.class_counts,
-                tree.entropies(self.features.labels("train")),
-                tuple(float(share) for share in accuracies(baseline)[0]),
-            )
-        return self._profile
+    def test_features(self) -> np.ndarray:
+        """Features (n, h) of the test sample."""
+        return take(self.features.features("test"), self.rows.sample)
+
+    @cached_property
+    def test_labels(self) -> np.ndarray:
+        """Classes (n, D) of the test sample."""
+        return self.features.labels("test")[self.rows.sample]
+
+    @cached_property
+    def duplicates(self) -> int | None:
+        """Test rows that stand in the training split, as `documents.measured.Conditions` counts them."""
+        repeated = repeated_test_rows(self.features)
+        if repeated is None:
+            return None
+        return int((repeated if self.protocol.drop_duplicates else repeated[self.rows.test_rows]).sum())
 
     def identity(self, head_identity: str) -> str:
         """Hexadecimal SHA-256 of all that determines an evaluation; look-up and write both use it."""
         fixed = {
-            "version": ENCODING_VERSION,
+            "version": Evaluation.CURRENT,
             "head": head_identity,
             "features": self.features.identity,
             "protocol": asdict(self.protocol),
         }
         return identity_of(fixed)
 
-    def measure(self, embed: Embed, dims: Sequence[int]) -> dict[str, Any]:
-        """Accuracies, steerability and hits of one embedding function, in the words of an evaluation file."""
-        hits = hits_of(embed, self.rows, dims, self.protocol.k, self._device)
-        table = accuracies(hits)
-        estimates = estimate(hits)
-        return {
-            "accuracy": {
-                str(dimension): {f"L{level}": float(share) for level, share in enumerate(row)}
-                for dimension, row in zip(dims, table, strict=True)
-            },
-            "steerability": {name: found.value for name, found in estimates.items()}
-            | {"intervals": {name: [found.low, found.high] for name, found in estimates.items()}},
-            "hits": pack_hits(hits),
-        }
+    def hits(self, embed: Embed, dims: Sequence[int]) -> np.ndarray:
+        """Whether k-NN answers each query rightly at ascending lengths under the protocol: (q, J, D) bool."""
+        rows = self.rows
+        reference = embed(rows.reference)
+        queries = None if rows.queries is None else embed(rows.queries)
+        neighbours = nearest_at_prefixes(queries, reference, dims, self.protocol.k, self.device)
+        return predictions(neighbours, rows.reference_labels) == rows.query_labels[:, None, :]
 
-    def evaluate(self, head: Head) -> dict[str, Any]:
-        """The document of one head's evaluation file, but for versions and argv.
+    def measure(self, embed: Embed, dims: Sequence[int]) -> Measurement:
+        """Measure one embedding function at ascending lengths."""
+        hits = self.hits(embed, dims)
+        return Measurement(
+            accuracy=accuracy_table(hits, dims), steerability=estimate(hits), hits=PackedHits.pack(hits)
+        )
+
+    def evaluate(self, head: "Head") -> Evaluation:
+        """Evaluate one head; versions and argv are for whoever writes the file.
 
         Raises:
             RequestError: the head does not fit the features.
         """
-        measured = self.measure(lambda rows: head.prefixes(rows, self._device), head.dims)
-        return {
-            "encoding-type": ENCODING_TYPE,
-            "encoding-version": ENCODING_VERSION,
-            "corpus": head.corpus,
-            "backbone": head.backbone,
-            "strategy": head.strategy,
-            "seed": head.seed,
-            "head": head.kind,
-            **self.conditions(),
-            "dims": list(head.dims),
-            **measured,
-            "identity": self.identity(head.identity),
-            "head_identity": head.identity,
-            "features_identity": self.features.identity,
-        }
+        document = head.document
+        measured = self.measure(lambda rows: head.prefixes(rows, self.device), head.dims)
+        same = ("strategy", "arm", "method", "trunk", "settings", "seed", "nested")
+        return Evaluation(
+            **self.conditions(head.dims),
+            **{name: getattr(document, name) for name in same},
+            trained_on=document.features,
+            head_identity=document.identity,
+            identity=self.identity(document.identity),
+            **msgspec.structs.asdict(measured),
+        )
 
-    def conditions(self) -> dict[str, Any]:
-        """What holds for every head evaluated here: the protocol, its row counts, and the profile."""
+    def conditions(self, dims: Sequence[int]) -> dict[str, Any]:
+        """The fields of `documents.measured.Conditions` but the identity, for heads of some lengths."""
+        protocol, rows = self.protocol, self.rows
         return {
-            "protocol": self.protocol.name,
-            "k": self.protocol.k,
+            "corpus": self.features.corpus,
+            "backbone": self.features.backbone,
+            "features": Features.of(self.features),
+            "protocol": protocol.name,
+            "k": protocol.k,
             "metric": "cosine",
             "renormalised": True,
-            "n_queries": len(self.rows.query_labels),
-            "n_reference": len(self.rows.reference),
-            "profile": self.profile.document(),
+            "rows_seed": protocol.rows_seed,
+            "max_test": protocol.max_test,
+            "n_queries": len(rows.query_labels),
+            "n_reference": len(rows.reference),
+            "duplicates": self.duplicates,
+            "dropped_duplicates": protocol.drop_duplicates,
+            "profile": self.profile(dims),
+            "dims": list(dims),
         }

@@ -1,4 +1,4 @@
-"""Exact cosine k-nearest neighbours at every prefix length from one pass over the blocks.
+"""Exact cosine k-nearest neighbours at every prefix length from one pass over the blocks, and their votes.
 
 The dot product at prefix j is the one at prefix j - 1 plus the dot product of block j, so all prefixes
 together cost one full-length matrix product. Candidates come from float32; wherever rounding could have
@@ -13,6 +13,7 @@ import torch
 
 from fractalctl.device import placed
 from fractalctl.errors import RequestError
+from fractalctl.heads.prefixes import Prefixes
 
 QUERIES_PER_PASS = 256
 REFERENCES_PER_PASS = 16384
@@ -74,6 +75,30 @@ def nearest(
             chosen = _settle(batch[:, :length], rows[:, :length], *candidates, k, own)
             neighbours[start : start + len(batch), position] = chosen.cpu().numpy()
     return neighbours
+
+
+def nearest_at_prefixes(
+    queries: Prefixes | None,
+    reference: Prefixes,
+    dims: Sequence[int],
+    k: int,
+    device: torch.device | None = None,
+) -> np.ndarray:
+    """The k nearest reference rows of each query at every length, as `nearest` finds them.
+
+    Prefixes share one pass over their blocks; a full embedding that is not its blocks takes its own.
+    """
+
+    def pass_over(part: str, lengths: Sequence[int]) -> np.ndarray:
+        asked = None if queries is None else getattr(queries, part)
+        return nearest(asked, getattr(reference, part), lengths, k, device)
+
+    length = reference.full.shape[1]
+    if reference.is_nested or dims[-1] < length:
+        return pass_over("blocks", dims)
+    if len(dims) == 1:
+        return pass_over("full", dims)
+    return np.concatenate([pass_over("blocks", dims[:-1]), pass_over("full", [length])], axis=1)
 
 
 Ranked = tuple[torch.Tensor, torch.Tensor]
@@ -214,14 +239,9 @@ def _rivals(
 
 
 def vote(labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """The most frequent class of each row's neighbours, the smallest class id among equals.
+    """The most frequent of each row's (..., k) classes of K, the smallest class id among equals: (...) int64.
 
-    Args:
-        labels: (..., k) integer classes of the neighbours.
-        n_classes: K.
-
-    Returns:
-        (...) int64 predictions, as `sklearn.neighbors.KNeighborsClassifier` makes with uniform weights.
+    These are the predictions of `sklearn.neighbors.KNeighborsClassifier` with uniform weights.
     """
     flat = labels.reshape(-1, labels.shape[-1]).astype(np.int64)
     agreement = (flat[:, :, None] == flat[:, None, :]).sum(axis=2)
@@ -232,22 +252,9 @@ def vote(labels: np.ndarray, n_classes: int) -> np.ndarray:
 
 
 def predictions(neighbours: np.ndarray, reference_labels: np.ndarray) -> np.ndarray:
-    """Classes that the neighbours vote for at every level.
-
-    Args:
-        neighbours: (q, J, k) reference rows.
-        reference_labels: (n, D) classes of the reference rows.
-
-    Returns:
-        (q, J, D) int64.
-    """
-    return np.stack(
-        [
-            vote(reference_labels[:, level][neighbours], int(reference_labels[:, level].max()) + 1)
-            for level in range(reference_labels.shape[1])
-        ],
-        axis=2,
-    )
+    """Classes that neighbours (q, J, k) of reference rows (n, D) vote for at every level: (q, J, D) int64."""
+    votes = [vote(classes[neighbours], int(classes.max()) + 1) for classes in reference_labels.T]
+    return np.stack(votes, axis=2)
 
 
 def leave_one_out_accuracy(embeddings: np.ndarray, labels: np.ndarray, k: int = 5) -> list[float]:

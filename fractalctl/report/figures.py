@@ -1,27 +1,34 @@
-"""Figures of evaluations, drawn through matplotlib's objects: no display, no global state."""
+"""What all figures share: looks, intervals and files; matplotlib's objects, without global state."""
 
-from collections.abc import Iterable, Sequence
+import base64
+import io
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fractalctl.errors import MissingExtraError
-from fractalctl.heads.supervision import STRATEGIES
 from store.files import write_aside
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
 """Colours that people with any colour vision can tell apart (Okabe and Ito, 2008)."""
 MARKERS = ("o", "s", "v", "^", "D", "P", "X")
+STYLES = ("-", "--", ":", "-.")
 FORMATS: dict[str, dict[str, None]] = {
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 """File formats with the metadata to leave out, so that equal figures are equal files."""
+APART = 0.012
+"""How far the bars of neighbouring lines stand apart, as a share of the axis."""
+
+Lines = Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]]]]
+"""By label: n positions, and a row of n values for each seed; one row alone has no interval."""
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -42,13 +49,13 @@ def save_figure(figure: "Figure", path: Path) -> list[Path]:
 
     Args:
         figure: what to write.
-        path: without a suffix.
+        path: with or without one of the suffixes ``.png`` and ``.pdf``.
     """
     from matplotlib import rc_context
 
-    written = []
+    stem, written = path.with_suffix("") if path.suffix[1:] in FORMATS else path, []
     for kind, metadata in FORMATS.items():
-        target = path.with_name(f"{path.name}.{kind}")
+        target = stem.with_name(f"{stem.name}.{kind}")
         # Type 42 embeds TrueType fonts; many publishers refuse the default, Type 3.
         with write_aside(target) as aside, rc_context({"pdf.fonttype": 42}):
             figure.savefig(aside, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
@@ -56,98 +63,151 @@ def save_figure(figure: "Figure", path: Path) -> list[Path]:
     return written
 
 
-def in_order(strategies: Iterable[str]) -> list[str]:
-    """Strategies in the order of the table of strategies, others after them as they come."""
-    known = list(STRATEGIES)
-    return sorted(
-        dict.fromkeys(strategies), key=lambda name: known.index(name) if name in known else len(known)
-    )
+def svg(figure: "Figure") -> str:
+    """A figure as SVG in base64; its identifiers are fixed, so that equal figures are equal bytes."""
+    from matplotlib import rc_context
+
+    stream = io.BytesIO()
+    with rc_context({"svg.hashsalt": "fractalctl"}):
+        figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    return base64.b64encode(stream.getvalue()).decode()
 
 
-def _look(strategy: str) -> dict[str, Any]:
-    """The colour and marker of a strategy, the same in every figure."""
-    known = list(STRATEGIES)
-    place = known.index(strategy) if strategy in known else len(known) - 1
-    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+def wrapped(text: str, width: int = 26) -> str:
+    """A label on as many lines as it takes, broken where a part of it ends.
 
-
-def prefix_accuracy(groups: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> "Figure":
-    """Accuracy against prefix length: a row per group, the coarsest level and the finest side by side.
-
-    Lines are of v5 and mrl where one of them is there, else of every strategy. Points are means over
-    seeds, bars 95 % confidence intervals of the mean (Student's t).
-
-    Args:
-        groups: (name, evaluation documents of one corpus, encoder and protocol).
+    >>> wrapped("v5-dims=4x8x12x16-epochs=2-learning_rate=0.01").splitlines()
+    ['v5-dims=4x8x12x16-', 'epochs=2-', 'learning_rate=0.01']
     """
-    figure = new_figure(8.0, 0.6 + 2.5 * len(groups))
-    lines: dict[str, Any] = {}
-    grid = figure.subplots(len(groups), 2, squeeze=False)
-    for row, (name, documents) in zip(grid, groups, strict=True):
-        levels = list(next(iter(documents[0]["accuracy"].values())))
-        for axes, level in zip(row, (levels[0], levels[-1]), strict=True):
-            lines |= _accuracy_lines(axes, documents, level)
-            axes.set(title=f"{name}, {level}", xlabel="dimensions", ylabel="k-NN accuracy (%)")
-    figure.legend(
-        list(lines.values()), list(lines), loc="outside upper center", ncols=len(lines), frameon=False
-    )
-    return figure
+    lines = [""]
+    for part in re.split(r"(?<=[-,/ ])", text):
+        if lines[-1] and len(lines[-1] + part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines)
 
 
-def _accuracy_lines(axes: "Axes", documents: Sequence[dict[str, Any]], level: str) -> dict[str, Any]:
-    """Draw a line per strategy; gives what stands for each in a legend."""
-    dims = documents[0]["dims"]
-    lines: dict[str, Any] = {}
-    strategies = in_order(document["strategy"] for document in documents)
-    for strategy in [name for name in ("v5", "mrl") if name in strategies] or strategies:
-        chosen = [one["accuracy"] for one in documents if one["strategy"] == strategy]
-        values = 100 * np.array([[table[str(dimension)][level] for dimension in dims] for table in chosen])
-        look = _look(strategy)
-        lines[strategy] = axes.errorbar(dims, values.mean(axis=0), half_width(values), capsize=3, **look)
-    axes.set_xticks(dims)
-    axes.grid(alpha=0.3)
-    return lines
+def look(place: int) -> dict[str, Any]:
+    """Colour, marker and line of one of many: seven colours, then the same with other lines."""
+    colour, turn = COLOURS[place % len(COLOURS)], place // len(COLOURS)
+    style = {
+        "color": colour,
+        "marker": MARKERS[place % len(MARKERS)],
+        "linestyle": STYLES[turn % len(STYLES)],
+    }
+    return style | {"markerfacecolor": "white" if turn % 2 else colour}
 
 
-def half_width(values: np.ndarray) -> np.ndarray | None:
+def half_width(values: "np.ndarray") -> "np.ndarray | None":
     """Half of the 95 % interval of the mean (Student's t) over the first axis; None for one value."""
+    import numpy as np
     from scipy.stats import t
 
-    seeds = len(values)
-    if seeds < 2:
+    if len(values) < 2:
         return None
-    return t.ppf(0.975, seeds - 1) * values.std(axis=0, ddof=1) / np.sqrt(seeds)
+    half: np.ndarray = t.ppf(0.975, len(values) - 1) * values.std(axis=0, ddof=1) / np.sqrt(len(values))
+    return half
 
 
-def steerability_bars(groups: Sequence[tuple[str, dict[str, list[float]]]]) -> "Figure":
-    """Mean S per corpus and strategy, every seed a dot; bars are 95 % confidence intervals of the mean.
+def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """95 % interval of the mean (Student's t); None for less than two values."""
+    import numpy as np
+
+    half = half_width(np.array(values))
+    return None if half is None else (float(np.mean(values) - half), float(np.mean(values) + half))
+
+
+def line_panels(
+    panels: Mapping[str, Lines],
+    places: Mapping[str, int],
+    xlabel: str,
+    ylabel: str,
+    across: int = 2,
+    zero: bool = False,
+) -> "Figure":
+    """Panels of lines through means over seeds, with 95 % confidence intervals of the mean (Student's t).
 
     Args:
-        groups: (corpus, {strategy: S of each seed}).
+        panels: lines by the title of their panel.
+        places: of labels, see `look`; a label without one, such as a baseline's, is drawn as black crosses.
+        xlabel: of every panel.
+        ylabel: of every panel.
+        across: panels side by side.
+        zero: mark zero.
     """
-    strategies = in_order(name for _, values in groups for name in values)
-    figure = new_figure(min(11.0, max(4.5, 2.2 + 0.5 * len(groups) * len(strategies))), 3.2)
-    axes = figure.subplots()
-    width = 0.8 / len(strategies)
-    for place, strategy in enumerate(strategies):
-        offset = (place - (len(strategies) - 1) / 2) * width
-        held = [
-            (x + offset, np.array(values[strategy]))
-            for x, (_, values) in enumerate(groups)
-            if strategy in values
-        ]
-        look = {"color": _look(strategy)["color"], "label": strategy}
-        for x, seeds in held:
-            half = half_width(seeds[:, None])
-            axes.bar(x, seeds.mean(), width * 0.9, **look)
-            axes.errorbar(x - width / 6, seeds.mean(), half, color="black", capsize=2, linewidth=1)
-            axes.plot(np.full(len(seeds), x + width / 6), seeds, "k.", markersize=3.5)
-            look["label"] = None
-    axes.axhline(0, color="black", linewidth=0.8)
-    axes.set(
-        ylabel="steerability S",
-        xticks=range(len(groups)),
-        xticklabels=[name for name, _ in groups],
-    )
-    figure.legend(loc="outside right upper", frameon=False)
+    rows, across = -(-len(panels) // across), min(len(panels), across)
+    figure = new_figure(1.6 + 3.4 * across, 0.4 + 2.7 * rows)
+    grid = figure.subplots(rows, across, squeeze=False).ravel()
+    for axes, (title, lines) in zip(grid, panels.items(), strict=False):
+        draw_lines(axes, lines, places)
+        ticks = sorted({x for found, _ in lines.values() for x in found})
+        frame(axes, zero=zero, title=title, xlabel=xlabel, ylabel=ylabel, xticks=ticks)
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    legend(figure)
     return figure
+
+
+def draw_lines(axes: "Axes", lines: Lines, places: Mapping[str, int]) -> None:
+    """Lines in one panel, see `line_panels`; they stand apart a little, so that their bars can be told."""
+    import numpy as np
+
+    ends = [x for found, _ in lines.values() for x in found]
+    step, first = APART * (max(ends) - min(ends)), (1 - len(lines)) / 2
+    for turn, (label, (x, seeds)) in enumerate(lines.items()):
+        values = np.array(seeds, dtype=float)
+        if label in places:
+            apart = np.array(x) + step * (first + turn)
+            axes.errorbar(
+                apart, values.mean(axis=0), half_width(values), label=label, capsize=3, **look(places[label])
+            )
+        else:
+            axes.plot(x, values.mean(axis=0), "kx", linestyle=":", linewidth=0.8, label=label)
+
+
+def bars(
+    groups: Mapping[str, Mapping[str, Sequence[float]]], places: Mapping[str, int], ylabel: str
+) -> "Figure":
+    """A bar for each mean over seeds, every seed a dot; whiskers are 95 % confidence intervals of the mean.
+
+    Args:
+        groups: values by group (such as a corpus), then by name (such as an arm).
+        places: of every name, see `look`; where `look` changes the line, the bar is hatched.
+        ylabel: what the values are.
+    """
+    import numpy as np
+
+    names = [name for name in places if any(name in group for group in groups.values())]
+    figure = new_figure(min(11.0, max(4.5, 2.2 + 0.5 * len(groups) * len(names))), 3.2)
+    axes, width = figure.subplots(), 0.8 / max(1, len(names))
+    for turn, name in enumerate(names):
+        fill = {"color": look(places[name])["color"], "hatch": "////" * (places[name] // len(COLOURS) % 2)}
+        for place, group in enumerate(groups.values()):
+            if name in group:
+                values, x = np.array(group[name]), place + (turn - (len(names) - 1) / 2) * width
+                axes.bar(x, values.mean(), width * 0.9, label=name, edgecolor="white", **fill)
+                half = half_width(values[:, None])
+                axes.errorbar(x - width / 6, values.mean(), half, color="black", capsize=2, linewidth=1)
+                axes.plot(np.full(len(values), x + width / 6), values, "k.", markersize=3.5)
+    axes.axhline(0, color="black", linewidth=0.8)
+    axes.set(ylabel=ylabel, xticks=range(len(groups)), xticklabels=[wrapped(name, 16) for name in groups])
+    legend(figure)
+    return figure
+
+
+def frame(axes: "Axes", *, zero: bool = False, **named: Any) -> None:
+    """Titles, labels and ticks of a panel, with a light grid, and a line at zero where that matters."""
+    if zero:
+        axes.axhline(0, color="black", linewidth=0.8)
+    axes.grid(alpha=0.3)
+    axes.set(**{name: wrapped(text, 32) if isinstance(text, str) else text for name, text in named.items()})
+
+
+def legend(figure: "Figure") -> None:
+    """One legend for all panels; what stands in several of them stands in it once."""
+    found: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    how: dict[str, Any] = {"loc": "outside right upper", "frameon": False, "fontsize": "small"}
+    figure.legend(list(found.values()), list(map(wrapped, found)), **how)

@@ -1,112 +1,296 @@
-"""The report: every section over the results of a folder of runs, in every format."""
+"""What a folder of runs holds, read for reporting, and the names that every table and figure uses for it."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
+from typing import Any, TypeVar
 
-from fractalctl.progress import Progress, silent
-from fractalctl.report import (
-    accuracy,
-    alignment,
-    capacity,
-    depth,
-    dual,
-    encoders,
-    finetuning,
-    information,
-    latency,
-    localisation,
-    noise,
-    profiles,
-    retention,
-    retrieval,
-    robustness,
-    routing,
-    scaling,
-    steerability,
-    synthesis,
-)
-from fractalctl.report.figures import save_figure
-from fractalctl.report.formats import section_as_markdown, table_as_csv, table_as_latex
-from fractalctl.report.page import PATTERN as ZOOMS
-from fractalctl.report.page import write_page
-from fractalctl.report.runs import Document
-from fractalctl.report.sections import Picture, Section, Table
-from fractalctl.report.summary import commands, introduction
-from store.files import write_aside
+import msgspec
 
-TITLE = "Results beside the paper's"
-MODULES = (
-    profiles,
-    accuracy,
-    steerability,
-    robustness,
-    scaling,
-    encoders,
-    alignment,
-    synthesis,
-    capacity,
-    noise,
-    depth,
-    finetuning,
-    retrieval,
-    localisation,
-    routing,
-    dual,
-    information,
-    retention,
-    latency,
-)
-"""Every part of a report, in the order of reading."""
-PATTERNS = tuple(dict.fromkeys([module.PATTERN for module in MODULES] + [ZOOMS]))
-"""The names of the files that a report reads."""
+from fractalctl.documents import Document, read_document
+from fractalctl.documents.ablation import Ablation
+from fractalctl.documents.evaluation import Evaluation
+from fractalctl.documents.latency import Latency
+from fractalctl.documents.measured import Conditions
+from fractalctl.documents.statistics import Statistics
+from fractalctl.documents.synth import Synthesis
+from fractalctl.documents.zoom import Zoom
+from fractalctl.errors import FractalError, RequestError
+
+Key = TypeVar("Key", bound=Hashable)
+Member = TypeVar("Member")
+
+KINDS: dict[str, tuple[str, type[Document]]] = {
+    "evaluations": ("evaluation-*.json", Evaluation),
+    "ablations": ("ablation-*.json", Ablation),
+    "syntheses": ("synth*.json", Synthesis),
+    "latencies": ("latency*.json", Latency),
+    "zooms": ("zoom*.json", Zoom),
+    "statistics": ("stats*.json", Statistics),
+}
+"""Result files by the field of `Results` that holds them: the pattern of their names, and their class."""
 
 
-def write_report(
-    documents: Mapping[str, Sequence[Document]], output: Path, progress: Progress = silent
-) -> list[Path]:
-    """Write ``results.md``, ``report.html``, ``tables/`` (CSV, LaTeX) and ``figures/`` (PNG, PDF).
+@dataclass(frozen=True)
+class Measured:
+    """One evaluation under the names that tables use.
 
-    Args:
-        documents: result files by pattern, see `fractalctl.report.runs.read_documents`.
-        output: folder.
-        progress: shows the sections.
+    Attributes:
+        corpus: what it was measured on; says more than the corpus's name where that would be ambiguous.
+        arm: its label; says more where two arms that are trained differently have one label.
+        document: the evaluation.
+        result: of a metric, in its own type; None where none is looked at.
+    """
 
-    Returns:
-        Every path written, the page first.
+    corpus: str
+    arm: str
+    document: Evaluation
+    result: Any = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Evaluations whose numbers may stand in one table; ``name`` says what they have in common."""
+
+    name: str
+    rows: Sequence[Measured]
+
+    @property
+    def slug(self) -> str:
+        """For names of files."""
+        return slug(self.name)
+
+    @property
+    def first(self) -> Evaluation:
+        """One of the documents."""
+        return self.rows[0].document
+
+    @property
+    def arms(self) -> list[str]:
+        """Labels, each once."""
+        return list(dict.fromkeys(row.arm for row in self.rows))
+
+    @property
+    def corpora(self) -> list[str]:
+        """Names, each once."""
+        return list(dict.fromkeys(row.corpus for row in self.rows))
+
+    @property
+    def levels(self) -> list[str]:
+        """Names of the first document's levels, coarsest first."""
+        return list(self.first.accuracy[str(self.first.dims[0])])
+
+    @property
+    def ends(self) -> list[str]:
+        """Its coarsest and its finest level."""
+        return list(dict.fromkeys((self.levels[0], self.levels[-1])))
+
+    def of(self, arm: str) -> list[Measured]:
+        """One arm's rows."""
+        return [row for row in self.rows if row.arm == arm]
+
+    def on(self, corpus: str) -> "Group":
+        """The rows of one corpus."""
+        return Group(f"{corpus}, {self.name}", [row for row in self.rows if row.corpus == corpus])
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything a report draws, each kind in the order of its files; ``warnings`` say what was left out."""
+
+    evaluations: Sequence[Evaluation] = ()
+    ablations: Sequence[Ablation] = ()
+    syntheses: Sequence[Synthesis] = ()
+    latencies: Sequence[Latency] = ()
+    zooms: Sequence[Zoom] = ()
+    statistics: Sequence[Statistics] = ()
+    warnings: Sequence[str] = ()
+
+    @cached_property
+    def measured(self) -> list[Measured]:
+        """Every evaluation under the names that tables use."""
+        names = zip(
+            corpus_names(self.evaluations), _arm_names(self.evaluations), self.evaluations, strict=True
+        )
+        return [Measured(*one) for one in names]
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """A number for each arm, in the order of the results: it has one colour and marker in all figures."""
+        names = [row.arm for row in self.measured]
+        names += [run.arm for one in self.ablations for run in one.runs]
+        names += [arm for one in self.syntheses for arm in one.arms]
+        return {arm: place for place, arm in enumerate(dict.fromkeys(names))}
+
+    @cached_property
+    def settings(self) -> list[Group]:
+        """Evaluations by backbone and protocol: S is compared within one."""
+        found = grouped(self.measured, lambda row: setting_of(row.document))
+        return [Group(name, rows) for name, rows in found.items()]
+
+    def with_metric(
+        self,
+        name: str,
+        read: Callable[[Evaluation], Any],
+        condition: Callable[[Measured], str] | None = None,
+    ) -> list[Group]:
+        """Evaluations that have a metric, by corpus, backbone, condition and prefix lengths.
+
+        Args:
+            name: of the metric.
+            read: gives its result from a document.
+            condition: what sets its results apart, where it is not the protocol; of evaluations alike in that
+                the first one of each arm and seed stands.
+        """
+
+        def place(row: Measured) -> tuple[str, tuple[int, ...]]:
+            what = condition(row) if condition else protocol_of(row.document)
+            return f"{row.corpus}, {row.document.backbone}, {what}", tuple(row.document.dims)
+
+        having = [row for row in self.measured if name in row.document.metrics]
+        groups = grouped([replace(row, result=read(row.document)) for row in having], place)
+        firsts = [
+            (key, grouped(rows, lambda row: (row.arm, row.document.seed))) for key, rows in groups.items()
+        ]
+        return [Group(key[0], [rows[0] for rows in seeds.values()]) for key, seeds in firsts]
+
+
+def read_results(folder: Path) -> Results:
+    """Read every result file below a folder, in order of path.
+
+    A file that is damaged, of another format, or says again what another says is left out, with a warning.
 
     Raises:
-        MissingExtraError: matplotlib is not installed.
-        RequestError: evaluations that would be compared were not made alike.
+        RequestError: there is no result file that can be read.
     """
-    sections, written = [], []
-    with progress("drawing the report", len(MODULES)) as advance:
-        for module in MODULES:
-            found = documents.get(module.PATTERN)
-            if found and (section := module.section(found)):
-                sections.append(section)
-                written += _write_parts(section, output)
-            advance(1)
-    sections = [introduction(documents, sections), *sections, commands(documents)]
-    page = output / "results.md"
-    text = [f"# {TITLE}", *(section_as_markdown(section, "figures") for section in sections)]
-    with write_aside(page) as aside:
-        aside.write_text("\n\n".join(text) + "\n", encoding="utf-8")
-    hypertext = write_page(output / "report.html", TITLE, documents.get(ZOOMS, ()), sections)
-    return [page, hypertext, *written]
+    found: dict[str, Any] = {kind: [] for kind in KINDS}
+    warnings: list[str] = []
+    seen: dict[Hashable, Path] = {}
+    for kind, (pattern, document_type) in KINDS.items():
+        for path in sorted(folder.rglob(pattern)):
+            try:
+                document = _readable(read_document(path, document_type), warnings)
+            except RequestError:
+                continue  # a file of another kind that has a name like these
+            except FractalError as error:
+                warnings.append(f"left out {error}")
+                continue
+            if (other := seen.setdefault(_key(document, path), path)) is path:
+                found[kind].append(document)
+            else:
+                warnings.append(
+                    f"left out {path}: {other} holds the same arm and seed under the same conditions"
+                )
+    if not any(found.values()):
+        why = f" ({warnings[0]})" if warnings else ""
+        raise RequestError(
+            f"{folder}: no results here{why}; run 'fractalctl evaluate', 'fractalctl ablate' or another "
+            "experiment first"
+        )
+    return Results(**found, warnings=warnings)
 
 
-def _write_parts(section: Section, output: Path) -> list[Path]:
-    """A section's tables and pictures as files of their own."""
-    written = []
-    for part in section.parts:
-        if isinstance(part, Picture):
-            (output / "figures").mkdir(parents=True, exist_ok=True)
-            written += save_figure(part.figure, output / "figures" / part.name)
-        if isinstance(part, Table):
-            (output / "tables").mkdir(parents=True, exist_ok=True)
-            for suffix, form in (("csv", table_as_csv), ("tex", table_as_latex)):
-                path = output / "tables" / f"{part.name}.{suffix}"
-                with write_aside(path) as aside:
-                    aside.write_text(form(part), encoding="utf-8")
-                written.append(path)
-    return written
+def _readable(document: Document, warnings: list[str]) -> Document:
+    """A document without the metrics that cannot be read."""
+    if not isinstance(document, Evaluation) or not document.metrics:
+        return document
+    from fractalctl.measures.metrics import metrics
+
+    known, kept = metrics(), dict(document.metrics)
+    for name in document.metrics:
+        try:
+            if metric := known.get(name):
+                metric.read(document)
+        except FractalError as error:
+            warnings.append(f"left out {error}")
+            del kept[name]
+    return msgspec.structs.replace(document, metrics=kept)
+
+
+def _key(document: Document, path: Path) -> Hashable:
+    """What may be there once: an arm's seed on a feature set under one protocol; other files as they are."""
+    if not isinstance(document, Evaluation):
+        return path
+    return setting_of(document), _unit(document), _arm(document), document.seed
+
+
+def protocol_of(one: Conditions) -> str:
+    """The protocol as files name it: ``loo``, ``index``, ``loo-2000``, ``index-k=10``."""
+    from fractalctl.measures.protocols import Protocol
+
+    return Protocol(one.protocol, one.k, one.max_test, one.rows_seed, one.dropped_duplicates).slug
+
+
+def setting_of(one: Conditions) -> str:
+    """Backbone and protocol, as captions name them."""
+    odd = [] if one.metric == "cosine" else [one.metric]
+    odd += [] if one.renormalised else ["not renormalised"]
+    return ", ".join([one.backbone, protocol_of(one), *odd])
+
+
+def how(one: Conditions) -> str:
+    """How accuracy was taken, for captions."""
+    rule = {"loo": "test rows ask each other", "index": "test rows ask the training rows"}[one.protocol]
+    anew = ", every prefix normalised anew" if one.renormalised else ""
+    return f"{setting_of(one)}: {rule}; k = {one.k}, {one.metric}{anew}"
+
+
+def where(document: Statistics) -> str:
+    """What part of a folder was tested, for captions; empty where the user named the measurements."""
+    about = document.about
+    words = [about.axis, about.backbone or "all backbones", about.protocol] if about else []
+    return ", ".join(word for word in words if word)
+
+
+def named(document: Statistics, what: str) -> str:
+    """Stem of a table's or figure's files, different for every part of a folder."""
+    return slug(f"{what}-{where(document)}")
+
+
+def _unit(one: Any) -> tuple[str, str, str, str, str]:
+    """Corpus, backbone and feature set that were measured; and what an evaluation's head was trained on."""
+    features, trained = one.features, getattr(one, "trained_on", one.features)
+    elsewhere = "" if trained.identity == features.identity else f"{trained.corpus}/{trained.name}"
+    return one.corpus, one.backbone, features.name, features.identity, elsewhere
+
+
+def corpus_names(documents: Iterable[Any]) -> list[str]:
+    """What to call each feature set: its corpus, and more where another set of it has the same backbone."""
+    units, names = list(map(_unit, documents)), []
+    for corpus, backbone, name, identity, trained in units:
+        alike = {one[2:4] for one in units if one[:2] == (corpus, backbone)}
+        same_name = [one for one, _ in alike].count(name) > 1
+        which = f" ({name}, {identity[:8]})" if same_name else f" ({name})" if len(alike) > 1 else ""
+        names.append(f"{corpus}{which}" + (f", trained on {trained}" if trained else ""))
+    return names
+
+
+def _arm(one: Evaluation) -> tuple[str, str]:
+    what = msgspec.json.encode([one.strategy, one.method, one.trunk, one.settings], order="sorted")
+    return one.arm, sha256(what).hexdigest()[:8]
+
+
+def _arm_names(evaluations: Iterable[Evaluation]) -> list[str]:
+    keys = list(map(_arm, evaluations))
+    labels = [label for label, _ in dict.fromkeys(keys)]
+    return [label if labels.count(label) == 1 else f"{label} [{identity}]" for label, identity in keys]
+
+
+def grouped(members: Iterable[Member], key: Callable[[Member], Key]) -> dict[Key, list[Member]]:
+    """Members by key, in the order in which they come."""
+    found: dict[Key, list[Member]] = {}
+    for member in members:
+        found.setdefault(key(member), []).append(member)
+    return found
+
+
+def slug(name: str) -> str:
+    """A name in names of files.
+
+    >>> slug("clinc (minilm), loo-2000")
+    'clinc-minilm-loo-2000'
+    """
+    return re.sub(r"[^\w.=]+", "-", name).strip("-")

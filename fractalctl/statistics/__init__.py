@@ -1,52 +1,59 @@
 """Statistics that a reviewer accepts: paired tests, corrections, effect sizes, pooling, scaling, robustness.
 
 Each estimator is one function with its formula and reference; `analyse` computes the document that
-``fractalctl stats`` writes, and `compare` is its core for those who only want the comparisons of strategies.
+``fractalctl stats`` writes, `summarise` those that a report draws, and `compare` is their core for those who
+only want the comparisons of arms. Nothing here formats or draws.
 """
 
-from fractalctl.statistics.comparisons import Comparison, compare, corrected
+from fractalctl.statistics.axes import compare_ablations, compare_partitions
+from fractalctl.statistics.comparisons import compare, corrected, default_pairs, describe
 from fractalctl.statistics.corrections import CORRECTIONS, adjust
 from fractalctl.statistics.correlations import kendall, leave_one_out, pearson, spearman, spearman_bootstrap
 from fractalctl.statistics.document import Options, analyse
 from fractalctl.statistics.effect_sizes import hedges_correction, noncentrality_interval, paired_effects
-from fractalctl.statistics.equivalence import equivalence
-from fractalctl.statistics.families import ABLATION_FAMILIES
-from fractalctl.statistics.influence import influence
-from fractalctl.statistics.meta import effect_variance, pool
+from fractalctl.statistics.equivalence import equivalence, heterogeneity, no_difference
+from fractalctl.statistics.meta import effect_variance, influence, pool
 from fractalctl.statistics.meta_regression import meta_regression
-from fractalctl.statistics.observations import Observation, Profile
-from fractalctl.statistics.paired import paired_t, sign_flip, signed_rank
+from fractalctl.statistics.observations import CorpusProfile, Observation
+from fractalctl.statistics.paired import paired_t, sign_flip, sign_test, signed_rank
+from fractalctl.statistics.peaks import peak
 from fractalctl.statistics.power import detectable_effect, paired_power, seeds_needed
 from fractalctl.statistics.queries import mcnemar, query_bootstrap
-from fractalctl.statistics.reading import read_observations, read_profiles
+from fractalctl.statistics.reading import observation, read_observations, read_profiles
 from fractalctl.statistics.regressions import cooks_distances, power_law, quadratic
-from fractalctl.statistics.signs import sign_test
+from fractalctl.statistics.summary import summarise
 
 __all__ = [
-    "ABLATION_FAMILIES",
     "CORRECTIONS",
-    "Comparison",
+    "CorpusProfile",
     "Observation",
     "Options",
-    "Profile",
     "adjust",
     "analyse",
     "compare",
+    "compare_ablations",
+    "compare_partitions",
     "cooks_distances",
     "corrected",
+    "default_pairs",
+    "describe",
     "detectable_effect",
     "effect_variance",
     "equivalence",
     "hedges_correction",
+    "heterogeneity",
     "influence",
     "kendall",
     "leave_one_out",
     "mcnemar",
     "meta_regression",
+    "no_difference",
     "noncentrality_interval",
+    "observation",
     "paired_effects",
     "paired_power",
     "paired_t",
+    "peak",
     "pearson",
     "pool",
     "power_law",
@@ -60,4 +67,5 @@ __all__ = [
     "signed_rank",
     "spearman",
     "spearman_bootstrap",
+    "summarise",
 ]

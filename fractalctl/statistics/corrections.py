@@ -1,116 +1,110 @@
-"""Corrections of p values for multiple testing. What has no p value stays so and does not count."""
+"""Corrections of p values for multiple testing, and which tests are corrected together."""
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
+from collections.abc import Callable, Mapping, Sequence
 
 from fractalctl.errors import RequestError
 from fractalctl.statistics.samples import finite
 
-PValues = NDArray[np.float64]
-
-
-def bonferroni(p: PValues) -> PValues:
-    """Family-wise error rate, any dependence: min(1, m p) (Dunn, 1961).
-
-    >>> bonferroni(np.array([0.01, 0.04, 0.5]))
-    array([0.03, 0.12, 1.  ])
-    """
-    return np.minimum(1.0, len(p) * p)
-
-
-def holm(p: PValues) -> PValues:
-    """Family-wise error rate, any dependence, step-down: max over j <= i of (m - j + 1) p_(j).
-
-    Never weaker than Bonferroni (Holm, Scandinavian Journal of Statistics 6, 1979).
-
-    >>> holm(np.array([0.01, 0.04, 0.03]))
-    array([0.03, 0.06, 0.06])
-    """
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    return _restored(stepped, order)
-
-
-def hochberg(p: PValues) -> PValues:
-    """Family-wise error rate, step-up: min over j >= i of (m - j + 1) p_(j).
-
-    Never weaker than Holm, but only valid for independent or positively dependent tests (Hochberg,
-    Biometrika 75, 1988).
-
-    >>> hochberg(np.array([0.01, 0.04, 0.03]))
-    array([0.03, 0.04, 0.04])
-    """
-    order = np.argsort(p, kind="stable")
-    stepped = p[order] * np.arange(len(p), 0, -1)
-    return _restored(np.minimum.accumulate(stepped[::-1])[::-1], order)
-
-
-def benjamini_hochberg(p: PValues) -> PValues:
-    """False discovery rate under independence or positive dependence: min over j >= i of m p_(j) / j.
-
-    Benjamini and Hochberg, Journal of the Royal Statistical Society B 57, 1995.
-
-    >>> benjamini_hochberg(np.array([0.01, 0.04, 0.03])).round(10)
-    array([0.03, 0.04, 0.04])
-    """
-    return np.asarray(stats.false_discovery_control(p, method="bh"))
-
-
-def benjamini_yekutieli(p: PValues) -> PValues:
-    """False discovery rate under any dependence: Benjamini-Hochberg times 1 + 1/2 + ... + 1/m.
-
-    Benjamini and Yekutieli, Annals of Statistics 29, 2001.
-
-    >>> benjamini_yekutieli(np.array([0.01, 0.04, 0.03])).round(4)
-    array([0.055 , 0.0733, 0.0733])
-    """
-    return np.asarray(stats.false_discovery_control(p, method="by"))
-
-
-def _restored(sorted_values: PValues, order: NDArray[np.intp]) -> PValues:
-    values = np.empty_like(sorted_values)
-    values[order] = np.minimum(1.0, sorted_values)
-    return values
-
-
-CORRECTIONS: dict[str, Callable[[PValues], PValues]] = {
-    "holm": holm,
-    "bonferroni": bonferroni,
-    "hochberg": hochberg,
-    "bh": benjamini_hochberg,
-    "by": benjamini_yekutieli,
+CORRECTIONS = {
+    "holm": "holm",
+    "bonferroni": "bonferroni",
+    "hochberg": "simes-hochberg",
+    "bh": "fdr_bh",
+    "by": "fdr_by",
 }
-"""Every correction by the name of its option."""
+"""Every correction by its name here, with the name that statsmodels gives it.
+
+Family-wise error rate: ``bonferroni``, under any dependence (Dunn, 1961); ``holm``, likewise and never weaker
+(Holm, Scandinavian Journal of Statistics 6, 1979); ``hochberg``, never weaker than Holm, but only for
+independent or positively dependent tests (Hochberg, Biometrika 75, 1988). False discovery rate: ``bh``, under
+independence or positive dependence (Benjamini and Hochberg, Journal of the Royal Statistical Society B 57,
+1995); ``by``, under any dependence (Benjamini and Yekutieli, Annals of Statistics 29, 2001).
+"""
 
 
 def adjust(p_values: Sequence[float | None], correction: str) -> list[float | None]:
-    """Correct one family of p values; None (no test was possible) stays None and is no member.
+    """Adjust p values of one family (statsmodels' `multipletests`).
+
+    What has no p value keeps none, in its place, and does not count as a test.
 
     Args:
-        p_values: (m,) raw p values.
+        p_values: one per test.
         correction: a key of `CORRECTIONS`.
 
-    Returns:
-        (m,) adjusted p values in the same order, each at least the raw one.
-
     Raises:
-        RequestError: no such correction, or a p value outside [0, 1].
+        RequestError: no such correction, or a p value is not between 0 and 1.
 
     >>> adjust([0.01, None, 0.04], "bonferroni")
     [0.02, None, 0.08]
+    >>> adjust([0.01, 0.04, 0.03], "holm")
+    [0.03, 0.06, 0.06]
     """
     if correction not in CORRECTIONS:
         raise RequestError(f"no correction '{correction}'; there are {', '.join(CORRECTIONS)}")
-    known = [position for position, p in enumerate(p_values) if p is not None]
-    adjusted: list[float | None] = [None] * len(p_values)
+    known = [p for p in p_values if p is not None]
     if not known:
-        return adjusted
-    values = finite([p for p in p_values if p is not None], "p values")
+        return [None] * len(p_values)
+    values = finite(known, "p values")
     if values.min() < 0 or values.max() > 1:
         raise RequestError(f"p values lie between 0 and 1, found {values.min():.4g} to {values.max():.4g}")
-    for position, value in zip(known, CORRECTIONS[correction](values), strict=True):
-        adjusted[position] = float(value)
-    return adjusted
+    from statsmodels.stats.multitest import multipletests
+
+    adjusted = iter(multipletests(values, method=CORRECTIONS[correction])[1].tolist())
+    return [None if p is None else next(adjusted) for p in p_values]
+
+
+Member = tuple[str, str | None, str, str]
+"""A comparison as families see it: corpus, backbone, a, b."""
+
+GROUPINGS: dict[str, Callable[[Member], str]] = {
+    "pair": lambda member: f"{member[2]} vs {member[3]}",
+    "corpus": lambda member: member[0],
+    "corpus-pair": lambda member: f"{member[0]}, {member[2]} vs {member[3]}",
+    "backbone": lambda member: member[1] or "unnamed backbone",
+    "all": lambda member: "all",  # noqa: ARG005  the shape of a grouping
+}
+"""Families by what their members share; the paper's choice is ``pair``: all corpora of one pair of arms."""
+
+
+def family_names(members: Sequence[Member], families: Sequence[str]) -> list[str]:
+    """Name the family of each comparison.
+
+    Args:
+        members: the comparisons.
+        families: one key of `GROUPINGS`, or any number of ``NAME=ARM,ARM...``; such a family holds all
+            comparisons, over all corpora, that have one of its arms.
+
+    Raises:
+        RequestError: no such grouping, or a comparison belongs to no named family or to two.
+
+    >>> members = [("clinc", "", "v5", "inverted"), ("clinc", "", "v5", "uhmt"), ("trec", "", "v5", "uhmt")]
+    >>> family_names(members, ["perturbation=inverted,no-prefix", "awareness=uhmt"])
+    ['perturbation', 'awareness', 'awareness']
+    >>> family_names(members, ["corpus"])
+    ['clinc', 'clinc', 'trec']
+    """
+    if len(families) == 1 and families[0] in GROUPINGS:
+        return [GROUPINGS[families[0]](member) for member in members]
+    named = dict(_named(family) for family in families)
+    return [_family_of(member, named) for member in members]
+
+
+def _named(family: str) -> tuple[str, frozenset[str]]:
+    name, equals, listed = family.partition("=")
+    arms = frozenset(arm.strip() for arm in listed.split(",") if arm.strip())
+    if not (name and equals and arms):
+        raise RequestError(
+            f"--family '{family}': expected {', '.join(GROUPINGS)}, or families as NAME=ARM,ARM"
+        )
+    return name, arms
+
+
+def _family_of(member: Member, named: Mapping[str, frozenset[str]]) -> str:
+    corpus, _, a, b = member
+    found = [name for name, arms in named.items() if arms & {a, b}]
+    if len(found) == 1:
+        return found[0]
+    where = f"belongs to {' and '.join(found)}" if found else f"belongs to none of {', '.join(named)}"
+    raise RequestError(
+        f"--family: {a} vs {b} on {corpus} {where}; name each comparison in exactly one family"
+    )

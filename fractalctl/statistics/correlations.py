@@ -2,38 +2,24 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from fractalctl.statistics.samples import Interval, is_constant, same_length
+from fractalctl.documents.estimates import Correlation, CorrelationBootstrap, WithoutOne
+from fractalctl.randomness import Purpose, generator
+from fractalctl.statistics.samples import is_constant, same_length
 
 MOST_PERMUTED = 9
 """Up to this many units Spearman's exact distribution is computed: 9! = 362,880 orders."""
 
+OVER_CORPORA = 1
+"""Tells this bootstrap's random numbers from those of bootstraps over queries and partitions."""
+
 FEW = "a correlation and its p need three units"
 CONSTANT = "one of the variables does not vary"
-
-
-@dataclass(frozen=True)
-class Correlation:
-    """A correlation coefficient; None, with the reason, where it does not exist.
-
-    Attributes:
-        n: units.
-        coefficient: between -1 and 1.
-        p: two-sided; of Spearman from the t approximation, as most software and the paper report it.
-        p_exact: two-sided, over all n! orders of one variable; of Spearman only, for few units.
-    """
-
-    n: int
-    coefficient: float | None
-    p: float | None
-    p_exact: float | None = None
-    reason: str | None = None
 
 
 def pearson(x: ArrayLike, y: ArrayLike) -> Correlation:
@@ -42,8 +28,7 @@ def pearson(x: ArrayLike, y: ArrayLike) -> Correlation:
     Raises:
         RequestError: the variables are not paired or not finite.
 
-    References:
-        Pearson, Proceedings of the Royal Society of London 58, 1895.
+    Source: Pearson, Proceedings of the Royal Society of London 58, 1895.
 
     >>> round(pearson([1, 2, 3, 4], [2, 1, 4, 5]).coefficient, 3)
     0.849
@@ -57,8 +42,7 @@ def kendall(x: ArrayLike, y: ArrayLike) -> Correlation:
     Raises:
         RequestError: the variables are not paired or not finite.
 
-    References:
-        Kendall, Biometrika 30, 1938.
+    Source: Kendall, Biometrika 30, 1938.
 
     >>> round(kendall([1, 2, 3, 4], [2, 1, 4, 5]).coefficient, 3)
     0.667
@@ -75,8 +59,8 @@ def spearman(x: ArrayLike, y: ArrayLike) -> Correlation:
     Raises:
         RequestError: the variables are not paired or not finite.
 
-    References:
-        Spearman, American Journal of Psychology 15, 1904; Kendall, Rank Correlation Methods, 1948, chapter 4.
+    Source: Spearman, American Journal of Psychology 15, 1904; Kendall, Rank Correlation Methods, 1948,
+    chapter 4.
 
     >>> spearman([1, 2, 3, 4, 5], [1, 2, 3, 4, 5]).p_exact.__round__(5)
     0.01667
@@ -107,18 +91,8 @@ def _exact_p(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     return float((products >= abs(first @ second) - 1e-9).mean())
 
 
-@dataclass(frozen=True)
-class WithoutOne:
-    """Correlations with one unit dropped (``dropped`` None: with all of them)."""
-
-    dropped: str | None
-    k: int
-    spearman: Correlation
-    pearson: Correlation
-
-
 def leave_one_out(x: ArrayLike, y: ArrayLike, labels: Sequence[str]) -> list[WithoutOne]:
-    """Correlate with all units, then without each in turn (paper, Table 12).
+    """Correlate with all units, then without each in turn where there are several (paper, Table 12).
 
     Raises:
         RequestError: the variables are not paired or not finite.
@@ -128,7 +102,7 @@ def leave_one_out(x: ArrayLike, y: ArrayLike, labels: Sequence[str]) -> list[Wit
     """
     first, second = same_length(x=x, y=y)
     rows = []
-    for dropped in (None, *range(len(first))):
+    for dropped in (None, *(range(len(first)) if len(first) > 1 else ())):
         kept = np.arange(len(first)) != (-1 if dropped is None else dropped)
         rows.append(
             WithoutOne(
@@ -139,23 +113,6 @@ def leave_one_out(x: ArrayLike, y: ArrayLike, labels: Sequence[str]) -> list[Wit
             )
         )
     return rows
-
-
-@dataclass(frozen=True)
-class CorrelationBootstrap:
-    """Percentile bootstrap of Spearman's rho over units.
-
-    Attributes:
-        resamples: drawn, without the ``undefined`` ones in which a variable did not vary.
-        ci: percentile interval; None with its reason.
-        share_positive: share of resamples with rho above zero.
-    """
-
-    resamples: int
-    undefined: int
-    ci: Interval | None
-    share_positive: float | None
-    reason: str | None = None
 
 
 def spearman_bootstrap(
@@ -169,15 +126,14 @@ def spearman_bootstrap(
     Raises:
         RequestError: the variables are not paired or not finite.
 
-    References:
-        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
 
     >>> spearman_bootstrap([1, 2, 3, 4, 5], [2, 1, 3, 5, 4], resamples=1000).ci[1]
     1.0
     """
     first, second = same_length(x=x, y=y)
     n = len(first)
-    drawn = np.random.default_rng(seed).integers(0, n, size=(resamples, n))
+    drawn = generator(seed, Purpose.BOOTSTRAP, OVER_CORPORA).integers(0, n, size=(resamples, n))
     ranks = [stats.rankdata(values[drawn], axis=1) - (n + 1) / 2 for values in (first, second)]
     spreads = np.sqrt((ranks[0] ** 2).sum(axis=1) * (ranks[1] ** 2).sum(axis=1))
     defined = spreads > 0

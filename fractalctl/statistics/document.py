@@ -1,25 +1,45 @@
 """The document of statistics (``stats.json``): all that one call computes from a set of measurements."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from fractalctl.statistics.comparisons import Comparison, Pair, compare, default_pair
-from fractalctl.statistics.curves import quadratic_block
-from fractalctl.statistics.equivalence import ALPHA, equivalence
+import msgspec
+
+from fractalctl.documents.pooled import OverCorpora
+from fractalctl.documents.statistics import (
+    AcrossBackbones,
+    BothEquivalences,
+    Comparison,
+    Curves,
+    Family,
+    Member,
+    Statistics,
+)
+from fractalctl.errors import RequestError
+from fractalctl.statistics.comparisons import Pair, attempted, compare, default_pairs, describe
+from fractalctl.statistics.corpora import Corpus, by_corpus, corpora_of
+from fractalctl.statistics.equivalence import ALPHA, equivalence, heterogeneity
 from fractalctl.statistics.notes import notes_on
-from fractalctl.statistics.observations import Observation, choose_backbone, choose_protocol, first_seen
+from fractalctl.statistics.observations import (
+    Observation,
+    arranged,
+    choose_backbone,
+    choose_protocol,
+    first_seen,
+    placed,
+)
 from fractalctl.statistics.pooling import meta_block, sign_block
 from fractalctl.statistics.power import plan
-from fractalctl.statistics.published import beside_paper
-from fractalctl.statistics.query_tests import query_tests
-from fractalctl.statistics.reading import read_profiles
+from fractalctl.statistics.queries import query_tests
+from fractalctl.statistics.reading import csv_rows, number_cell, read_profiles
+from fractalctl.statistics.regressions import quadratic
 from fractalctl.statistics.robustness import robustness
-from fractalctl.statistics.scaling import find_profiles, points, scaling
+from fractalctl.statistics.scaling import scaling
 
-ENCODING_TYPE = "fractalctl-statistics"
-ENCODING_VERSION = "1.0"
+X_COLUMN = "h_l0"
+PROFILE_COLUMNS = frozenset({X_COLUMN, "k0", "k1", "h_l1_given_l0", "branch"})
 
 
 @dataclass(frozen=True)
@@ -27,13 +47,14 @@ class Options:
     """What to compute.
 
     Attributes:
-        pairs: strategies to compare as (a, b); empty: see `comparisons.default_pair`. Pooling, scaling and
-            robustness are of the first pair.
+        pairs: arms to compare as (a, b); empty: see `comparisons.default_pairs`. Robustness is of the first
+            pair, scaling of its a.
+        reference: arm that every other one is compared with, where no pairs are named.
         metric: a key of ``steerability`` in evaluation files, or a column of a table.
-        protocol: ``loo`` or ``index``; None: ``loo`` where both are there.
+        protocol: as in names of files, or its first word; None: ``loo`` where there are several.
         backbone: keep only its measurements; None: all.
         correction: a key of `corrections.CORRECTIONS`; None: no adjusted p values.
-        families: see `families.family_names`.
+        families: see `corrections.family_names`.
         allow_unpaired: drop seeds that only one arm has.
         meta, scaling, robustness, power: compute these blocks.
         equivalence: margin of the equivalence tests; None: none.
@@ -42,6 +63,7 @@ class Options:
     """
 
     pairs: tuple[Pair, ...] = ()
+    reference: str | None = None
     metric: str = "S"
     protocol: str | None = None
     backbone: str | None = None
@@ -57,32 +79,95 @@ class Options:
     quadratic: Path | None = None
 
 
-def analyse(observations: Sequence[Observation], options: Options) -> dict[str, Any]:
+def analyse(observations: Sequence[Observation], options: Options) -> Statistics:
     """Compute everything that is asked for.
+
+    One arm alone is described: its mean, against zero and against the backbone's own truncation.
 
     Args:
         observations: as `reading.read_observations` gives them; may be empty when only a curve is asked for.
         options: what to compute.
 
     Returns:
-        JSON values without NaN: where a figure does not exist it is null and ``reason`` says why.
+        A document without NaN: where a figure does not exist it is None and ``reason`` or a note says why.
 
     Raises:
         RequestError: the measurements do not allow what is asked for.
     """
-    document: dict[str, Any] = {"encoding-type": ENCODING_TYPE, "encoding-version": ENCODING_VERSION}
+    found = Statistics(metric=options.metric, alpha=ALPHA, correction=options.correction)
     if observations:
-        document |= _of_measurements(observations, options)
-    else:
-        document |= {"comparisons": [], "sign_test": None}
+        chosen = _taken(observations, options)
+        arms = first_seen(one.arm for one in chosen)
+        pairs = options.pairs or tuple(default_pairs(arms, options.reference))
+        named = {arm for pair in options.pairs for arm in pair}
+        found = tested(
+            [one for one in chosen if not named or one.arm in named], pairs, options, read=observations
+        )
     if options.quadratic:
-        document["quadratic"] = quadratic_block(options.quadratic)
-    return document
+        found = msgspec.structs.replace(found, quadratic=curves(options.quadratic))
+    return found
 
 
-def _of_measurements(observations: Sequence[Observation], options: Options) -> dict[str, Any]:
-    chosen = choose_protocol(choose_backbone(observations, options.backbone), options.protocol)
-    pairs = options.pairs or (default_pair(chosen),)
+def _taken(observations: Sequence[Observation], options: Options) -> list[Observation]:
+    """The measurements of one protocol and, where it is named, one backbone; rows of tables put in place."""
+    near = [one for one in observations if options.backbone in (None, one.backbone) or not one.backbone]
+    chosen = choose_protocol(near or choose_backbone(observations, options.backbone), options.protocol)
+    return choose_backbone(placed(chosen), options.backbone)
+
+
+def tested(
+    chosen: Sequence[Observation],
+    pairs: Sequence[Pair],
+    options: Options,
+    read: Sequence[Observation] = (),
+    refused: list[str] | None = None,
+) -> Statistics:
+    """Describe the arms of one protocol, compare pairs of them, and pool what was compared over corpora.
+
+    Args:
+        chosen: measurements of one protocol.
+        pairs: arms to compare; none: they are described only.
+        options: what to compute.
+        read: all measurements that were given, for notes.
+        refused: takes the reason for what cannot be computed, instead of ending with it.
+
+    Raises:
+        RequestError: the measurements do not allow what is asked for, and ``refused`` is None.
+    """
+    described = describe(chosen, options.metric, options.correction, refused)
+    rows = _compared(chosen, pairs, options, refused) if pairs else []
+    measured = arranged(chosen)
+    corpora = corpora_of(measured, read_profiles(options.profiles) if options.profiles else None)
+    lacking: list[str] = [] if refused is None else refused
+    if not pairs and (options.meta or options.robustness):
+        lacking.append("there is one arm, so nothing is compared or pooled; it is described")
+    groups = {pair: [row for row in rows if (row.a, row.b) == pair] for pair in pairs}
+    over = [_over_corpora(group, corpora, options.meta, lacking) for group in groups.values() if group]
+    of_first = next((group for group in groups.values() if group), [])
+    arm = of_first[0].a if of_first else chosen[0].arm
+    scaled = partial(scaling, measured, arm, options.metric, corpora)
+    return Statistics(
+        metric=options.metric,
+        protocol=chosen[0].protocol or None,
+        alpha=ALPHA,
+        correction=options.correction,
+        families=families_of(rows),
+        described=described,
+        comparisons=rows,
+        sign_test=over[0].sign_test if over else None,
+        meta=over[0].meta if over else None,
+        scaling=next(iter(attempted(refused, scaled)), None) if options.scaling else None,
+        robustness=robustness(of_first, measured, corpora) if options.robustness and of_first else None,
+        further=over[1:],
+        queries=query_tests(measured, rows),
+        across_backbones=[one for group in groups.values() for one in _across_backbones(group, corpora)],
+        notes=[*notes_on(read or chosen, chosen, options.protocol, pairs, rows, corpora), *lacking],
+    )
+
+
+def _compared(
+    chosen: Sequence[Observation], pairs: Sequence[Pair], options: Options, refused: list[str] | None
+) -> list[Comparison]:
     rows = compare(
         chosen,
         pairs,
@@ -90,56 +175,69 @@ def _of_measurements(observations: Sequence[Observation], options: Options) -> d
         correction=options.correction,
         families=options.families,
         allow_unpaired=options.allow_unpaired,
+        refused=refused,
     )
-    first = [row for row in rows if (row.a, row.b) == pairs[0]]
-    profiles = find_profiles(chosen, read_profiles(options.profiles) if options.profiles else None)
-    document: dict[str, Any] = {
-        "metric": options.metric,
-        "protocol": rows[0].protocol or None,
-        "alpha": ALPHA,
-        "correction": options.correction,
-        "families": _families(rows),
-        "comparisons": [_row(row, options) for row in rows],
-        "sign_test": sign_block(first) if first else None,
-    }
-    if options.meta:
-        document["meta"] = meta_block(first, profiles)
-    if options.scaling:
-        strategy = pairs[0][0]
-        measured = points(chosen, strategy, options.metric, profiles)
-        document["scaling"] = {"strategy": strategy, "metric": options.metric, **scaling(measured)}
-    if options.robustness:
-        document["robustness"] = robustness(chosen, pairs[0], options.allow_unpaired)
-    if (queries := query_tests(chosen, rows)) is not None:
-        document["queries"] = queries
-    document["notes"] = notes_on(observations, chosen, rows, pairs)
-    document["published"] = [asdict(figure) for figure in beside_paper(document)]
-    return document
+    return [_completed(row, options) for row in rows]
 
 
-def _row(row: Comparison, options: Options) -> dict[str, Any]:
-    document = row.document()
-    if options.equivalence is not None:
-        document["equivalence"] = {
-            "b": asdict(equivalence(row.values_b, options.equivalence, ALPHA)),
-            "difference": asdict(equivalence(row.gaps, options.equivalence, ALPHA)),
-        }
-    if options.power:
-        document["power"] = asdict(plan(row.effects.cohens_d, row.test.n, alpha=ALPHA))
-    return document
+def _completed(row: Comparison, options: Options) -> Comparison:
+    """The same with the tests that were asked for besides."""
+    margin, both = options.equivalence, None
+    if margin is not None:
+        of_b, of_gaps = (equivalence(values, margin, ALPHA) for values in (row.values_b, row.gaps))
+        both = BothEquivalences(b=of_b, difference=of_gaps)
+    planned = plan(row.cohens_d, row.n, alpha=ALPHA) if options.power else None
+    return msgspec.structs.replace(row, equivalence=both, power=planned)
 
 
-def _families(rows: Sequence[Comparison]) -> list[dict[str, Any]]:
+def _over_corpora(
+    rows: Sequence[Comparison], corpora: Sequence[Corpus], pooled: bool, lacking: list[str]
+) -> OverCorpora:
+    """What corpora say of one pair."""
+    meta = attempted(lacking, partial(meta_block, rows, corpora)) if pooled else []
+    signs = sign_block(rows, corpora)
+    return OverCorpora(a=signs.a, b=signs.b, sign_test=signs, meta=next(iter(meta), None))
+
+
+def _across_backbones(rows: Sequence[Comparison], corpora: Sequence[Corpus]) -> list[AcrossBackbones]:
+    """Whether the difference of one pair depends on the backbone, for each corpus that has several."""
+    found = []
+    for corpus, members in by_corpus(corpora, rows, lambda row: row.place):
+        groups = {row.label: row.gaps for row in members}
+        if len({row.backbone for row in members}) > 1:
+            row, test = members[0], msgspec.structs.asdict(heterogeneity(groups))
+            found.append(AcrossBackbones(**test, corpus=corpus.label, metric=row.metric, a=row.a, b=row.b))
+    return found
+
+
+def families_of(rows: Sequence[Comparison]) -> list[Family]:
+    """The families of comparisons, with their members."""
     return [
-        {
-            "name": name,
-            "m": sum(row.test.p is not None for row in rows if row.family == name),
-            "correction": rows[0].correction,
-            "members": [
-                {"corpus": row.unit.corpus, "backbone": row.unit.backbone or None, "a": row.a, "b": row.b}
+        Family(
+            name=name,
+            m=sum(row.p is not None for row in rows if row.family == name),
+            correction=rows[0].correction,
+            members=[
+                Member(label=row.label, corpus=row.corpus, backbone=row.backbone, a=row.a, b=row.b)
                 for row in rows
                 if row.family == name
             ],
-        }
+        )
         for name in first_seen(row.family for row in rows)
     ]
+
+
+def curves(path: Path) -> Curves:
+    """Fit a parabola to each arm's column of a CSV table over its column ``h_l0`` (bits).
+
+    Raises:
+        RequestError: a column is missing, a cell is no number, or there are fewer than three coarse
+            entropies.
+    """
+    rows = list(csv_rows(path))
+    arms = [name for name in rows[0][1] if name not in PROFILE_COLUMNS]
+    if not arms:
+        raise RequestError(f"{path}: no column of an arm beside {', '.join(rows[0][1])}")
+    x = [number_cell(row, X_COLUMN, where) for where, row in rows]
+    fits = {name: quadratic(x, [number_cell(row, name, where) for where, row in rows]) for name in arms}
+    return Curves(n=len(x), x=X_COLUMN, source=str(path), fits=fits)

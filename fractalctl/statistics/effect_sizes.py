@@ -1,13 +1,14 @@
 """Standardised mean differences of paired samples, with exact intervals from the noncentral t."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special, stats
 
-from fractalctl.statistics.samples import Interval, differences, is_constant, same_length
+from fractalctl.documents.estimates import PairedEffects
+from fractalctl.documents.measured import Interval
+from fractalctl.statistics.samples import differences, is_constant, same_length
 
 FAR = 1e4
 """Beyond this t the normal part of a noncentral t is negligible, and scipy's distribution function ends."""
@@ -19,9 +20,8 @@ def hedges_correction(df: float) -> float | None:
     g = J d is unbiased for normal data. J(4) = 0.798 and J(2) = 0.564; the common approximation
     1 - 3 / (4 df - 1) gives 0.800 and 0.571. At df = 1 d has no expectation, and the result is None.
 
-    References:
-        Hedges, Distribution theory for Glass's estimator of effect size, Journal of Educational
-        Statistics 6, 1981.
+    Source: Hedges, Distribution theory for Glass's estimator of effect size, Journal of Educational
+    Statistics 6, 1981.
 
     >>> round(hedges_correction(4), 4)
     0.7979
@@ -42,9 +42,8 @@ def noncentrality_interval(t: float, df: float, level: float = 0.95) -> Interval
         df: degrees of freedom, at least 1.
         level: of confidence.
 
-    References:
-        Steiger and Fouladi, in Harlow et al. (eds.), What If There Were No Significance Tests?, 1997;
-        Cumming and Finch, Educational and Psychological Measurement 61, 2001.
+    Source: Steiger and Fouladi, in Harlow et al. (eds.), What If There Were No Significance Tests?, 1997;
+    Cumming and Finch, Educational and Psychological Measurement 61, 2001.
 
     >>> low, high = noncentrality_interval(2.83, 126)
     >>> round(low, 6), round(high, 6)
@@ -70,19 +69,6 @@ def noncentrality_interval(t: float, df: float, level: float = 0.95) -> Interval
     return float(low), float(high)
 
 
-@dataclass(frozen=True)
-class PairedEffects:
-    """Effect sizes of one paired comparison; None where ``reason`` applies."""
-
-    cohens_d: float | None
-    cohens_d_ci: Interval | None
-    hedges_g: float | None
-    hedges_g_ci: Interval | None
-    d_av: float | None
-    d_av_ci: Interval | None
-    reason: str | None = None
-
-
 def paired_effects(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> PairedEffects:
     """Cohen's d (d_z), Hedges' g and d_av of paired samples.
 
@@ -100,10 +86,9 @@ def paired_effects(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> PairedEff
     Raises:
         RequestError: the arms are not paired, or not finite.
 
-    References:
-        Cohen, Statistical Power Analysis, 1988, p. 48; Lakens, Frontiers in Psychology 4, 2013 (d_z);
-        Cumming, Understanding the New Statistics, 2012, p. 291 (d_av); Algina and Keselman, Educational and
-        Psychological Measurement 63, 2003 (interval of d_av).
+    Source: Cohen, Statistical Power Analysis, 1988, p. 48; Lakens, Frontiers in Psychology 4, 2013 (d_z);
+    Cumming, Understanding the New Statistics, 2012, p. 291 (d_av); Algina and Keselman, Educational and
+    Psychological Measurement 63, 2003 (interval of d_av).
 
     >>> effects = paired_effects([0.05, 0.06, 0.09], [0.03, 0.05, 0.04])
     >>> round(effects.cohens_d, 3), round(effects.hedges_g, 3), round(effects.d_av, 3)

@@ -1,43 +1,25 @@
-"""Evidence of absence: two one-sided tests that a mean lies within a margin around zero."""
+"""Evidence of absence: whether a mean is practically zero, and whether it is practically alike in groups.
 
-from dataclasses import dataclass
+A large p value of an ordinary test is no evidence of "no difference". These tests ask for a margin, a
+decision to be made before looking, and end with one of three findings: ``holds``, ``does not hold``, ``cannot
+tell``.
+"""
+
+from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from fractalctl.documents.estimates import Equivalence, Finding, GroupMean, Heterogeneity, NoDifference
+from fractalctl.documents.measured import Interval
 from fractalctl.errors import RequestError
-from fractalctl.statistics.samples import Interval, finite, is_constant
+from fractalctl.statistics.paired import paired_t
+from fractalctl.statistics.samples import finite, is_constant
 
 ALPHA = 0.05
 """The level of a test unless told otherwise."""
-
-
-@dataclass(frozen=True)
-class Equivalence:
-    """Two one-sided tests. Where ``p`` is None no test was possible and ``reason`` says why.
-
-    Attributes:
-        n: units of replication.
-        mean: of the values.
-        margin: what counts as practically zero lies between -margin and +margin.
-        p_lower: of the test against means below -margin.
-        p_upper: of the test against means above +margin.
-        p: the larger of the two.
-        ci: interval of the mean at level 1 - 2 alpha; inside the margin exactly when ``equivalent``.
-        equivalent: p < alpha.
-    """
-
-    n: int
-    mean: float
-    margin: float
-    alpha: float
-    p_lower: float | None
-    p_upper: float | None
-    p: float | None
-    ci: Interval | None
-    equivalent: bool
-    reason: str | None = None
 
 
 def equivalence(values: ArrayLike, margin: float, alpha: float = ALPHA) -> Equivalence:
@@ -54,16 +36,14 @@ def equivalence(values: ArrayLike, margin: float, alpha: float = ALPHA) -> Equiv
     Raises:
         RequestError: the margin is not positive, or a value is not finite.
 
-    References:
-        Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987; Lakens, Social Psychological
-        and Personality Science 8, 2017.
+    Source: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987; Lakens, Social
+    Psychological and Personality Science 8, 2017.
 
     >>> result = equivalence([0.004, -0.006, 0.01, 0.002, -0.001], margin=0.02)
     >>> round(result.p, 5), result.equivalent
     (0.00118, True)
     """
-    if not margin > 0:
-        raise RequestError(f"an equivalence margin is a positive number, not {margin}")
+    _check_margin(margin)
     vector = finite(values)
     n, mean = len(vector), float(vector.mean())
     if n < 2 or is_constant(vector):
@@ -73,8 +53,123 @@ def equivalence(values: ArrayLike, margin: float, alpha: float = ALPHA) -> Equiv
         return Equivalence(n, mean, margin, alpha, None, None, None, None, False, reason)
     p_lower = float(stats.ttest_1samp(vector, -margin, alternative="greater").pvalue)
     p_upper = float(stats.ttest_1samp(vector, margin, alternative="less").pvalue)
-    half = stats.t.ppf(1 - alpha, n - 1) * vector.std(ddof=1) / np.sqrt(n)
+    low, high = stats.ttest_1samp(vector, 0.0).confidence_interval(1 - 2 * alpha)
     p = max(p_lower, p_upper)
-    return Equivalence(
-        n, mean, margin, alpha, p_lower, p_upper, p, (float(mean - half), float(mean + half)), p < alpha
+    return Equivalence(n, mean, margin, alpha, p_lower, p_upper, p, (float(low), float(high)), p < alpha)
+
+
+def no_difference(values: ArrayLike, margin: float, alpha: float = ALPHA) -> NoDifference:
+    """Judge a claim that a mean is zero, such as "the arms do not differ", "S stays near zero".
+
+    It holds where the mean is equivalent to zero within the margin, even if it differs from zero. It does not
+    hold where the mean differs from zero and is not equivalent to it. Else the data cannot tell.
+
+    Args:
+        values: (n,) one per unit: the values of one arm, or paired differences.
+        margin: positive, in the unit of the values.
+        alpha: of each test.
+
+    Raises:
+        RequestError: the margin is not positive, or a value is not finite.
+
+    Source: Lakens, Social Psychological and Personality Science 8, 2017 (the four outcomes).
+
+    >>> no_difference([0.004, -0.006, 0.01, 0.002, -0.001], margin=0.02).finding
+    'holds'
+    >>> no_difference([0.03, 0.05, -0.02], margin=0.02).finding
+    'cannot tell'
+    """
+    found, test = equivalence(values, margin, alpha), paired_t(values)
+    return NoDifference(found, test, _finding(found.equivalent, test.p, alpha))
+
+
+def heterogeneity(
+    groups: Mapping[str, ArrayLike], margin: float | None = None, alpha: float = ALPHA
+) -> Heterogeneity:
+    """Judge a claim that a mean does not depend on a condition, such as the backbone.
+
+    Q = sum w (mean - weighted mean)^2 with w = n / variance; with few replicates its chi squared p is too
+    small, so Welch's test (the same Q, its variances taken as estimated) decides. The claim holds where every
+    pair of groups is equivalent within the margin (Welch's t, two one-sided tests; all must reject, so
+    nothing is corrected). It does not hold where Welch's test rejects and some pair is not equivalent. Else
+    the data cannot tell: few seeds rarely can.
+
+    Args:
+        groups: label to (n,) independent replicates, such as the paired differences of every seed.
+        margin: positive, in the unit of the values; None: no finding.
+        alpha: of each test.
+
+    Raises:
+        RequestError: fewer than two groups, the margin is not positive, or a value is not finite.
+
+    Source: Cochran, Biometrics 10, 1954 (Q); Welch, Biometrika 38, 1951; Schuirmann, 1987.
+
+    >>> found = heterogeneity({"minilm": [0.10, 0.12, 0.11], "bge": [0.11, 0.10, 0.12]}, margin=0.05)
+    >>> round(found.p, 2), found.finding
+    (1.0, 'holds')
+    """
+    if margin is not None:
+        _check_margin(margin)
+    samples = {label: finite(values, label) for label, values in groups.items()}
+    if len(samples) < 2:
+        raise RequestError(f"whether a mean depends on its group needs two groups, not {len(samples)}")
+    means = tuple(_group(label, values) for label, values in samples.items())
+    lacking = [one.label for one in means if one.sd is None or is_constant(samples[one.label])]
+    if lacking:
+        reason = f"{lacking[0]}: a test needs two values that vary"
+        finding: Finding | None = None if margin is None else "cannot tell"
+        nothing = (None,) * 5
+        return Heterogeneity(means, None, len(means) - 1, *nothing, margin, None, None, None, finding, reason)
+    from statsmodels.stats.oneway import anova_oneway
+
+    welch = anova_oneway(list(samples.values()), use_var="unequal")
+    q, df, p = _cochran(list(samples.values())), len(means) - 1, float(welch.pvalue)
+    pairs = {
+        pair: _difference_ci(samples[pair[0]], samples[pair[1]], alpha) for pair in combinations(samples, 2)
+    }
+    widest = max(pairs, key=lambda pair: abs(sum(pairs[pair])))
+    equivalent = (
+        None if margin is None else all(-margin < low <= high < margin for low, high in pairs.values())
     )
+    return Heterogeneity(
+        groups=means,
+        q=q,
+        q_df=df,
+        q_p=float(stats.chi2.sf(q, df)),
+        f=float(welch.statistic),
+        f_df=float(welch.df[1]),
+        p=p,
+        i2=max(0.0, 1 - df / q) if q else 0.0,
+        margin=margin,
+        widest=widest,
+        widest_ci=pairs[widest],
+        equivalent=equivalent,
+        finding=None if equivalent is None else _finding(equivalent, p, alpha),
+    )
+
+
+def _finding(equivalent: bool, p: float | None, alpha: float) -> Finding:
+    if equivalent:
+        return "holds"
+    return "does not hold" if p is not None and p < alpha else "cannot tell"
+
+
+def _check_margin(margin: float) -> None:
+    if not margin > 0:
+        raise RequestError(f"an equivalence margin is a positive number, not {margin}")
+
+
+def _group(label: str, values: NDArray[np.float64]) -> GroupMean:
+    sd = float(values.std(ddof=1)) if len(values) > 1 else None
+    return GroupMean(label, len(values), float(values.mean()), sd)
+
+
+def _cochran(samples: list[NDArray[np.float64]]) -> float:
+    means = np.array([values.mean() for values in samples])
+    weights = np.array([len(values) / values.var(ddof=1) for values in samples])
+    return float(weights @ (means - weights @ means / weights.sum()) ** 2)
+
+
+def _difference_ci(a: NDArray[np.float64], b: NDArray[np.float64], alpha: float) -> Interval:
+    low, high = stats.ttest_ind(a, b, equal_var=False).confidence_interval(1 - 2 * alpha)
+    return float(low), float(high)

@@ -1,69 +1,23 @@
-"""Pooling effects over corpora: fixed and random effects, heterogeneity, prediction."""
+"""Pooling effects over corpora: fixed and random effects, heterogeneity, prediction, influence.
+
+It is our own: statsmodels' DerSimonian-Laird does not truncate tau^2 at zero, and it has neither REML nor
+prediction intervals.
+"""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from fractalctl.documents.measured import Interval
+from fractalctl.documents.pooled import HartungKnapp, Influence, Pooled
 from fractalctl.errors import RequestError
-from fractalctl.statistics.heterogeneity import Fit, estimator_named, fit, typical_variance
-from fractalctl.statistics.samples import Interval, same_length
+from fractalctl.statistics.samples import same_length
+from fractalctl.statistics.tau_squared import Fit, estimator_named, fit, typical_variance
 
 FEW = "the prediction interval has k - 2 degrees of freedom and needs three units"
-
-
-@dataclass(frozen=True)
-class HartungKnapp:
-    """The Hartung-Knapp-Sidik-Jonkman interval: a t test whose error comes from the effects' own spread."""
-
-    se: float
-    df: int
-    t: float
-    p: float
-    ci: Interval
-
-
-@dataclass(frozen=True)
-class Pooled:
-    """A pooled effect.
-
-    Attributes:
-        k: units pooled.
-        method: estimator of tau^2.
-        pooled: the average effect.
-        se: its standard error.
-        ci: normal-theory interval (Wald).
-        z: pooled / se.
-        p: two-sided.
-        tau2: variance between units.
-        q: Cochran's Q, with ``q_df`` and ``q_p``.
-        i2: share (0 to 1) of the total variance that lies between units.
-        h2: total over sampling variance, 1 / (1 - i2).
-        prediction_interval: for the true effect of one new unit, t with k - 2 degrees of freedom.
-        weights: (k,) of the units, summing to 1.
-        hartung_knapp: the alternative interval for few units.
-        reason: why a part is missing.
-    """
-
-    k: int
-    method: str
-    pooled: float
-    se: float
-    ci: Interval
-    z: float
-    p: float
-    tau2: float
-    q: float
-    q_df: int
-    q_p: float | None
-    i2: float
-    h2: float
-    prediction_interval: Interval | None
-    weights: tuple[float, ...]
-    hartung_knapp: HartungKnapp | None
-    reason: str | None = None
 
 
 def effect_variance(d: float, n: int) -> float:
@@ -75,9 +29,8 @@ def effect_variance(d: float, n: int) -> float:
     Raises:
         RequestError: n is not positive.
 
-    References:
-        Gibbons, Hedeker and Davis, Journal of Educational Statistics 18, 1993; it is the measure that metafor
-        calls SMCC.
+    Source: Gibbons, Hedeker and Davis, Journal of Educational Statistics 18, 1993; it is the measure that
+    metafor calls SMCC.
 
     >>> round(effect_variance(1.5, 5), 3)
     0.425
@@ -104,10 +57,9 @@ def pool(
     Raises:
         RequestError: a variance is not positive, or no such method.
 
-    References:
-        DerSimonian and Laird, Controlled Clinical Trials 7, 1986; Higgins, Thompson and Spiegelhalter,
-        Journal of the Royal Statistical Society A 172, 2009 (prediction); Hartung and Knapp, Statistics in
-        Medicine 20, 2001; Sidik and Jonkman, Statistics in Medicine 21, 2002.
+    Source: DerSimonian and Laird, Controlled Clinical Trials 7, 1986; Higgins, Thompson and Spiegelhalter,
+    Journal of the Royal Statistical Society A 172, 2009 (prediction); Hartung and Knapp, Statistics in
+    Medicine 20, 2001; Sidik and Jonkman, Statistics in Medicine 21, 2002.
 
     >>> result = pool([0.1, 0.3, 0.8], [0.01, 0.02, 0.02])
     >>> round(result.pooled, 3), round(result.tau2, 3), round(result.i2, 2)
@@ -183,3 +135,40 @@ def _hartung_knapp(found: Fit, df: int, level: float) -> HartungKnapp | None:
     return HartungKnapp(
         se, df, mean / se, float(2 * stats.t.sf(abs(mean / se), df)), (mean - half, mean + half)
     )
+
+
+def influence(
+    effects: ArrayLike, variances: ArrayLike, labels: Sequence[str], method: str = "dersimonian-laird"
+) -> list[Influence]:
+    """Leave-one-out: pool without each unit in turn, tau^2 estimated anew each time.
+
+    residual = (y_i - pooled_-i) / sqrt(v_i + tau^2_-i + se_-i^2); distance = (pooled - pooled_-i)^2 / se^2.
+
+    Raises:
+        RequestError: fewer than two units, or as `pool`.
+
+    Source: Viechtbauer and Cheung, Research Synthesis Methods 1, 2010.
+
+    >>> [round(unit.without.pooled, 3) for unit in influence([0.1, 0.3, 0.8], [0.01, 0.02, 0.02], "abc")]
+    [0.55, 0.443, 0.175]
+    """
+    y, v = checked_effects(effects, variances)
+    if len(y) < 2:
+        raise RequestError("leave-one-out needs at least two units")
+    whole = pool(y, v, method)
+    units = []
+    for i, label in enumerate(labels):
+        rest = np.arange(len(y)) != i
+        without = pool(y[rest], v[rest], method)
+        spread = math.sqrt(v[i] + without.tau2 + without.se**2)
+        shift = whole.pooled - without.pooled
+        units.append(
+            Influence(
+                label,
+                whole.weights[i],
+                float(y[i] - without.pooled) / spread,
+                (shift / whole.se) ** 2,
+                without,
+            )
+        )
+    return units

@@ -2,60 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from fractalctl.documents.pooled import Coefficient, MetaRegression
 from fractalctl.errors import RequestError
-from fractalctl.statistics.heterogeneity import estimator_named, fit, typical_variance
 from fractalctl.statistics.meta import checked_effects
-from fractalctl.statistics.samples import Interval, finite
-
-
-@dataclass(frozen=True)
-class Coefficient:
-    """One coefficient of a meta-regression; ``z`` and ``p`` are of the Wald test."""
-
-    name: str
-    estimate: float
-    se: float
-    z: float
-    p: float
-    ci: Interval
-
-
-@dataclass(frozen=True)
-class MetaRegression:
-    """A mixed-effects meta-regression.
-
-    Attributes:
-        k: units.
-        method: estimator of tau^2.
-        coefficients: the intercept, then the moderators.
-        tau2: variance between units that the moderators leave.
-        tau2_without: the same without moderators.
-        r2: share (0 to 1) of the variance between units that the moderators explain; None where there is
-            none.
-        i2: share of the residual variance that lies between units.
-        q_moderators: Wald test of all moderators together, with its degrees of freedom and p.
-        q_residual: test of residual heterogeneity, with its degrees of freedom and p.
-    """
-
-    k: int
-    method: str
-    coefficients: tuple[Coefficient, ...]
-    tau2: float
-    tau2_without: float
-    r2: float | None
-    i2: float
-    q_moderators: float
-    q_moderators_df: int
-    q_moderators_p: float
-    q_residual: float
-    q_residual_df: int
-    q_residual_p: float
+from fractalctl.statistics.samples import finite
+from fractalctl.statistics.tau_squared import estimator_named, fit, typical_variance
 
 
 def meta_regression(
@@ -81,9 +37,8 @@ def meta_regression(
         RequestError: too few units for the moderators, moderators that are linearly dependent or constant, or
             numbers that are not finite.
 
-    References:
-        Raudenbush, in Cooper et al. (eds.), The Handbook of Research Synthesis and Meta-Analysis, 2009,
-        ch. 16.
+    Source: Raudenbush, in Cooper et al. (eds.), The Handbook of Research Synthesis and Meta-Analysis, 2009,
+    ch. 16.
 
     >>> result = meta_regression([0.1, 0.3, 0.8, 0.9], [0.01] * 4, {"depth": [1, 2, 3, 4]})
     >>> round(result.coefficients[1].estimate, 3), round(result.coefficients[1].p, 6)

@@ -1,82 +1,146 @@
-"""What statistics are made of: one measurement of one strategy, trained with one seed, on one corpus."""
+"""What statistics are made of: one measurement of one arm, trained with one seed, at one place."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fractalctl.documents.measured import Features, PackedHits
+from fractalctl.documents.statistics import Place
 from fractalctl.errors import RequestError
+from fractalctl.numbers import listed
 
 
 @dataclass(frozen=True)
-class Profile:
+class CorpusProfile:
     """What a corpus is like before any training.
 
     Attributes:
-        depth: bits, H(L1|L0): what the levels below the coarsest add, given the coarsest.
-        learnability: fraction, accuracy of the untouched backbone at the finest level.
+        depth: bits, H(finest | L0): what the levels below the coarsest add.
+        baseline_accuracy: fraction, accuracy of the untouched backbone at the finest level.
         coarse_entropy: bits, H(L0), where known.
     """
 
     depth: float
-    learnability: float
+    baseline_accuracy: float
     coarse_entropy: float | None = None
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One head's measurements.
+    """One head's measurements; a table leaves empty what it does not say.
 
     Attributes:
-        corpus: name of the corpus.
-        strategy: name of the supervision.
+        corpus: that was measured on.
+        arm: label of what was measured.
         seed: of training; pairs the arms.
         metrics: name to value, such as ``{"S": 0.15}``; fractions.
-        backbone: name of the encoder, empty where a table does not say.
-        protocol: ``loo`` or ``index``, empty where a table does not say.
-        settings: what must be equal for two measurements to be comparable (k, rows, prefixes, ...).
-        profile: of the corpus under the backbone, where known.
-        hits: packed per-query hits, as in an evaluation file, where known.
+        strategy: of the arm.
+        backbone: the encoder.
+        protocol: with rows and k, as in names of files: ``loo``, ``index-k=10``.
+        features: the set that was measured on.
+        trained_on: the set that the head was trained on.
+        conditions: how it was measured (k, rows, ...): equal between all that is compared.
+        training: how it was trained: equal within an arm.
+        labels: of the corpus, as one text: equal where two sets hold the same classes and shares of them.
+        profile: of the corpus under the backbone.
+        truncated: the metrics of the backbone's own features, cut to the same lengths.
+        dims: prefix lengths.
+        levels: of the corpus.
+        hits: of every query.
         source: file, or file and row, for messages.
     """
 
     corpus: str
-    strategy: str
+    arm: str
     seed: int
     metrics: Mapping[str, float]
+    strategy: str = ""
     backbone: str = ""
     protocol: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    profile: Profile | None = None
-    hits: Mapping[str, Any] | None = None
+    features: Features | None = None
+    trained_on: Features | None = None
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    labels: str = ""
+    profile: CorpusProfile | None = None
+    truncated: Mapping[str, float] = field(default_factory=dict)
+    dims: tuple[int, ...] = ()
+    levels: int = 0
+    hits: PackedHits | None = None
     source: str = ""
 
     @property
     def where(self) -> str:
         """What a message calls this measurement."""
-        return self.source or f"{self.corpus}, {self.strategy}, seed {self.seed}"
+        return self.source or f"{self.corpus}, {self.arm}, seed {self.seed}"
 
     @property
-    def unit(self) -> "Unit":
-        """The corpus and backbone that this is a measurement of."""
-        return Unit(self.corpus, self.backbone)
+    def place(self) -> Place:
+        """Where it was measured."""
+        here, there = self.features, self.trained_on
+        elsewhere = here and there and there.identity != here.identity
+        return Place(
+            corpus=self.corpus,
+            backbone=self.backbone or None,
+            features=here.name if here else None,
+            features_identity=here.identity if here else None,
+            trained_on=f"{there.corpus}/{there.name}" if there and elsewhere else None,
+        )
 
 
-@dataclass(frozen=True)
-class Unit:
-    """A corpus under a backbone: what effects are pooled over."""
+Seeds = dict[int, Observation]
+Measured = dict[Place, dict[str, Seeds]]
+"""Measurements by place, arm and seed, in their order of first appearance."""
 
-    corpus: str
-    backbone: str = ""
 
-    def label(self, units: Iterable["Unit"]) -> str:
-        """The corpus's name, with the backbone where these units differ in it."""
-        several = len({unit.backbone for unit in units}) > 1
-        return f"{self.corpus} ({self.backbone})" if several else self.corpus
+def arranged(observations: Iterable[Observation]) -> Measured:
+    """Measurements by place, arm and seed.
+
+    Raises:
+        RequestError: an arm was measured twice with one seed at one place.
+    """
+    found: Measured = {}
+    for one in observations:
+        first = found.setdefault(one.place, {}).setdefault(one.arm, {}).setdefault(one.seed, one)
+        if first is not one:
+            measured = f"{one.corpus}, {one.arm}, seed {one.seed}"
+            raise RequestError(
+                f"{one.where}: {measured} was already measured in {first.where}; give one of the two"
+            )
+    return found
 
 
 def first_seen(values: Iterable[Any]) -> list[Any]:
     """The different values in their order of first appearance."""
     return list(dict.fromkeys(values))
+
+
+def place_labels(places: Iterable[Place]) -> dict[Place, str]:
+    """What tables call each place: the corpus, with as much more as tells places of one corpus apart.
+
+    >>> sets = [Place(corpus="clinc", backbone="minilm", features=name) for name in ("minilm", "minilm-1a2b")]
+    >>> list(place_labels(sets).values())
+    ['clinc (minilm)', 'clinc (minilm-1a2b)']
+    """
+    distinct = first_seen(places)
+    least = int(len({place.backbone for place in distinct}) > 1)
+    found: dict[Place, str] = {}
+    for corpus in first_seen(place.corpus for place in distinct):
+        names = [_names(place) for place in distinct if place.corpus == corpus]
+        level = next((n for n in range(least, 3) if len({name[n] for name in names}) == len(names)), 3)
+        found |= {
+            place: name[level]
+            for place, name in zip((one for one in distinct if one.corpus == corpus), names, strict=True)
+        }
+    return {place: found[place] for place in distinct}
+
+
+def _names(place: Place) -> list[str]:
+    """The place's name, ever longer: corpus; with backbone; with feature set; with its identity."""
+    identity = f"{place.features}, {(place.features_identity or '')[:8]}" if place.features else None
+    ending = f", trained on {place.trained_on}" if place.trained_on else ""
+    details = [None, place.backbone, place.features, identity]
+    return [f"{place.corpus} ({detail}){ending}" if detail else place.corpus + ending for detail in details]
 
 
 def choose_protocol(observations: Sequence[Observation], wanted: str | None = None) -> list[Observation]:
@@ -85,18 +149,32 @@ def choose_protocol(observations: Sequence[Observation], wanted: str | None = No
     Steerability under two protocols is two different quantities (the sparser the reference, the larger
     S), so they are never mixed.
 
+    Args:
+        observations: of any protocols.
+        wanted: as in names of files, or its first word where that fits one.
+
     Raises:
-        RequestError: nothing was measured under the wanted protocol.
+        RequestError: nothing was measured under the wanted protocol, several fit, or some measurements say
+            theirs and others do not.
     """
-    found = first_seen(observation.protocol for observation in observations)
-    if wanted is None and len(found) <= 1:
-        return list(observations)
-    protocol = wanted or ("loo" if "loo" in found else found[0])
-    kept = [observation for observation in observations if observation.protocol == protocol]
-    if not kept:
+    found = first_seen(one.protocol for one in observations)
+    unnamed = next((one for one in observations if not one.protocol), None)
+    if wanted is None and unnamed and len(found) > 1:
+        others = listed(sorted(set(found) - {""}))
+        raise RequestError(
+            f"{unnamed.where} does not say its protocol, and others are of {others}: add a column 'protocol' "
+            "to the table, give it by itself, or leave it out with --protocol"
+        )
+    if wanted is None:
+        plainest = min(found, key=lambda slug: (slug != "loo", slug.split("-")[0] != "loo"), default="")
+        return [one for one in observations if one.protocol == plainest]
+    fitting = [slug for slug in found if wanted in (slug, slug.split("-")[0])]
+    if not fitting:
         there = ", ".join(name or "none named" for name in found)
-        raise RequestError(f"nothing was measured under protocol '{protocol}' (there is: {there})")
-    return kept
+        raise RequestError(f"nothing was measured under protocol '{wanted}' (there is: {there})")
+    if wanted not in fitting and len(fitting) > 1:
+        raise RequestError(f"several protocols are '{wanted}': name one of {', '.join(fitting)}")
+    return [one for one in observations if one.protocol == (wanted if wanted in fitting else fitting[0])]
 
 
 def choose_backbone(observations: Sequence[Observation], wanted: str | None = None) -> list[Observation]:
@@ -105,51 +183,37 @@ def choose_backbone(observations: Sequence[Observation], wanted: str | None = No
     Raises:
         RequestError: nothing was measured under the wanted backbone.
     """
-    kept = [observation for observation in observations if wanted in (None, observation.backbone)]
+    kept = [one for one in observations if wanted in (None, one.backbone)]
     if not kept:
-        found = first_seen(observation.backbone or "none named" for observation in observations)
+        found = first_seen(one.backbone or "none named" for one in observations)
         raise RequestError(f"nothing was measured under backbone '{wanted}' (there is: {', '.join(found)})")
     return kept
 
 
-def check_protocol(observations: Sequence[Observation]) -> None:
-    """Make sure that all measurements are of one protocol.
+def placed(observations: Sequence[Observation]) -> list[Observation]:
+    """Put the rows of tables where evaluations of the same corpus were made, so that they can be compared.
+
+    A table does not say on which feature set it measured, and often not under which backbone.
 
     Raises:
-        RequestError: they are of several.
+        RequestError: evaluations of a row's corpus were made at several places that fit it.
     """
-    found = first_seen(observation.protocol for observation in observations)
-    if len(found) > 1:
-        there = " and ".join(name or "none named" for name in found)
+    evaluated = {one.place: one for one in observations if one.features and not one.place.trained_on}
+    return [one if one.features else _beside(one, evaluated) for one in observations]
+
+
+def _beside(row: Observation, evaluated: Mapping[Place, Observation]) -> Observation:
+    fitting = [
+        place
+        for place in evaluated
+        if place.corpus == row.corpus and row.backbone in ("", evaluated[place].backbone)
+    ]
+    if len(fitting) > 1:
         raise RequestError(
-            f"S is not comparable across protocols, and these are of {there}: keep those of one"
+            f"{row.where} could be of {listed(list(place_labels(fitting).values()))}: say its backbone in a "
+            "column 'backbone', or keep one with --backbone"
         )
-
-
-def check_metric(observations: Sequence[Observation], metric: str) -> None:
-    """Make sure that every measurement has the metric.
-
-    Raises:
-        RequestError: one has not; the message names it and what there is.
-    """
-    for observation in observations:
-        if metric not in observation.metrics:
-            there = ", ".join(observation.metrics) or "nothing"
-            raise RequestError(f"{observation.where}: no metric '{metric}' (there is: {there})")
-
-
-def check_unique(observations: Sequence[Observation]) -> None:
-    """Make sure that no seed of an arm was measured twice.
-
-    Raises:
-        RequestError: two measurements of the same corpus, backbone, strategy, seed and protocol.
-    """
-    seen: dict[tuple[Any, ...], str] = {}
-    for one in observations:
-        key = (one.corpus, one.backbone, one.strategy, one.seed, one.protocol)
-        if key in seen:
-            measured = f"{one.corpus}, {one.strategy}, seed {one.seed}"
-            raise RequestError(
-                f"{one.where}: {measured} was already measured in {seen[key]}; give one of the two"
-            )
-        seen[key] = one.where
+    for place in fitting:
+        one = evaluated[place]
+        return replace(row, features=one.features, trained_on=one.trained_on, backbone=one.backbone)
+    return row

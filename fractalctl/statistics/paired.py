@@ -1,12 +1,12 @@
-"""Tests of paired differences. The unit of replication is whatever the pairs are: here, training seeds."""
-
-from dataclasses import dataclass
+"""Tests of paired differences. The unit of replication is what the pairs are: training seeds, or corpora."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from fractalctl.statistics.samples import Interval, finite, is_constant
+from fractalctl.documents.estimates import PairedT, Randomization, SignTest
+from fractalctl.randomness import Purpose, generator
+from fractalctl.statistics.samples import finite, is_constant
 
 EXACT_LIMIT = 16
 """Up to this many pairs all 2^n sign patterns are visited; beyond, a random sample of them."""
@@ -14,20 +14,6 @@ EXACT_LIMIT = 16
 RESAMPLES = 100_000
 ONE_VALUE = "one pair: a spread, and so a test, needs at least two"
 NO_DIFFERENCE = "every difference is zero"
-
-
-@dataclass(frozen=True)
-class PairedT:
-    """Paired t test. Where ``t`` or ``p`` is None, ``reason`` says why."""
-
-    n: int
-    df: int
-    difference: float
-    sd: float | None
-    ci: Interval | None
-    t: float | None
-    p: float | None
-    reason: str | None = None
 
 
 def paired_t(differences: ArrayLike, level: float = 0.95) -> PairedT:
@@ -43,8 +29,7 @@ def paired_t(differences: ArrayLike, level: float = 0.95) -> PairedT:
     Raises:
         RequestError: a difference is not a finite number.
 
-    References:
-        Student, The probable error of a mean, Biometrika 6, 1908.
+    Source: Student, The probable error of a mean, Biometrika 6, 1908.
 
     >>> result = paired_t([0.02, 0.03, 0.05, 0.01])
     >>> round(result.t, 4), result.df, round(result.p, 4)
@@ -65,32 +50,15 @@ def paired_t(differences: ArrayLike, level: float = 0.95) -> PairedT:
     return PairedT(n, n - 1, mean, sd, (float(low), float(high)), t, p)
 
 
-@dataclass(frozen=True)
-class Randomization:
-    """A test whose null distribution is that of the data's own signs.
-
-    Attributes:
-        n: pairs that enter.
-        statistic: of the data.
-        p: two-sided.
-        minimum_p: the smallest p that n pairs can give, 2 / 2^n: at n = 5 no outcome reaches 0.05.
-        exact: all sign patterns were visited.
-    """
-
-    n: int
-    statistic: float
-    p: float
-    minimum_p: float
-    exact: bool
-    reason: str | None = None
-
-
 def sign_flip(differences: ArrayLike, seed: int = 0) -> Randomization:
     """Permutation test of paired differences: flips the sign of each, two-sided on their sum.
 
     p = share of the 2^n sign patterns s with |sum s d| >= |sum d|; beyond `EXACT_LIMIT` pairs that share is
     estimated from random patterns as (hits + 1) / (patterns + 1). Assumes that under the null hypothesis each
     difference is as likely positive as negative, nothing about its shape.
+
+    It is our own because scipy's permutation test compares sums without regard to the rounding of the terms:
+    where the observed sum is zero but for rounding, patterns with the same sum would not be counted.
 
     Args:
         differences: (n,) one per pair.
@@ -99,9 +67,8 @@ def sign_flip(differences: ArrayLike, seed: int = 0) -> Randomization:
     Raises:
         RequestError: a difference is not a finite number.
 
-    References:
-        Fisher, The Design of Experiments, 1935, section 21; Phipson and Smyth, Statistical Applications in
-        Genetics and Molecular Biology 9, 2010 (the + 1).
+    Source: Fisher, The Design of Experiments, 1935, section 21; Phipson and Smyth, Statistical Applications
+    in Genetics and Molecular Biology 9, 2010 (the + 1).
 
     >>> sign_flip([0.02, 0.03, 0.05, 0.01]).p
     0.125
@@ -114,7 +81,8 @@ def signed_rank(differences: ArrayLike, seed: int = 0) -> Randomization:
     """Wilcoxon's signed-rank test, two-sided, with the exact null distribution also under ties.
 
     Zeros are dropped and ties get mid-ranks; the statistic is the smaller of the two rank sums. The null
-    distribution flips the signs of the ranks that are there, so without ties it is the tabulated one.
+    distribution flips the signs of the ranks that are there, so without ties it is the tabulated one; scipy's
+    exact distribution is the tabulated one even where there are ties.
 
     Args:
         differences: (n,) one per pair.
@@ -123,9 +91,8 @@ def signed_rank(differences: ArrayLike, seed: int = 0) -> Randomization:
     Raises:
         RequestError: a difference is not a finite number.
 
-    References:
-        Wilcoxon, Individual comparisons by ranking methods, Biometrics Bulletin 1, 1945; Pratt and Gibbons,
-        Concepts of Nonparametric Theory, 1981 (exact under ties).
+    Source: Wilcoxon, Individual comparisons by ranking methods, Biometrics Bulletin 1, 1945; Pratt and
+    Gibbons, Concepts of Nonparametric Theory, 1981 (exact under ties).
 
     >>> signed_rank([0.02, 0.03, 0.05, -0.01, 0]).p
     0.25
@@ -153,5 +120,31 @@ def _sign_patterns(n: int, exact: bool, seed: int) -> NDArray[np.float64]:
     if exact:
         bits = np.arange(2**n)[:, None] >> np.arange(n) & 1
     else:
-        bits = np.random.default_rng(seed).integers(0, 2, size=(RESAMPLES, n))
+        bits = generator(seed, Purpose.SIGN_FLIPS).integers(0, 2, size=(RESAMPLES, n))
     return np.where(bits, -1.0, 1.0)
+
+
+def sign_test(differences: ArrayLike) -> SignTest:
+    """Exact binomial test of the number of positive differences.
+
+    One-sided: P(X >= wins) for X ~ Binomial(n, 1/2); two-sided: both tails. The size of a difference does not
+    count, and neither does its uncertainty. Without any difference p is 1.
+
+    Args:
+        differences: (k,) one per unit, such as the mean difference of each corpus.
+
+    Raises:
+        RequestError: a difference is not a finite number.
+
+    Source: Arbuthnot, Philosophical Transactions 27, 1710; Conover, Practical Nonparametric Statistics, 1999,
+    section 3.4.
+
+    >>> sign_test([1, 2, 3, 4, 5, 6, 7, 8])
+    SignTest(wins=8, n=8, ties=0, p_one_sided=0.00390625, p_two_sided=0.0078125)
+    """
+    values = finite(differences, "differences")
+    wins, n = int((values > 0).sum()), int((values != 0).sum())
+    if n == 0:
+        return SignTest(0, 0, len(values), 1.0, 1.0)
+    one_sided = float(stats.binomtest(wins, n, alternative="greater").pvalue)
+    return SignTest(wins, n, len(values) - n, one_sided, float(stats.binomtest(wins, n).pvalue))

@@ -1,84 +1,26 @@
 """Whether a curve rises and falls: a parabola, its slopes at both ends, its vertex over resamples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from fractalctl.statistics.regressions import Quadratic, quadratic
-from fractalctl.statistics.samples import Interval, same_length
+from fractalctl.documents.estimates import Band, Peak, Quadratic, Slopes, VertexBootstrap
+from fractalctl.randomness import Purpose, generator
+from fractalctl.statistics.regressions import least_squares, powers, quadratic
+from fractalctl.statistics.samples import same_length
 
 Vector = NDArray[np.float64]
 
 RESAMPLES = 2000
+OVER_PARTITIONS = 2
+"""Tells this bootstrap's random numbers from those of bootstraps over queries and corpora."""
 BAND_POINTS = 41
 FEW_CONDITIONS = "a parabola needs three conditions"
 ONE_UNIT = "resampling needs two units of every condition"
 MOSTLY = 0.95
 """Share of resamples that must have a maximum before its place has an interval."""
-
-
-@dataclass(frozen=True)
-class Slopes:
-    """Slopes of a parabola where its conditions begin and end; an inverted U rises first and falls last.
-
-    Attributes:
-        low: c1 + 2 c2 x at the smallest x.
-        high: at the largest.
-        p: of "does not rise first, or does not fall last": the larger of both one-sided p values (t with
-            n - 3 degrees of freedom); None where three conditions fix the parabola.
-    """
-
-    low: float
-    high: float
-    p: float | None
-
-
-@dataclass(frozen=True)
-class VertexBootstrap:
-    """The vertex over resampled units.
-
-    Attributes:
-        resamples: drawn.
-        share_inside: share of them whose parabola has its maximum within the range of x.
-        ci: 95 % percentile interval over the resamples that have a maximum, where nearly all have.
-        reason: why there is none.
-    """
-
-    resamples: int
-    share_inside: float | None
-    ci: Interval | None
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Band:
-    """The parabola along x, with pointwise 95 % percentile limits over resamples where there are any."""
-
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    low: tuple[float, ...] | None
-    high: tuple[float, ...] | None
-
-
-@dataclass(frozen=True)
-class Peak:
-    """A parabola through the means of conditions; parts that do not exist are None, with the reason.
-
-    Attributes:
-        quadratic: least squares over conditions.
-        slopes: of an inverted U.
-        bootstrap: of its vertex.
-        band: for drawing.
-    """
-
-    quadratic: Quadratic | None
-    slopes: Slopes | None
-    bootstrap: VertexBootstrap | None
-    band: Band | None
-    reason: str | None = None
 
 
 def peak(x: Sequence[ArrayLike], y: Sequence[ArrayLike], resamples: int = RESAMPLES, seed: int = 0) -> Peak:
@@ -98,9 +40,8 @@ def peak(x: Sequence[ArrayLike], y: Sequence[ArrayLike], resamples: int = RESAMP
     Raises:
         RequestError: units are not paired or not finite.
 
-    References:
-        Lind and Mehlum, With or without U?, Oxford Bulletin of Economics and Statistics 72, 2010.
-        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    Source: Lind and Mehlum, With or without U?, Oxford Bulletin of Economics and Statistics 72, 2010. Efron
+    and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
 
     >>> found = peak([[1, 1], [2, 2], [3, 3], [4, 4]], [[0, 1], [3, 4], [3.5, 4.5], [0, 2]])
     >>> round(found.quadratic.vertex, 2), round(found.slopes.p, 3), found.bootstrap.share_inside
@@ -113,35 +54,29 @@ def peak(x: Sequence[ArrayLike], y: Sequence[ArrayLike], resamples: int = RESAMP
     fit = quadratic(means[:, 0], means[:, 1])
     along = np.linspace(means[:, 0].min(), means[:, 0].max(), BAND_POINTS)
     drawn = _resampled(groups, resamples, seed)
-    limits = None if drawn is None else np.quantile(drawn @ _powers(along).T, [0.025, 0.975], axis=0)
+    limits = None if drawn is None else np.quantile(drawn @ powers(along).T, [0.025, 0.975], axis=0)
     return Peak(
         fit,
         _slopes(fit, means),
         _bootstrap(drawn, along[0], along[-1]),
         Band(
             tuple(along.tolist()),
-            tuple((_powers(along) @ fit.coefficients).tolist()),
+            tuple((powers(along) @ fit.coefficients).tolist()),
             None if limits is None else tuple(limits[0].tolist()),
             None if limits is None else tuple(limits[1].tolist()),
         ),
     )
 
 
-def _powers(x: Vector) -> Vector:
-    """1, x, x^2 along a new last axis."""
-    return np.stack([np.ones_like(x), x, x**2], axis=-1)
-
-
 def _slopes(fit: Quadratic, means: Vector) -> Slopes:
     ends = np.array([means[:, 0].min(), means[:, 0].max()])
     gradients = np.stack([np.zeros(2), np.ones(2), 2 * ends], axis=1)
     low, high = gradients @ fit.coefficients
-    design, df = _powers(means[:, 0]), len(means) - 3
+    df = len(means) - 3
     if df < 1:
         return Slopes(float(low), float(high), None)
-    residuals = means[:, 1] - design @ fit.coefficients
-    variances = np.einsum("ij,jk,ik->i", gradients, np.linalg.inv(design.T @ design), gradients)
-    errors = np.sqrt(variances * float(residuals @ residuals) / df)
+    covariance = least_squares(means[:, 1], powers(means[:, 0])).cov_params()
+    errors = np.sqrt(np.diag(gradients @ covariance @ gradients.T))
     if not errors.all():
         return Slopes(float(low), float(high), 0.0 if low > 0 > high else 1.0)
     p = max(stats.t.sf(low / errors[0], df), stats.t.cdf(high / errors[1], df))
@@ -152,12 +87,12 @@ def _resampled(groups: Sequence[Sequence[Vector]], resamples: int, seed: int) ->
     """Coefficients (resamples, 3) of parabolas through means of units drawn anew within each condition."""
     if any(len(first) < 2 for first, _ in groups):
         return None
-    random = np.random.default_rng(seed)
+    random = generator(seed, Purpose.BOOTSTRAP, OVER_PARTITIONS)
     x, y = np.empty((2, resamples, len(groups)))
     for place, (first, second) in enumerate(groups):
         chosen = random.integers(0, len(first), size=(resamples, len(first)))
         x[:, place], y[:, place] = first[chosen].mean(axis=1), second[chosen].mean(axis=1)
-    coefficients: Vector = (np.linalg.pinv(_powers(x)) @ y[..., None])[..., 0]
+    coefficients: Vector = (np.linalg.pinv(powers(x)) @ y[..., None])[..., 0]
     return coefficients
 
 

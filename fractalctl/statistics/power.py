@@ -1,10 +1,13 @@
-"""Power of the paired t test: what n seeds can show, and how many an effect needs."""
+"""Power of the paired t test: what n seeds can show, and how many an effect needs.
+
+Power itself is statsmodels'; its solver for n and d is not used, because it does not converge for few pairs.
+"""
 
 import math
-from dataclasses import dataclass
 
-from scipy import optimize, stats
+from scipy import optimize
 
+from fractalctl.documents.estimates import Power
 from fractalctl.errors import RequestError
 
 MOST_SEEDS = 100_000
@@ -25,21 +28,21 @@ def paired_power(d: float, n: int, alpha: float = 0.05) -> float:
     Raises:
         RequestError: fewer than two pairs, or alpha not between 0 and 1.
 
-    References:
-        Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988, chapter 2.
+    Source: Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988, chapter 2.
 
     >>> round(paired_power(1.5, 5), 3)
     0.711
     """
     if n < 2 or not 0 < alpha < 1:
         raise RequestError(f"power needs at least 2 pairs and 0 < alpha < 1, not n = {n} and alpha = {alpha}")
-    shift = abs(d) * math.sqrt(n)
-    if shift > FAR:
+    if abs(d) * math.sqrt(n) > FAR:
         return 1.0
-    critical = stats.t.ppf(1 - alpha / 2, n - 1)
-    upper = float(stats.nct.sf(critical, n - 1, shift))
-    lower = float(stats.nct.cdf(-critical, n - 1, shift))
-    return min(1.0, upper + (0.0 if math.isnan(lower) else lower))
+    from statsmodels.stats.power import ttest_power
+
+    found = float(ttest_power(abs(d), n, alpha))
+    if math.isnan(found):  # the far tail is 0 to double precision, and scipy's answer for it not a number
+        found = float(ttest_power(abs(d), n, alpha / 2, alternative="larger"))
+    return min(1.0, found)
 
 
 def seeds_needed(d: float, power: float = 0.8, alpha: float = 0.05) -> int | None:
@@ -79,24 +82,6 @@ def detectable_effect(n: int, power: float = 0.8, alpha: float = 0.05) -> float:
     while paired_power(most, n, alpha) < power:
         most *= 2
     return float(optimize.brentq(lambda d: paired_power(d, n, alpha) - power, 0.0, most))
-
-
-@dataclass(frozen=True)
-class Power:
-    """Planning figures of one comparison.
-
-    Power at the observed effect repeats what its p value says; plan with ``seeds_needed`` and
-    ``detectable_d``.
-    """
-
-    n: int
-    d: float | None
-    alpha: float
-    wanted: float
-    power: float | None
-    seeds_needed: int | None
-    detectable_d: float | None
-    reason: str | None = None
 
 
 def plan(d: float | None, n: int, wanted: float = 0.8, alpha: float = 0.05) -> Power:

@@ -7,26 +7,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fractalctl.errors import FractalError, RequestError
-from fractalctl.measures.steerability import MEASURES
-from fractalctl.statistics.observations import Observation, Profile, check_unique
-from store.files import read_json
+import numpy as np
 
-EVALUATION = "fractalctl-evaluation"
-COMPARABLE = ("head", "k", "metric", "renormalised", "n_queries", "n_reference", "dims", "features_identity")
-"""Fields of an evaluation file that must be equal for two of them to be compared."""
+from fractalctl.documents import read_document
+from fractalctl.documents.evaluation import Evaluation
+from fractalctl.documents.measured import Conditions, Profile
+from fractalctl.errors import RequestError
+from fractalctl.measures.steerability import MEASURES
+from fractalctl.statistics.observations import CorpusProfile, Observation, arranged
+
+CONDITIONS = (
+    "k",
+    "metric",
+    "renormalised",
+    "rows_seed",
+    "max_test",
+    "n_queries",
+    "n_reference",
+    "dropped_duplicates",
+)
+"""Fields of an evaluation that must be equal for two of them to be compared."""
 
 CORPUS_COLUMNS = ("dataset", "corpus")
-NEEDED_COLUMNS = ("strategy", "seed", "steerability")
-
-
-def encoder_of(document: Mapping[str, Any]) -> str:
-    """The backbone, with the kind of head where that is not the linear one: ``minilm+fractal``.
-
-    Heads of two kinds on one backbone are two encoders, and statistics never mix their seeds.
-    """
-    kind = document.get("head", "linear")
-    return str(document["backbone"]) if kind == "linear" else f"{document['backbone']}+{kind}"
+ARM_COLUMNS = ("arm", "strategy")
 
 
 def read_observations(sources: Iterable[Path | str]) -> list[Observation]:
@@ -34,8 +37,8 @@ def read_observations(sources: Iterable[Path | str]) -> list[Observation]:
 
     Args:
         sources: evaluation files (``.json``), folders (searched for ``evaluation-*.json``), and tables
-            (``.csv``) with the columns dataset (or corpus), strategy, seed, steerability, and optionally
-            backbone, protocol, and any further measure.
+            (``.csv``) with the columns dataset (or corpus), strategy (or arm), seed, steerability, and
+            optionally backbone, protocol, and any further measure.
 
     Raises:
         RequestError: a path is missing or of no such kind, a column or value is wrong, or a seed appears
@@ -43,7 +46,8 @@ def read_observations(sources: Iterable[Path | str]) -> list[Observation]:
         FractalError: a file is damaged.
     """
     observations = [one for source in sources for one in _read(Path(source))]
-    check_unique(observations)
+    for protocol in {one.protocol for one in observations}:
+        arranged(one for one in observations if one.protocol == protocol)
     return observations
 
 
@@ -73,58 +77,67 @@ def read_evaluation(path: Path) -> Observation:
     """Read one evaluation file.
 
     Raises:
-        RequestError: the file is no evaluation, or a number in it is not finite.
-        FractalError: a field is missing.
+        RequestError: the file is no evaluation.
+        FractalError: it is damaged; the message names the field.
     """
-    return observation(read_json(path), str(path))
+    return observation(read_document(path, Evaluation), str(path))
 
 
-def observation(document: Any, source: str = "an evaluation") -> Observation:
+def observation(evaluation: Evaluation, source: str = "") -> Observation:
     """What statistics need of an evaluation.
 
     Args:
-        document: as an evaluation file holds it.
+        evaluation: of one head.
         source: what to call it in messages.
-
-    Raises:
-        RequestError: it is no evaluation, or a number in it is not finite.
-        FractalError: a field is missing.
     """
-    if not isinstance(document, dict) or document.get("encoding-type") != EVALUATION:
-        raise RequestError(f"{source}: not an evaluation file (its encoding-type is not '{EVALUATION}')")
-    try:
-        return Observation(
-            corpus=document["corpus"],
-            strategy=document["strategy"],
-            seed=int(document["seed"]),
-            metrics=_metrics(document["steerability"], source),
-            backbone=encoder_of(document),
-            protocol=document["protocol"],
-            settings={name: document[name] for name in COMPARABLE if name in document},
-            profile=_profile(document.get("profile")),
-            hits=document.get("hits"),
-            source=source,
-        )
-    except (KeyError, TypeError) as error:
-        raise FractalError(
-            f"{source}: the evaluation lacks the field {error}; evaluate that head again"
-        ) from error
+    return Observation(
+        arm=evaluation.arm,
+        seed=evaluation.seed,
+        metrics=evaluation.steerability.values(),
+        strategy=evaluation.strategy,
+        trained_on=evaluation.trained_on,
+        training={"method": evaluation.method, "trunk": evaluation.trunk, **evaluation.settings},
+        truncated=_truncated(evaluation.profile, evaluation.dims),
+        dims=tuple(evaluation.dims),
+        hits=evaluation.hits,
+        source=source,
+        **where_measured(evaluation),
+    )
 
 
-def _metrics(steerability: Mapping[str, Any], source: str) -> dict[str, float]:
-    metrics = {name: float(value) for name, value in steerability.items() if isinstance(value, int | float)}
-    for name, value in metrics.items():
-        if not math.isfinite(value):
-            raise RequestError(f"{source}: {name} is {value}, not a finite number; evaluate that head again")
-    return metrics
+def where_measured(document: Conditions) -> dict[str, Any]:
+    """The part of an observation that says where and how it was measured, of any file of measurements."""
+    profile = document.profile
+    return {
+        "corpus": document.corpus,
+        "backbone": document.backbone,
+        "protocol": slug_of(document),
+        "features": document.features,
+        "conditions": {name: getattr(document, name) for name in CONDITIONS},
+        "labels": f"{profile.classes} {[round(bits, 9) for bits in profile.entropies]}",
+        "profile": CorpusProfile(
+            profile.h_l1_given_l0, profile.baseline[f"L{len(profile.classes) - 1}"], profile.h_l0
+        ),
+        "levels": len(profile.classes),
+    }
 
 
-def _profile(profile: Mapping[str, Any] | None) -> Profile | None:
-    if profile is None:
-        return None
-    entropies = profile["entropies"]
-    finest = f"L{len(entropies) - 1}"
-    return Profile(sum(entropies[1:]), profile["baseline"][finest], entropies[0])
+def slug_of(document: Conditions) -> str:
+    """A protocol with rows and k, as in names of files."""
+    from fractalctl.measures.protocols import Protocol
+
+    return Protocol(
+        document.protocol, document.k, document.max_test, document.rows_seed, document.dropped_duplicates
+    ).slug
+
+
+def _truncated(profile: Profile, dims: list[int]) -> dict[str, float]:
+    """Every measure of the backbone's own features, cut to the lengths of a head."""
+    rows = [profile.truncated.get(str(length), {}) for length in dims]
+    if not all(rows):
+        return {}
+    table = np.array([list(row.values()) for row in rows])
+    return {name: float(measure(table)) for name, measure in MEASURES.items()}
 
 
 def read_table(path: Path) -> list[Observation]:
@@ -135,10 +148,10 @@ def read_table(path: Path) -> list[Observation]:
     """
     rows = list(csv_rows(path))
     columns = rows[0][1].keys()
-    corpus = next((name for name in CORPUS_COLUMNS if name in columns), None)
-    missing = [name for name in NEEDED_COLUMNS if name not in columns]
-    if corpus is None or missing:
-        wanted = ", ".join((["dataset"] if corpus is None else []) + missing)
+    corpus = next((name for name in CORPUS_COLUMNS if name in columns), "dataset")
+    arm = next((name for name in ARM_COLUMNS if name in columns), "strategy")
+    if missing := [name for name in (corpus, arm, "seed", "steerability") if name not in columns]:
+        wanted = ", ".join(missing)
         raise RequestError(
             f"{path}: no column {wanted} (there is: {', '.join(columns)}); a table of seeds has dataset, "
             "strategy, seed, steerability, and a curve over H(L0) is given with --quadratic"
@@ -147,7 +160,8 @@ def read_table(path: Path) -> list[Observation]:
     return [
         Observation(
             corpus=text_cell(row, corpus, where),
-            strategy=text_cell(row, "strategy", where),
+            arm=text_cell(row, arm, where),
+            strategy=row.get("strategy", ""),
             seed=_seed(row, where),
             metrics={"S": number_cell(row, "steerability", where)}
             | {name: number_cell(row, name, where) for name in further},
@@ -159,7 +173,7 @@ def read_table(path: Path) -> list[Observation]:
     ]
 
 
-def read_profiles(path: Path) -> dict[tuple[str, str], Profile]:
+def read_profiles(path: Path) -> dict[tuple[str, str], CorpusProfile]:
     """Read corpus profiles from a CSV table.
 
     Its columns: dataset (or corpus), h_l1_given_l0, baseline_l1, and optionally h_l0 and backbone.
@@ -170,14 +184,14 @@ def read_profiles(path: Path) -> dict[tuple[str, str], Profile]:
     Raises:
         RequestError: a column is missing, a cell is wrong, or a corpus appears twice.
     """
-    profiles: dict[tuple[str, str], Profile] = {}
+    profiles: dict[tuple[str, str], CorpusProfile] = {}
     for where, row in csv_rows(path):
         corpus = next((name for name in CORPUS_COLUMNS if name in row), "dataset")
         key = text_cell(row, corpus, where), row.get("backbone", "")
         if key in profiles:
             raise RequestError(f"{where}: a second profile of {key[0]}")
         coarse = number_cell(row, "h_l0", where) if "h_l0" in row else None
-        profiles[key] = Profile(
+        profiles[key] = CorpusProfile(
             number_cell(row, "h_l1_given_l0", where), number_cell(row, "baseline_l1", where), coarse
         )
     return profiles

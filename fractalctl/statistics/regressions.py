@@ -1,17 +1,23 @@
-"""Curves through a handful of corpora: a line with its influential points, a power law, a parabola's peak."""
+"""Curves through a handful of corpora: a line with its influential points, a power law, a parabola."""
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
+from fractalctl.documents.estimates import PowerLaw, Quadratic
+from fractalctl.documents.measured import Interval
 from fractalctl.errors import RequestError
-from fractalctl.statistics.samples import Interval, is_constant, same_length
+from fractalctl.statistics.samples import is_constant, same_length
+
+if TYPE_CHECKING:
+    from statsmodels.regression.linear_model import RegressionResults
 
 Vector = NDArray[np.float64]
 
 STRAIGHT = "the points lie on a straight line, which has no vertex"
+SPACES = ("linear", "logarithmic")
 
 
 def cooks_distances(x: ArrayLike, y: ArrayLike) -> list[float] | None:
@@ -23,51 +29,23 @@ def cooks_distances(x: ArrayLike, y: ArrayLike) -> list[float] | None:
     Raises:
         RequestError: the variables are not paired or not finite.
 
-    References:
-        Cook, Technometrics 19, 1977.
+    Source: Cook, Technometrics 19, 1977.
 
     >>> [round(distance, 2) for distance in cooks_distances([1, 2, 3, 4], [1, 2, 3, 8])]
     [1.04, 0.02, 0.33, 2.33]
     """
     first, second = same_length(x=x, y=y)
-    n = len(first)
-    if n < 4 or is_constant(first):
+    if len(first) < 4 or is_constant(first):
         return None
-    design = np.column_stack([np.ones(n), first])
-    leverages = np.einsum("ij,ji->i", design, np.linalg.pinv(design))
-    residuals = second - design @ np.linalg.lstsq(design, second)[0]
-    variance = float(residuals @ residuals) / (n - 2)
-    if variance <= 1e-24 * float(second @ second) or leverages.max() > 1 - 1e-12:
+    line = least_squares(second, powers(first)[:, :2])
+    influence = line.get_influence()
+    if line.ssr <= 1e-24 * float(second @ second) or influence.hat_matrix_diag.max() > 1 - 1e-12:
         return None
-    return [float(d) for d in residuals**2 * leverages / (2 * variance * (1 - leverages) ** 2)]
-
-
-@dataclass(frozen=True)
-class PowerLaw:
-    """S = c H^a A^b.
-
-    Attributes:
-        k: units.
-        space: ``linear`` (least squares of S) or ``logarithmic`` (of log S).
-        c, a, b: scale and exponents, each with its standard error.
-        r2: share of variance explained in that space.
-        reason: why there is no fit.
-    """
-
-    k: int
-    space: str
-    c: float | None
-    a: float | None
-    b: float | None
-    c_se: float | None
-    a_se: float | None
-    b_se: float | None
-    r2: float | None
-    reason: str | None = None
+    return [float(distance) for distance in influence.cooks_distance[0]]
 
 
 def power_law(
-    depth: ArrayLike, learnability: ArrayLike, values: ArrayLike, space: str = "linear"
+    depth: ArrayLike, baseline_accuracy: ArrayLike, values: ArrayLike, space: str = "linear"
 ) -> PowerLaw:
     """Fit S = c H^a A^b with H the depth H(L1|L0) and A the baseline's fine accuracy (paper, section 6.1).
 
@@ -77,36 +55,53 @@ def power_law(
 
     Args:
         depth: (k,) bits, positive.
-        learnability: (k,) fractions, positive.
+        baseline_accuracy: (k,) fractions, positive.
         values: (k,) mean steerability per corpus.
         space: ``linear`` or ``logarithmic``.
 
     Raises:
         RequestError: the vectors are not paired or not finite, or there is no such space.
 
-    References:
-        Bates and Watts, Nonlinear Regression Analysis and Its Applications, 1988.
+    Source: Bates and Watts, Nonlinear Regression Analysis and Its Applications, 1988.
 
     >>> law = power_law([1, 2, 3, 4], [0.5, 0.9, 0.3, 0.8], [0.5, 3.6, 2.7, 12.8])
     >>> round(law.c, 6), round(law.a, 6), round(law.b, 6)
     (1.0, 2.0, 1.0)
     """
-    h, accuracy, s = same_length(depth=depth, learnability=learnability, values=values)
-    if space not in ("linear", "logarithmic"):
+    h, accuracy, s = same_length(depth=depth, baseline_accuracy=baseline_accuracy, values=values)
+    if space not in SPACES:
         raise RequestError(f"a power law is fitted in linear or logarithmic space, not '{space}'")
-    reason = _unfit(h, accuracy, s, space)
-    if reason:
-        return PowerLaw(len(s), space, None, None, None, None, None, None, None, reason)
+    if reason := _unfit(h, accuracy, s, space):
+        return PowerLaw(k=len(s), space=space, reason=reason)
     design = np.column_stack([np.ones_like(h), np.log(h), np.log(accuracy)])
-    target = np.log(s) if space == "logarithmic" else s
-    coefficients = np.linalg.lstsq(design, np.log(np.maximum(s, s.max() / 1e3)))[0]
-    if space == "linear":
-        solved = optimize.least_squares(lambda beta: np.exp(design @ beta) - s, coefficients, x_scale="jac")
-        coefficients, fitted = solved.x, np.exp(design @ solved.x)
-        jacobian = fitted[:, None] * design
-    else:
-        fitted, jacobian = design @ coefficients, design
-    return _power_law(space, coefficients, jacobian, target, fitted)
+    logs = np.log(np.maximum(s, s.max() / 1e3))
+    coefficients, covariance, fitted = _fit_in(space, design, logs, s)
+    (log_c, a, b), errors = coefficients.tolist(), np.sqrt(np.diag(covariance)).tolist()
+    c = float(np.exp(log_c))
+    return PowerLaw(
+        k=len(s),
+        space=space,
+        c=c,
+        a=a,
+        b=b,
+        c_se=c * errors[0],
+        a_se=errors[1],
+        b_se=errors[2],
+        r2=_explained(logs if space == "logarithmic" else s, fitted),
+    )
+
+
+def _fit_in(space: str, design: Vector, logs: Vector, s: Vector) -> tuple[Vector, Vector, Vector]:
+    """Coefficients of (log c, a, b), their covariance, and what they give for each unit."""
+    line = least_squares(logs, design)
+    if space == "logarithmic":
+        return line.params, line.cov_params(), line.fittedvalues
+
+    def law(design: Vector, *coefficients: float) -> Vector:
+        return np.asarray(np.exp(design @ np.array(coefficients)))
+
+    found, covariance = optimize.curve_fit(law, design, s, line.params, method="trf", x_scale="jac")
+    return found, covariance, law(design, *found)
 
 
 def _unfit(h: Vector, accuracy: Vector, s: Vector, space: str) -> str | None:
@@ -123,55 +118,8 @@ def _unfit(h: Vector, accuracy: Vector, s: Vector, space: str) -> str | None:
     return "depth and baseline accuracy do not vary independently" if dependent else None
 
 
-def _power_law(
-    space: str, coefficients: Vector, jacobian: Vector, target: Vector, fitted: Vector
-) -> PowerLaw:
-    residuals = target - fitted
-    variance = float(residuals @ residuals) / (len(target) - 3)
-    errors = np.sqrt(np.diag(variance * np.linalg.inv(jacobian.T @ jacobian)))
-    c = float(np.exp(coefficients[0]))
-    return PowerLaw(
-        k=len(target),
-        space=space,
-        c=c,
-        a=float(coefficients[1]),
-        b=float(coefficients[2]),
-        c_se=c * float(errors[0]),
-        a_se=float(errors[1]),
-        b_se=float(errors[2]),
-        r2=_explained(target, fitted),
-    )
-
-
 def _explained(target: Vector, fitted: Vector) -> float:
     return float(1 - np.sum((target - fitted) ** 2) / np.sum((target - target.mean()) ** 2))
-
-
-@dataclass(frozen=True)
-class Quadratic:
-    """y = c0 + c1 x + c2 x^2.
-
-    Attributes:
-        n: points.
-        coefficients: (c0, c1, c2).
-        r2: share of variance explained.
-        vertex: -c1 / (2 c2), where the parabola turns; with its delta-method standard error and 95 %
-            interval.
-        height: of the parabola there.
-        kind: ``maximum`` or ``minimum``.
-        inside: the vertex lies within the range of x, so it is observed rather than extrapolated.
-    """
-
-    n: int
-    coefficients: tuple[float, float, float]
-    r2: float
-    vertex: float | None
-    vertex_se: float | None
-    vertex_ci: Interval | None
-    height: float | None
-    kind: str | None
-    inside: bool | None
-    reason: str | None = None
 
 
 def quadratic(x: ArrayLike, y: ArrayLike) -> Quadratic:
@@ -188,8 +136,7 @@ def quadratic(x: ArrayLike, y: ArrayLike) -> Quadratic:
     Raises:
         RequestError: the variables are not paired or not finite, or x has fewer than three different values.
 
-    References:
-        Casella and Berger, Statistical Inference, 2002, section 5.5.4 (delta method).
+    Source: Casella and Berger, Statistical Inference, 2002, section 5.5.4 (delta method).
 
     >>> found = quadratic([0, 1, 2, 3], [0, 3, 4, 3])
     >>> round(found.vertex, 6), round(found.height, 6), found.kind
@@ -198,16 +145,14 @@ def quadratic(x: ArrayLike, y: ArrayLike) -> Quadratic:
     first, second = same_length(x=x, y=y)
     if len(np.unique(first)) < 3:
         raise RequestError(f"a parabola needs three different x, found {len(np.unique(first))}")
-    design = np.column_stack([np.ones_like(first), first, first**2])
-    c = np.linalg.lstsq(design, second)[0]
-    fitted = design @ c
+    fit = least_squares(second, powers(first))
+    c0, c1, c2 = fit.params.tolist()
     constant = is_constant(second)
-    r2 = 1.0 if constant else _explained(second, fitted)
-    c0, c1, c2 = (float(value) for value in c)
+    r2 = 1.0 if constant else _explained(second, fit.fittedvalues)
     if constant or abs(c2) * np.ptp(first) ** 2 < 1e-9 * np.ptp(second):
-        return Quadratic(len(first), (c0, c1, c2), r2, None, None, None, None, None, None, STRAIGHT)
+        return Quadratic(n=len(first), coefficients=(c0, c1, c2), r2=r2, reason=STRAIGHT)
     vertex = -c1 / (2 * c2)
-    se, ci = _vertex_error(design, second - fitted, c1, c2, vertex)
+    se, ci = _vertex_error(fit, vertex)
     tolerance = 1e-9 * np.ptp(first)
     return Quadratic(
         n=len(first),
@@ -223,14 +168,23 @@ def quadratic(x: ArrayLike, y: ArrayLike) -> Quadratic:
     )
 
 
-def _vertex_error(
-    design: Vector, residuals: Vector, c1: float, c2: float, vertex: float
-) -> tuple[float | None, Interval | None]:
-    df = len(residuals) - 3
-    if df < 1:
+def _vertex_error(fit: "RegressionResults", vertex: float) -> tuple[float | None, Interval | None]:
+    if fit.df_resid < 1:
         return None, None
-    covariance = float(residuals @ residuals) / df * np.linalg.inv(design.T @ design)
+    _, c1, c2 = fit.params
     gradient = np.array([0.0, -1 / (2 * c2), c1 / (2 * c2 * c2)])
-    se = float(np.sqrt(gradient @ covariance @ gradient))
-    half = float(stats.t.ppf(0.975, df)) * se
+    se = float(np.sqrt(gradient @ fit.cov_params() @ gradient))
+    half = float(stats.t.ppf(0.975, fit.df_resid)) * se
     return se, (vertex - half, vertex + half)
+
+
+def least_squares(y: Vector, design: Vector) -> "RegressionResults":
+    """Ordinary least squares of (n,) y on an (n, p) design (statsmodels)."""
+    from statsmodels.regression.linear_model import OLS
+
+    return OLS(y, design).fit()
+
+
+def powers(x: Vector) -> Vector:
+    """1, x, x^2 along a new last axis."""
+    return np.stack([np.ones_like(x), x, x**2], axis=-1)

@@ -1,14 +1,9 @@
 """What every estimator asks of its numbers before it computes: finite, enough of them, paired."""
 
-from typing import TypeAlias
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fractalctl.errors import RequestError
-
-Interval: TypeAlias = tuple[float, float]
-"""Lower and upper confidence limit."""
 
 NOISE = 1e-12
 """Relative size below which a spread is rounding of decimal fractions, not variation."""

@@ -32,5 +32,5 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr("fractalctl.backbones.hub.why_unreachable", lambda: "no network in tests")
+    monkeypatch.setattr("fractalctl.backbones.locate.why_unreachable", lambda: "no network in tests")
     return tmp_path / "hub"

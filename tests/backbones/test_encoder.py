@@ -10,9 +10,9 @@ from transformers import AutoModel, AutoTokenizer
 
 from fractalctl.backbones import encoder
 from fractalctl.backbones.encoder import Backbone, load_backbone
-from fractalctl.backbones.hub import locate
-from fractalctl.backbones.registry import Dtype, Pooling, registered
+from fractalctl.backbones.locate import locate
 from fractalctl.backbones.resolve import resolve_backbone
+from fractalctl.backbones.spec import Dtype, Pooling, registered_backbones
 from fractalctl.errors import FractalError, RequestError
 from tests.backbones.models import TEXTS, as_sentence_transformers, build_bert, change, write
 
@@ -85,7 +85,7 @@ def test_features_are_those_of_sentence_transformers(name: str, qwen: Path, bert
 
 def minilm_folder() -> Path:
     """The folder of the packaged weights; skips where they are not installed."""
-    spec = registered()["minilm"]
+    spec = registered_backbones()["minilm"]
     if find_spec(str(spec.package)) is None:
         pytest.skip("the extra minilm is not installed")
     return locate(spec, offline=True)

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fractalctl.backbones.encoder import load_backbone
-from fractalctl.backbones.featurize import featurize, recipe_for
+from fractalctl.backbones.featurize import duplicates, featurize, recipe_for
 from fractalctl.backbones.resolve import resolve_backbone
 from fractalctl.cli import build_app
 from fractalctl.corpora.request import CorpusRequest
@@ -78,6 +78,21 @@ def test_a_set_records_what_made_it(table: CorpusRequest, bert: Path, store: Fea
     observed = recipe["observed"]
     assert {"weights", "normalises", "device", "versions", "corpus"} <= set(observed)
     assert len(observed["weights"]["model.safetensors"]) == len(observed["corpus"]) == 64
+
+
+def test_test_rows_that_stand_in_the_training_split_are_counted_stored_and_said(
+    bert: Path, store: FeatureStore, tmp_path: Path
+) -> None:
+    lines = [f"one two {word},bank,card,train" for word in WORDS[:10]]
+    lines += ["One two ZERO ,bank,card,test", "one two one,bank,card,test", "nine nine,bank,card,test"]
+    path = tmp_path / "talk.csv"
+    path.write_text("\n".join(["text,coarse,fine,split", *lines]))
+    notes: list[str] = []
+    features = featurize(CorpusRequest(str(path)), str(bert), store, device="cpu", note=notes.append)
+    assert features.recipe["observed"]["duplicates"] == duplicates(features) == 2
+    assert "2 test rows stand verbatim in the training split as well" in notes
+    without_test = featurize(CorpusRequest(str(path)), str(bert), store, splits=("train",), device="cpu")
+    assert duplicates(without_test) == 2
 
 
 def test_a_second_call_reads_neither_corpus_nor_backbone(
@@ -190,6 +205,7 @@ def test_a_hit_imports_nothing_heavy(table: CorpusRequest, bert: Path, store: Fe
         "corpus": "talk",
         "backbone": "bert",
         "rows": {"train": 40, "test": 12},
+        "duplicates": 0,
         "dimension": 32,
         "cache": "hit",
     }
@@ -268,7 +284,7 @@ def test_a_wrong_request_has_an_exit_code_and_one_message(
     table: CorpusRequest, bert: Path, hub_cache: Path, monkeypatch: pytest.MonkeyPatch,
     options: list[str], code: int, message: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("fractalctl.backbones.hub.go_offline", lambda: None)
+    monkeypatch.setattr("fractalctl.backbones.locate.go_offline", lambda: None)
     ended, output, said = command(table.source, "--backbone", bert, *options)
     assert (ended, output) == (code, "")
     assert said.count("Error:") == 1

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from fractalctl.backbones.folder import describe, fingerprint, weight_files
-from fractalctl.backbones.registry import Pooling
+from fractalctl.backbones.spec import Pooling
 from fractalctl.errors import RequestError
 from tests.backbones.models import as_sentence_transformers, change, write
 

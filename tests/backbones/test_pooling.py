@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from fractalctl.backbones.pooling import pool
-from fractalctl.backbones.registry import Pooling
+from fractalctl.backbones.spec import Pooling
 
 LENGTHS = [5, 2, 1, 4]
 

@@ -2,21 +2,21 @@ from pathlib import Path
 
 import pytest
 
-from fractalctl.backbones.registry import Dtype, Pooling, registered
 from fractalctl.backbones.resolve import resolve_backbone
+from fractalctl.backbones.spec import Dtype, Pooling, registered_backbones
 from fractalctl.errors import RequestError, UnreachableError
 from tests.backbones.models import as_repository, change, write
 
 
 def test_a_registered_name_is_its_row() -> None:
-    assert resolve_backbone("minilm") == registered()["minilm"]
+    assert resolve_backbone("minilm") == registered_backbones()["minilm"]
 
 
 def test_options_replace_what_the_row_says() -> None:
     spec = resolve_backbone("e5-small", pooling=Pooling.CLS, prompt="", max_length=64, dtype=Dtype.BFLOAT16)
     assert (spec.pooling, spec.prompt, spec.max_length, spec.dtype) == (Pooling.CLS, "", 64, Dtype.BFLOAT16)
     assert spec.name == "e5-small"
-    assert spec.identity() != registered()["e5-small"].identity()
+    assert spec.identity() != registered_backbones()["e5-small"].identity()
 
 
 def test_options_may_be_words() -> None:
@@ -28,7 +28,7 @@ def test_options_may_be_words() -> None:
 def test_another_revision_has_other_weights() -> None:
     spec = resolve_backbone("minilm", revision="main")
     assert (spec.revision, spec.weights, spec.package) == ("main", None, None)
-    same = registered()["minilm"]
+    same = registered_backbones()["minilm"]
     assert resolve_backbone("minilm", revision=same.revision) == same
 
 

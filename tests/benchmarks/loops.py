@@ -4,59 +4,111 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
-from fractalctl.heads.draws import draw_epoch, draw_positives, hold_out
+from fractalctl.heads.arms import Arm, method_of
+from fractalctl.heads.draws import EpochDraws, draw_epoch, draw_positives, held_out
 from fractalctl.heads.examples import Examples
-from fractalctl.heads.recipe import TrainingRecipe
-from fractalctl.heads.training import Run
-from tests.heads.plain import PlainHead
-from tests.heads.plain_fractal import PlainFractal
+
+Read = Callable[[torch.Tensor], torch.Tensor]
+"""Gives the features (B, h) of rows (B,)."""
+
+
+class PlainLinear(nn.Module):
+    """A projection, and a classifier for each level."""
+
+    def __init__(self, width: int, dims: tuple[int, ...], classes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.projection = nn.Linear(width, dims[-1], bias=False)
+        self.classifiers = nn.ModuleList(nn.Linear(dims[-1], count) for count in classes)
+
+
+class PlainFractal(nn.Module):
+    """One transformer block applied J times, read off after each, and a classifier for each level."""
+
+    def __init__(self, width: int, dims: tuple[int, ...], classes: tuple[int, ...]) -> None:
+        super().__init__()
+        sizes = np.diff((0, *dims)).tolist()
+        self.input, self.dropout = nn.Linear(width, width), nn.Dropout(0.1)
+        self.attention_norm, self.hidden_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.value, self.output = nn.Linear(width, width), nn.Linear(width, width)
+        self.expand, self.contract = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.scales = nn.ModuleList(nn.Sequential(nn.LayerNorm(width), nn.Linear(width, s)) for s in sizes)
+        self.full_norm = nn.LayerNorm(dims[-1])
+        self.classifiers = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(dims[-1]), nn.Linear(dims[-1], count)) for count in classes
+        )
+
+    def blocks(self, features: torch.Tensor) -> list[torch.Tensor]:
+        injected = state = self.input(features)
+        found = []
+        for scale, project in enumerate(self.scales):
+            state = state + self.output(self.value(self.attention_norm(state)))
+            hidden = self.dropout(functional.gelu(self.expand(self.hidden_norm(state))))
+            state = state + self.contract(hidden) + 0.1 / (1 + 0.3 * scale) * injected
+            found.append(project(state))
+        return found
+
+    def full(self, blocks: list[torch.Tensor]) -> torch.Tensor:
+        return functional.normalize(self.full_norm(torch.cat(blocks, dim=1)), dim=1)
 
 
 def linear_epoch(
-    examples: Examples,
-    run: Run,
-    recipe: TrainingRecipe,
-    read: Callable[[torch.Tensor], torch.Tensor],
-    steps: int | None = None,
+    examples: Examples, arm: Arm, seed: int, read: Read | None = None, steps: int | None = None
 ) -> None:
-    """One epoch of the linear head, or its first steps.
+    """One epoch of the linear head, or its first steps, with one prefix length per batch."""
+    head = PlainLinear(examples.input_dimension, arm.dims, examples.classes)
+    rows, draws = epoch_rows(examples, arm, seed)
+    size, order = arm.settings.batch_size, torch.from_numpy(rows)
+    keep = torch.from_numpy(draws.keep).float().repeat_interleave(arm.dims[0], dim=1)
 
-    Args:
-        examples: their labels, and how many there are.
-        run: what to train.
-        recipe: hyperparameters; one prefix length per batch.
-        read: gives the features (B, h) of rows (B,).
-        steps: how many; None for all.
-    """
-    held = hold_out(examples.labels[:, -1].numpy(), recipe.holdout, run.seed)
-    draws = draw_epoch(run.seed, 1, len(held.training), run.supervision, recipe)
-    head = PlainHead(examples.input_dimension, recipe, examples.classes, run.seed)
-    optimizer = torch.optim.AdamW(head.parameters(), recipe.learning_rate, weight_decay=0.01, fused=True)
-    order = torch.from_numpy(held.training[draws.order])
-    keep = torch.from_numpy(draws.keep).float().repeat_interleave(recipe.dims[0], dim=1)
-    for start in range(0, len(order), recipe.batch_size)[:steps]:
-        step = slice(start, start + recipe.batch_size)
+    def loss(step: slice) -> torch.Tensor:
+        embedding = head.projection((read or examples.take)(order[step])) * keep[step]
+        return linear_loss(head, arm, embedding, examples.labels[order[step]], int(draws.prefix[step.start]))
+
+    optimise(head, arm, loss, range(0, len(order), size)[:steps])
+
+
+def fractal_epoch(examples: Examples, arm: Arm, seed: int) -> None:
+    """One epoch of the fractal head, with positives of every level and a prefix length per row."""
+    head = PlainFractal(examples.input_dimension, arm.dims, examples.classes)
+    rows, draws = epoch_rows(examples, arm, seed)
+    partners = torch.from_numpy(rows[draw_positives(seed, 1, examples.labels.numpy()[rows])])
+    order, prefix = torch.from_numpy(rows), torch.from_numpy(draws.prefix)
+    keep = torch.from_numpy(draws.keep).float()
+
+    def loss(step: slice) -> torch.Tensor:
+        return fractal_loss(head, arm, examples, order[step], partners[step], prefix[step], keep[step])
+
+    optimise(head, arm, loss, range(0, len(order), arm.settings.batch_size))
+
+
+def epoch_rows(examples: Examples, arm: Arm, seed: int) -> tuple[np.ndarray, EpochDraws]:
+    """Training rows in the order of the first epoch, and what else is drawn for it."""
+    rows = held_out(examples, arm.settings, seed).training
+    objective = method_of(arm.method).objective(arm.settings, len(examples.classes))
+    draws = draw_epoch(seed, 1, len(rows), objective, arm.settings)
+    return rows[draws.order], draws
+
+
+def optimise(head: nn.Module, arm: Arm, loss: Callable[[slice], torch.Tensor], starts: range) -> None:
+    """A step of AdamW for each batch."""
+    settings = arm.settings
+    optimizer = torch.optim.AdamW(head.parameters(), settings.learning_rate, weight_decay=0.01, fused=True)
+    for start in starts:
         optimizer.zero_grad()
-        embedding = head.projection(read(order[step])) * keep[step]
-        labels = examples.labels[order[step]]
-        linear_loss(head, run, recipe, embedding, labels, int(draws.prefix[start])).backward()
-        torch.nn.utils.clip_grad_norm_(head.parameters(), recipe.clip_norm)
+        loss(slice(start, start + settings.batch_size)).backward()
+        torch.nn.utils.clip_grad_norm_(head.parameters(), settings.clip_norm)
         optimizer.step()
 
 
 def linear_loss(
-    head: PlainHead,
-    run: Run,
-    recipe: TrainingRecipe,
-    embedding: torch.Tensor,
-    labels: torch.Tensor,
-    prefix: int,
+    head: PlainLinear, arm: Arm, embedding: torch.Tensor, labels: torch.Tensor, prefix: int
 ) -> torch.Tensor:
     """The loss of Algorithm 1 for one batch with one prefix length; terms of weight zero are left out."""
-    table, length = run.supervision, recipe.dims[prefix]
-    cut = functional.pad(embedding[:, :length], (0, recipe.dimension - length))
+    table, length = arm.settings, arm.dims[prefix]
+    cut = functional.pad(embedding[:, :length], (0, arm.dims[-1] - length))
     weights = np.multiply(table.prefix[prefix], table.prefix_weight)
     loss = torch.zeros(())
     for level, classifier in enumerate(head.classifiers):
@@ -68,27 +120,9 @@ def linear_loss(
     return loss
 
 
-def fractal_epoch(examples: Examples, run: Run, recipe: TrainingRecipe) -> None:
-    """One epoch of the fractal head, with dropout and positives of every level that the table asks for."""
-    held = hold_out(examples.labels[:, -1].numpy(), recipe.holdout, run.seed)
-    draws = draw_epoch(run.seed, 1, len(held.training), run.supervision, recipe)
-    head = PlainFractal(examples.input_dimension, recipe.dims, examples.classes, run.seed)
-    optimizer = torch.optim.AdamW(head.parameters(), recipe.learning_rate, weight_decay=0.01, fused=True)
-    rows = held.training[draws.order]
-    partners = torch.from_numpy(rows[draw_positives(run.seed, 1, examples.labels.numpy()[rows])])
-    order, prefix = torch.from_numpy(rows), torch.from_numpy(draws.prefix)
-    keep = torch.from_numpy(draws.keep).float()
-    for start in range(0, len(order), recipe.batch_size):
-        step = slice(start, start + recipe.batch_size)
-        optimizer.zero_grad()
-        fractal_loss(head, run, examples, order[step], partners[step], prefix[step], keep[step]).backward()
-        torch.nn.utils.clip_grad_norm_(head.parameters(), recipe.clip_norm)
-        optimizer.step()
-
-
 def fractal_loss(
     head: PlainFractal,
-    run: Run,
+    arm: Arm,
     examples: Examples,
     rows: torch.Tensor,
     partners: torch.Tensor,
@@ -96,10 +130,8 @@ def fractal_loss(
     keep: torch.Tensor,
 ) -> torch.Tensor:
     """InfoNCE, margin and cross-entropy on the full path and on each row's prefix."""
-    table, labels = run.supervision, examples.labels[rows]
-    groups = torch.cat([rows, *partners.T])
-    ones = torch.ones(len(head.scales), len(groups), head.expand.out_features)
-    blocks = head.blocks(examples.features[groups], functional.dropout(ones, 0.1))
+    table, labels = arm.settings, examples.labels[rows]
+    blocks = head.blocks(examples.features[torch.cat([rows, *partners.T])])
     anchors = [block[: len(rows)] for block in blocks]
     positives = head.full(blocks).split(len(rows))[1:]
     full = head.full([block * keep[:, j, None] for j, block in enumerate(anchors)])

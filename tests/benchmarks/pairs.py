@@ -28,6 +28,8 @@ def compare(
         per: units of ours that one unit of the peer is compared with (runs of a fleet, say).
     """
     ours(), peer()
+    if benchmark.disabled:
+        return
     ratios = []
     for _ in range(ROUNDS):
         started = perf_counter()

@@ -5,16 +5,18 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-from fractalctl.experiments.ablation import CONDITIONS, PROTOCOL, fixed_split
-from fractalctl.experiments.training import supervisions, train_on
-from fractalctl.heads.head import embed_with
-from fractalctl.heads.recipe import SEEDS
-from fractalctl.heads.training import Run
+from fractalctl.experiments.ablation import AXES
+from fractalctl.heads.arms import build_arm
+from fractalctl.heads.settings import SEEDS
 from fractalctl.measures.evaluation import Evaluator
+from fractalctl.measures.neighbours import leave_one_out_accuracy
+from fractalctl.measures.protocols import Protocol
 from store import FeatureSet
+from tests.benchmarks.test_train import examples_of
 
 GOAL = 60
 """Seconds."""
+ALIGNMENT = AXES["alignment"]
 
 
 def test_the_alignment_ablation(benchmark, clinc: FeatureSet, tmp_path: Path) -> None:
@@ -25,7 +27,7 @@ def test_the_alignment_ablation(benchmark, clinc: FeatureSet, tmp_path: Path) ->
     training, evaluating = parts(clinc)
     benchmark.extra_info.update(
         {
-            "what": f"`fractalctl ablate`, {len(CONDITIONS) * len(SEEDS)} linear heads",
+            "what": f"`fractalctl ablate`, {len(ALIGNMENT.strategies) * len(SEEDS)} linear heads",
             "seconds": round(seconds, 1),
             "goal": GOAL,
             "remark": f"training alone {training:.1f} s, evaluating alone {evaluating:.1f} s",
@@ -35,14 +37,14 @@ def test_the_alignment_ablation(benchmark, clinc: FeatureSet, tmp_path: Path) ->
 
 def parts(features: FeatureSet) -> tuple[float, float]:
     """Seconds for training, and for evaluating, in a process that has imported everything."""
-    recipe = fixed_split(None)
-    runs = [Run(table, seed) for table in supervisions(features, recipe, CONDITIONS) for seed in SEEDS]
+    arms = [
+        build_arm(name, features.n_levels, settings={"holdout_seed": 42}) for name in ALIGNMENT.strategies
+    ]
+    examples = examples_of(features)
     started = perf_counter()
-    trained = list(train_on(features, runs, recipe))
+    fitted = [(arm, one) for arm in arms for one in arm.fit(examples, SEEDS, leave_one_out_accuracy)]
     middle = perf_counter()
-    evaluator = Evaluator(features, PROTOCOL)
-    for one in trained:
-        evaluator.measure(
-            lambda rows, one=one: embed_with("linear", one.weights, recipe.dims, rows), recipe.dims
-        )
+    evaluator = Evaluator(features, Protocol("loo", max_test=ALIGNMENT.max_test))
+    for arm, one in fitted:
+        evaluator.measure(lambda rows, arm=arm, one=one: arm.embed(one.weights, rows), arm.dims)
     return middle - started, perf_counter() - middle

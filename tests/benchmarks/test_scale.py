@@ -9,7 +9,8 @@ from time import perf_counter, sleep
 import psutil
 import pytest
 
-from fractalctl.experiments.training import head_folder
+from fractalctl.experiments.addresses import arm_folder, set_folder
+from fractalctl.heads.arms import build_arm
 from store import FeatureSet
 from tests.benchmarks.tiled import tile
 
@@ -39,7 +40,8 @@ def tiled(clinc: FeatureSet, tmp_path_factory: pytest.TempPathFactory) -> Callab
 def test_growth(benchmark, tiled: Callable[[int], Path], tmp_path: Path, rows: int) -> None:
     path = tiled(rows)
     runs = ("--store", str(path.parent.parent), "--runs", str(tmp_path))
-    head = head_folder(tmp_path, FeatureSet(path), "v5", 42)
+    arm = build_arm("v5", 2, settings={"epochs": 1, "batch_size": 256})
+    head = arm_folder(set_folder(tmp_path, FeatureSet(path)), arm) / "seed-42"
     commands = {
         "train": ("train", str(path), *TRAIN.split(), *runs),
         "evaluate": ("evaluate", str(head), "--protocol", "index", *runs),

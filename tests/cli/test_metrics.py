@@ -1,65 +1,85 @@
-"""``evaluate --metrics`` as a user meets it."""
+"""``evaluate`` as a user meets it: its table, its metrics, its rows."""
 
 import json
 import shlex
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from fractalctl.cli import build_app
-from fractalctl.measures.metrics import METRICS
-from tests.feature_sets import make_store
+from tests.cli.calls import call, done, said
+from tests.feature_sets import make_features, make_store
 
 SMALL = "--dims 4,8,12,16 --epochs 1 --seeds 42"
-
-
-def call(line: str) -> Result:
-    return CliRunner().invoke(build_app(), shlex.split(line))
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     make_store(tmp_path / "store")
-    assert call(f"train --strategy v5 {SMALL}").exit_code == 0
+    done(f"train --strategy v5 {SMALL}")
     return tmp_path / "runs"
 
 
-def test_missing_siblings_can_be_trained_by_pasting_the_command(runs: Path) -> None:
-    refused = call("evaluate --metrics all")
+def test_the_table_has_a_row_for_each_arm_and_the_backbone_cut(runs: Path) -> None:
+    done(f"train --strategy mrl {SMALL}")
+    rows = [line.split() for line in done("evaluate").stderr.splitlines() if "garden/gaussian" in line]
+    assert [row[1] for row in rows[:2]] == ["mrl-dims=4x8x12x16-epochs=1", "v5-dims=4x8x12x16-epochs=1"]
+    assert rows[2][1:3] == ["backbone,", "cut"]
+    (document, _) = json.loads(done("evaluate --json").stdout)
+    cut = document["profile"]["truncated"]
+    assert rows[2][-4:] == [
+        f"{100 * cut[length][level]:.1f}" for level in ("L0", "L1") for length in ("4", "16")
+    ]
+
+
+def test_heads_that_are_measured_elsewhere_say_where_they_were_trained(runs: Path) -> None:
+    make_features(make_store(runs.parent / "store"), "meadow", seed=2)
+    (own,) = json.loads(done("evaluate --json").stdout)
+    result = done("evaluate --features meadow --json")
+    (moved,) = json.loads(result.stdout)
+    assert (moved["corpus"], moved["trained_on"]["corpus"]) == ("meadow", "garden")
+    assert "(trained on garden/gaussian)" in said(result)
+    assert json.loads(next(runs.rglob("evaluation-loo.json")).read_text()) == own
+
+
+def test_missing_matches_can_be_trained_by_pasting_the_command(runs: Path) -> None:
+    refused = call("evaluate --metrics dual")
     assert refused.exit_code == 2
     command = refused.stderr.splitlines()[-1]
-    assert command.startswith(
-        "fractalctl train --strategy coarse,fine --seeds 42 --head linear --dims 4,8,12,16"
-    )
-    assert call(command.removeprefix("fractalctl ")).exit_code == 0
-    result = call(f"evaluate --metrics all {runs / 'garden/gaussian/v5'}")
-    assert result.exit_code == 0, result.stderr
-    assert "no mrl head trained alike with seed 42" in result.stderr.replace("\n", " ")
-    for words in (
-        "Recall@1 in %",
-        "Mixed accuracy",
-        "coarse + fine",
-        "Lower bounds in bits",
-        "backbone, cut",
-    ):
-        assert words in result.stderr
+    assert command.startswith("fractalctl train ")
+    assert "--strategy coarse,fine" in command
+    assert not list(runs.rglob("evaluation-*.json"))
+    without = done("evaluate --metrics all")
+    assert "dual" in said(without).partition("Warning")[2]
+    done(command.removeprefix("fractalctl "))
+    result = done(f"evaluate --metrics all {next(runs.rglob('v5*/seed-42'))}")
+    for words in ("hit rate", "Mixed accuracy", "two, dedicated", "bits", "backbone, cut"):
+        assert words.lower() in said(result).lower()
 
 
 def test_metrics_by_commas_and_repetition_are_remade_by_the_argv(runs: Path) -> None:
-    result = call("evaluate --metrics retrieval,localisation --metrics routing --json")
+    result = done("evaluate --metrics retrieval,localisation --metrics routing --json")
     (document,) = json.loads(result.stdout)
-    assert [name for name in METRICS if name in document] == ["retrieval", "localisation", "routing"]
+    assert sorted(document["metrics"]) == ["localisation", "retrieval", "routing"]
     words = document["argv"]
-    assert words[words.index("--metrics") + 1] == "retrieval,localisation,routing"
+    assert sorted(words[words.index("--metrics") + 1].split(",")) == sorted(document["metrics"])
     next(runs.rglob("evaluation-loo.json")).unlink()
-    (again,) = json.loads(call(shlex.join([*words[1:], "--json"])).stdout)
+    (again,) = json.loads(done(shlex.join([*words[1:], "--json"])).stdout)
     assert again == document
-    assert "1 of 1 evaluations were up to date" in call("evaluate --metrics routing").stderr
+    assert "1 of 1 evaluations were up to date" in done("evaluate --metrics routing").stderr
 
 
 def test_an_unknown_metric_is_a_wrong_request(runs: Path) -> None:
     result = call("evaluate --metrics recall")
     assert result.exit_code == 2
-    assert "metric 'recall' is not known; choose from retrieval" in result.stderr
+    assert "metric 'recall' is not known; choose from" in said(result)
     assert not list(runs.rglob("evaluation-*.json"))
+
+
+def test_rows_are_drawn_by_a_seed_and_duplicates_left_out(runs: Path) -> None:
+    ways = ("", "--max-test 60", "--max-test 60 --rows-seed 7", "--drop-duplicates")
+    paths = [Path(done(f"evaluate {options} --quiet").stdout.strip()) for options in ways]
+    assert len(set(paths)) == 4
+    documents = [json.loads(path.read_text()) for path in paths]
+    assert documents[1]["accuracy"] != documents[2]["accuracy"]
+    assert [document["rows_seed"] for document in documents] == [42, 42, 7, 42]
+    assert documents[3]["dropped_duplicates"] is True

@@ -1,15 +1,17 @@
+import io
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import pytest
 import typer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
 from fractalctl.errors import FractalError, RequestError
+from fractalctl.tables import Table
 from store.errors import StoreRequestError
 
 
@@ -52,6 +54,7 @@ def call(arguments: list[str]) -> tuple[tuple, Invocation, list[str]]:
 words = st.text(st.characters(min_codepoint=48, max_codepoint=122), min_size=1, max_size=6)
 
 
+@settings(deadline=None)  # the first call imports
 @given(
     names=st.lists(words, max_size=3),
     layers=st.integers(0, 9),
@@ -117,7 +120,9 @@ def test_streams_are_kept_apart() -> None:
         console.note("a note")
         console.warn("a warning")
         console.detail("a detail")
-        console.table("a table", ["name", "value"], [["x", 1]])
+        console.tables(
+            [Table("t", "a table [of 1]", ["name", "value", "long"], [["x", 1, 2]], brief={"name", "value"})]
+        )
         with console.progress("long work", 3) as advance:
             advance(3)
         console.emit(["one.json", "two.json"], {"answer": 42})
@@ -125,8 +130,8 @@ def test_streams_are_kept_apart() -> None:
     app = build(speak)
     plain = CliRunner().invoke(app, ["paint"])
     assert plain.stdout == "one.json\ntwo.json\n"
-    assert all(text in plain.stderr for text in ("a note", "a warning", "a table"))
-    assert "a detail" not in plain.stderr
+    assert all(text in plain.stderr for text in ("a note", "a warning", "a table [of 1]", "value"))
+    assert not [text for text in ("a detail", "long") if text in plain.stderr]
     assert "a detail" in CliRunner().invoke(app, ["paint", "--verbose"]).stderr
     quiet = CliRunner().invoke(app, ["paint", "--quiet", "--json"])
     assert quiet.stdout == '{\n  "answer": 42\n}\n'
@@ -134,11 +139,46 @@ def test_streams_are_kept_apart() -> None:
 
 
 def test_a_dash_reads_lines_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    import io
-
     monkeypatch.setattr("sys.stdin", io.StringIO("a.json\n\nb.json\n"))
     assert expand_stdin(["first", "-", "last"]) == ["first", "a.json", "b.json", "last"]
     assert expand_stdin(None) == []
+
+
+@pytest.mark.parametrize("given", ["", "\n \n"])
+def test_a_dash_that_gets_nothing_is_a_wrong_request(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(given))
+    with pytest.raises(RequestError, match="standard input: expected a path on each line, got none"):
+        expand_stdin(["first", "-"])
+
+
+def test_options_that_make_one_thing_together_are_options_of_the_command() -> None:
+    """Names and defaults are the maker's; what it gives is the parameter's value; argv spells the options."""
+    seen = []
+
+    def brush(
+        width: Annotated[int, typer.Option("--width")] = 3,
+        hair: Annotated[str, typer.Option("--hair")] = "pig",
+    ) -> tuple[int, str]:
+        if width < 1:
+            raise RequestError("a brush has a width")
+        return width, hair
+
+    def paint(
+        invocation: Invocation, where: Annotated[str, typer.Argument()], *, brush: "tuple[int, str]"
+    ) -> None:
+        """Paint."""
+        seen.append((where, brush, invocation.argv()))
+
+    app = typer.Typer(pretty_exceptions_enable=False)
+    command(app, "paint", brush=brush)(paint)
+    app.command("other")(lambda: None)
+    assert CliRunner().invoke(app, ["paint", "wall", "--hair", "goat"]).exit_code == 0
+    ((where, made, argv),) = seen
+    assert (where, made) == ("wall", (3, "goat"))
+    assert argv[2:6] == ["--width", "3", "--hair", "goat"]
+    assert argv[-1] == "wall"
+    wrong = CliRunner().invoke(app, ["paint", "wall", "--width", "0"])
+    assert (wrong.exit_code, wrong.stderr) == (2, "Error: a brush has a width\n")
 
 
 def test_folders_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,41 +1,35 @@
 """``search`` and ``zoom`` as a user meets them."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from fractalctl.cli import build_app
+from tests.cli.calls import call, done, said
 from tests.feature_sets import make_features, make_store
-
-
-def call(line: str, given: str | None = None) -> Result:
-    return CliRunner().invoke(build_app(("train", "search", "zoom")), shlex.split(line), input=given)
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     make_store(tmp_path / "store")
-    assert call("train --strategy v5,mrl --dims 4,8,16 --epochs 1 --seeds 42,123").exit_code == 0
+    done("train --strategy mrl,v5 --dims 4,8,16 --epochs 1 --seeds 123,42")
     return tmp_path / "runs"
 
 
-@pytest.mark.parametrize("name", ["search", "zoom"])
-def test_help_has_examples(name: str) -> None:
-    text = call(f"{name} --help").stdout
-    assert text.count(f"fractalctl {name}") >= 2
+HEAD = "garden/gaussian/v5-dims=4x8x16-epochs=1/seed-42"
 
 
 def test_a_row_is_answered_for_people_and_for_programs(runs: Path) -> None:
-    shown = call("search --row 3 --row 4 --top 2 --shortlist 20")
-    assert shown.exit_code == 0, shown.stderr
+    shown = done("search --row 3 --row 4 --top 2 --shortlist 20")
     assert shown.stdout == ""
-    assert f"Head: {runs}/garden/gaussian/v5/seed-42" in shown.stderr.replace("\n", "")
+    assert f"Head: {runs}/{HEAD} (the first arm in the order given" in shown.stderr
     for words in ("Query [", "at 4 dimensions, ", "at 16 dimensions, ", "in two stages:", "train text "):
         assert words in shown.stderr
-    document = json.loads(call(f"search {runs}/garden/gaussian/mrl --row 3 --top 2 --dims 8 --json").stdout)
+    document = json.loads(
+        done(f"search {runs}/garden/gaussian/mrl-dims=4x8x16-epochs=1 --row 3 --top 2 --dims 8 --json").stdout
+    )
     assert (document["corpus"], document["strategy"], document["seed"]) == ("garden", "mrl", 42)
     (query,) = document["queries"]
     assert query["text"].startswith("test text 3 ")
@@ -62,28 +56,40 @@ def test_wrong_requests_end_with_one_message(runs: Path, line: str, message: str
     if "--features" in line:
         other = make_features(make_store(runs.parent / "store"), "meadow")
         line = line.replace("meadow/other", str(other.path))
-        head = next(runs.rglob("v5/seed-42/head.json"))
+        head = runs / HEAD / "head.json"
         head.write_text(head.read_text().replace('"backbone": "gaussian"', '"backbone": "minilm"'))
         line, message = f"{line} {head.parent}", message.replace("gaussian", "minilm")
     result = call(line, "")
     assert result.exit_code == 2, result.stderr
-    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert message in said(result)
 
 
 def test_zoom_writes_one_file_that_its_argv_remakes(runs: Path) -> None:
-    result = call("zoom --queries 3 --top 4")
-    assert result.exit_code == 0, result.stderr
-    path = runs / "garden" / "gaussian" / "zoom.json"
-    assert result.stdout.splitlines() == [str(path)]
-    assert "garden/gaussian, linear head, seed 42: % of 4 answers" in result.stderr.replace("\n", " ")
+    result = done("zoom --queries 3 --top 4")
+    (path,) = map(Path, result.stdout.splitlines())
+    assert path.parent == runs / "garden" / "gaussian"
+    assert f"Head: {runs}/{HEAD} (the first arm" in result.stderr
     document = json.loads(path.read_text())
+    assert (document["strategy"], document["seed"], document["k"]) == ("v5", 42, 4)
     path.unlink()
-    assert call(shlex.join(document["argv"][1:])).exit_code == 0
+    done(shlex.join(document["argv"][1:]))
     assert json.loads(path.read_text()) == document
-    assert "1 of 1 were up to date" in call("zoom --queries 3 --top 4").stderr
+    assert "1 of 1 were up to date" in done("zoom --queries 3 --top 4").stderr
+
+
+def test_all_commands_take_the_same_head_of_several(runs: Path) -> None:
+    lines = (
+        "search --row 1",
+        "zoom --queries 2 --top 2",
+        "bench-latency --sizes 200 --index flat --rounds 1 --queries 20",
+    )
+    taken = {
+        line: re.findall("^Head: (.*) \\(the first arm", done(line).stderr, re.MULTILINE) for line in lines
+    }
+    assert taken == {line: [str(runs / HEAD)] for line in lines}
 
 
 def test_heads_come_through_a_pipe(runs: Path) -> None:
     heads = "\n".join(str(path) for path in sorted(runs.rglob("head.safetensors")))
-    assert call("zoom - --json", heads).exit_code == 0
-    assert call("search - --row 1 --json", heads).exit_code == 0
+    done("zoom - --json", heads)
+    done("search - --row 1 --json", heads)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fractalctl.backbones.featurize import recipe_for
-from fractalctl.backbones.registry import registered
+from fractalctl.backbones.spec import registered_backbones
 from fractalctl.cli import COMMANDS, build_app
 from fractalctl.corpora.request import CorpusRequest
 from store import Contents, FeatureStore
@@ -18,7 +18,8 @@ from tests.feature_sets import Rows
 NEVER_FOR_HELP = ("numpy", "h5py", "torch", "pydantic", "rich.console")
 NEVER_FOR_A_HIT = (
     *("torch", "transformers", "datasets", "huggingface_hub", "sklearn", "scipy", "pandas", "faiss"),
-    *("matplotlib", "filelock", "rich.console", "fractalctl.backbones.encoder", "fractalctl.backbones.hub"),
+    *("matplotlib", "filelock", "rich.console"),
+    *("fractalctl.backbones.encoder", "fractalctl.backbones.locate"),
 )
 
 
@@ -70,7 +71,7 @@ def cached(tmp_path: Path) -> list[str]:
     labels = np.zeros((1, 2), np.int32)
     splits = {name: Rows(["a"], labels, ["0"]) for name in ("train", "test")}
     store = FeatureStore(tmp_path / "store")
-    with store.writer(recipe_for(request, registered()["minilm"])) as writer:
+    with store.writer(recipe_for(request, registered_backbones()["minilm"])) as writer:
         draft = writer.draft(Contents(splits, (("x",), ("y", "z")), (np.zeros(2, np.int32),)), dimension=4)
         for block in draft.missing_blocks():
             draft.write_block(block, np.ones((len(block), 4), np.float32))

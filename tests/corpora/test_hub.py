@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 
-from fractalctl.corpora import CorpusRequest, hub
+from fractalctl.corpora import CorpusRequest, hub, reach
+from fractalctl.corpora.corpus_spec import Repository
 from fractalctl.errors import RequestError, UnreachableError
 
 Hub = tuple[str, Path, list[str]]
@@ -156,22 +157,22 @@ def test_a_folder_of_the_same_name_is_not_taken_for_the_repository(
 
 
 def test_a_silent_hub_has_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "PROBE_SECONDS", 0.05)
-    monkeypatch.setattr(hub, "_probe", lambda: time.sleep(0.5))
-    assert hub.why_unreachable() == "no answer within 0.05 seconds"
+    monkeypatch.setattr(reach, "PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(reach, "_probe", lambda: time.sleep(0.5))
+    assert reach.why_unreachable() == "no answer within 0.05 seconds"
 
 
 def test_offline_mode_of_the_environment_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert hub.why_unreachable() == "HF_HUB_OFFLINE is set"
+    assert reach.why_unreachable() == "HF_HUB_OFFLINE is set"
 
 
 def test_any_answer_means_that_the_hub_is_there(fake_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in ("", "/not/found"):
         monkeypatch.setenv("HF_ENDPOINT", fake_hub[0] + path)
-        assert hub.why_unreachable() is None
+        assert reach.why_unreachable() is None
     monkeypatch.setenv("HF_ENDPOINT", "no address")
-    assert "unknown url type" in str(hub.why_unreachable())
+    assert "unknown url type" in str(reach.why_unreachable())
 
 
 def write_parquet(
@@ -249,7 +250,7 @@ def test_a_single_split_of_any_name_is_all_there_is(tmp_path: Path) -> None:
     folder = write_parquet(
         tmp_path / "d", {"complete": columns}, {"text": Value("string"), "topic": ClassLabel(names=["a"])}
     )
-    ((split, table),) = hub.folder_tables(folder, hub.Repository("owner/d"))
+    ((split, table),) = hub.folder_tables(folder, Repository(id="owner/d"))
     assert split is None
     assert next(table.rows) == (1, {"text": "x", "topic": "a"})
     assert table.origin.place(1).startswith("owner/d, split ")
@@ -263,4 +264,4 @@ def test_splits_of_unknown_names_are_refused(tmp_path: Path) -> None:
         "  - split: first\n    path: data/first-*\n  - split: second\n    path: data/second-*\n---\n"
     )
     with pytest.raises(RequestError, match="none of its splits is called train; there are first, second"):
-        hub.folder_tables(folder, hub.Repository("owner/d"))
+        hub.folder_tables(folder, Repository(id="owner/d"))

@@ -14,7 +14,7 @@ from sklearn.datasets import _twenty_newsgroups as oracle
 
 from fractalctl.corpora import CorpusRequest
 from fractalctl.corpora.corpus import Corpus
-from fractalctl.corpora.publishers.archives import strip_post
+from fractalctl.corpora.publishers import strip_post
 from fractalctl.errors import FractalError, RequestError
 
 Writer = Callable[..., Path]

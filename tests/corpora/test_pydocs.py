@@ -76,17 +76,18 @@ def test_another_reading_at_the_default_levels_finds_the_same(pydocs: Corpus) ->
 
 def test_its_identity_is_the_versions_of_the_packages() -> None:
     identity = CorpusRequest("pydocs").identity()
-    assert identity["packages"]["numpy"] == np.__version__
-    assert len(identity["packages"]) >= 8
+    assert identity["edition"]["packages"]["numpy"] == np.__version__
+    assert len(identity["edition"]["packages"]) >= 8
 
 
 def test_packages_are_parsed_and_never_imported() -> None:
     script = (
         "import sys\n"
+        "from fractalctl.corpora import ReadContext\n"
         "from fractalctl.corpora.pydocs import source\n"
         "few = {library: source.packages()[library] for library in ('networkx', 'sklearn', 'torch')}\n"
         "source.packages = lambda: few\n"
-        "rows = list(source.PydocsSource().read().records)\n"
+        "rows = list(source.read(ReadContext()))\n"
         "print(len(rows) > 500, sorted(few.keys() & sys.modules.keys()))\n"
     )
     done = subprocess.run(
@@ -96,9 +97,11 @@ def test_packages_are_parsed_and_never_imported() -> None:
 
 
 def test_its_levels_are_checked() -> None:
-    for levels in (("module",), ("module", "library"), ("library", "file")):
-        with pytest.raises(RequestError, match="pydocs has the levels library, module, symbol; not"):
+    for levels in (("module",), ("module", "library")):
+        with pytest.raises(RequestError, match="coarse to fine, out of library, module, symbol; not module"):
             CorpusRequest("pydocs", levels=levels).load()
+    with pytest.raises(RequestError, match="pydocs has no level 'file'; its levels are library, module"):
+        CorpusRequest("pydocs", levels=("library", "file")).load()
 
 
 def test_a_library_that_is_not_there_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +113,7 @@ def test_a_library_that_is_not_there_is_noted(monkeypatch: pytest.MonkeyPatch) -
     corpus = CorpusRequest("pydocs").load()
     assert corpus.tree.names == (("rich",), ("rich.all",))
     assert corpus.notes[0] == "not installed, so not in pydocs: nolib"
-    assert CorpusRequest("pydocs").identity()["packages"]["nolib"] is None
+    assert CorpusRequest("pydocs").identity()["edition"]["packages"]["nolib"] is None
 
 
 NUMPY_STYLE = """Solve a system of linear equations.

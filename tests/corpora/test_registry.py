@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from fractalctl.corpora import CorpusSpec, registered
-from fractalctl.corpora.publishers import READERS
+from fractalctl.corpora import CorpusSpec, registered_corpora
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "corpora.md"
+PUBLISHED = [spec for spec in registered_corpora().values() if spec.hub]
 
 
-def test_the_papers_eight_corpora_are_registered() -> None:
-    assert list(registered()) == [
+def test_the_papers_eight_corpora_and_the_embedded_one_are_registered() -> None:
+    assert list(registered_corpora()) == [
         "clinc",
         "trec",
         "goemotions",
@@ -23,11 +23,11 @@ def test_the_papers_eight_corpora_are_registered() -> None:
         "dbpedia-classes",
         "yahoo",
         "arxiv",
+        "pydocs",
     ]
-    assert READERS.keys() == registered().keys()
 
 
-@pytest.mark.parametrize("spec", registered().values(), ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", PUBLISHED, ids=lambda spec: spec.name)
 def test_a_spec_is_sound(spec: CorpusSpec) -> None:
     assert len(spec.levels) >= 2
     assert spec.choose_levels(spec.default) == spec.default
@@ -47,7 +47,7 @@ def test_a_spec_is_sound(spec: CorpusSpec) -> None:
 
 
 def test_classes_follow_from_finer_ones() -> None:
-    specs = registered()
+    specs = registered_corpora()
     complete = specs["clinc"].complete({"intent": "translate"}, ("super-domain", "domain", "intent"))
     assert complete == {"intent": "translate", "domain": "travel", "super-domain": "mobility"}
     assert specs["trec"].complete({"fine": "DESC:manner"}, ("coarse", "fine"))["coarse"] == "DESC"
@@ -59,7 +59,7 @@ def test_classes_follow_from_finer_ones() -> None:
 
 
 def test_a_given_class_wins_and_a_stray_one_is_an_error() -> None:
-    clinc = registered()["clinc"]
+    clinc = registered_corpora()["clinc"]
     given = {"intent": "translate", "domain": "languages"}
     assert clinc.complete(given, clinc.default) == given
     with pytest.raises(LookupError, match="'languages' stands in no group of level 'super-domain' of clinc"):
@@ -68,20 +68,20 @@ def test_a_given_class_wins_and_a_stray_one_is_an_error() -> None:
 
 def test_the_domains_are_those_of_the_publisher(data_folder: Path) -> None:
     published = json.loads((data_folder / "raw" / "clinc" / "domains.json").read_text())
-    groups = registered()["clinc"].groups["domain"]
+    groups = registered_corpora()["clinc"].groups["domain"]
     assert {name: set(intents) for name, intents in groups.items()} == {
         name: set(i) for name, i in published.items()
     }
 
 
 def test_the_digest_changes_with_the_content_and_not_with_the_prose() -> None:
-    spec = registered()["newsgroups"]
+    spec = registered_corpora()["newsgroups"]
     assert dataclasses.replace(spec, title="Usenet", rows={}).digest == spec.digest
     assert dataclasses.replace(spec, characters=100).digest != spec.digest
     assert dataclasses.replace(spec, hub=dataclasses.replace(spec.hub, text=("body",))).digest != spec.digest
 
 
-@pytest.mark.parametrize("spec", registered().values(), ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", PUBLISHED, ids=lambda spec: spec.name)
 def test_the_documentation_states_what_the_spec_does(spec: CorpusSpec) -> None:
     document = DOCUMENTATION.read_text("utf-8")
     row = next(line for line in document.splitlines() if line.startswith(f"| `{spec.name}` |"))

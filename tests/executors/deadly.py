@@ -3,15 +3,16 @@
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fractalctl.backbones import elsewhere
+from fractalctl.backbones import distributed
 from fractalctl.experiments import fleets
 from fractalctl.progress import Advance
+from store import FeatureSet
 
-encode, train = elsewhere._encode, fleets._train_in_worker
+encode, train = distributed._encode, fleets._train_in_worker
 
 
 def die_once(note: Path) -> None:
@@ -39,7 +40,7 @@ def process(_: object) -> int:
 
 
 class Encode:
-    """`elsewhere._encode`; the process is killed amid a block, after another is done."""
+    """`distributed._encode`; the process is killed amid a block, after another is done."""
 
     def __init__(self, parts: Path, note: Path, block: int) -> None:
         self.parts, self.note, self.block = parts, note, block
@@ -50,19 +51,19 @@ class Encode:
             return encode(order, observed, group)
         while not list(self.parts.glob("*.part")):
             time.sleep(0.01)
-        return key, elsewhere._loaded(order).encode(texts, lambda _: die_once(self.note))
+        return key, distributed._loaded(order).encode(texts, lambda _: die_once(self.note))
 
 
 class Train:
-    """`fleets._train_in_worker`; the process is killed after some steps of the fleet with a certain run."""
+    """`fleets._train_in_worker`; the process is killed after some steps of the fleet with a certain seed."""
 
     def __init__(self, note: Path, seed: int) -> None:
         self.note, self.seed = note, seed
 
-    def __call__(self, task: fleets.Task, fleet: Sequence) -> list:
-        if self.seed not in [run.seed for run in fleet]:
-            return train(task, fleet)
-        return fleets._train(task.examples(), fleet, task.recipe, self._deadly_progress)
+    def __call__(self, features: FeatureSet, device: str, fleet: fleets.Fleet) -> fleets.Outcome:
+        if self.seed not in [job.seed for job in fleet]:
+            return train(features, device, fleet)
+        return fleets._fit(fleets._examples(features, device), fleet, self._deadly_progress)
 
     @contextmanager
     def _deadly_progress(self, description: str, total: int) -> Iterator[Advance]:

@@ -7,17 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fractalctl.backbones import elsewhere
+from fractalctl.backbones import distributed
 from fractalctl.backbones.featurize import featurize, recipe_for
 from fractalctl.backbones.resolve import resolve_backbone
 from fractalctl.corpora.request import CorpusRequest
 from fractalctl.errors import FractalError
 from fractalctl.executors import Executor, ExecutorKind
 from fractalctl.experiments import fleets
-from fractalctl.experiments.fleets import divide
-from fractalctl.experiments.training import supervisions, train_heads, train_on
-from fractalctl.heads.recipe import TrainingRecipe
-from fractalctl.heads.training import Run
+from fractalctl.experiments.fleets import Job, fit_arms
+from fractalctl.experiments.training import build_arms, train_heads
 from store import FeatureSet, FeatureStore
 from store.parts import BLOCK_ROWS
 from tests.backbones.models import WORDS
@@ -27,7 +25,7 @@ from tests.feature_sets import make_features
 
 LOCAL = Executor(ExecutorKind.LOCAL, n_workers=2)
 N_BLOCKS = 5
-RECIPE = TrainingRecipe(dims=(4, 8, 12, 16), epochs=2, learning_rate=1e-2)
+SETTINGS = {"dims": (4, 8, 12, 16), "epochs": 2, "learning_rate": 1e-2}
 
 
 @pytest.fixture
@@ -67,7 +65,7 @@ def test_what_was_encoded_before_a_kill_is_kept(
     store = FeatureStore(tmp_path / "there")
     parts = parts_of(store, corpus, bert)
     with monkeypatch.context() as patch:
-        patch.setattr(elsewhere, "_encode", Encode(parts, tmp_path / "died", BLOCK_ROWS))
+        patch.setattr(distributed, "_encode", Encode(parts, tmp_path / "died", BLOCK_ROWS))
         with pytest.raises(FractalError, match="a worker process ended in the middle of its work"):
             featurize(corpus, str(bert), store, device="cpu", executor=LOCAL)
     n_kept = len(list(parts.glob("*.part")))
@@ -81,9 +79,9 @@ def test_what_was_encoded_before_a_kill_is_kept(
 def train(
     features: FeatureSet, runs: Path, executor: Executor | None, seeds: Sequence[int]
 ) -> dict[str, bytes]:
-    """Train four strategies per seed and give all files by their path below the folder of runs."""
-    tables = supervisions(features, RECIPE, ["v5", "mrl", "inverted", "uhmt"])
-    train_heads(features, tables, runs, seeds, RECIPE, device="cpu", executor=executor)
+    """Train four arms per seed and give all files by their path below the folder of runs."""
+    arms = build_arms(["v5", "mrl", "inverted", "pca"], 2, None, SETTINGS)
+    train_heads(features, arms, runs, seeds, device="cpu", executor=executor)
     files = [path for path in runs.rglob("*") if path.is_file()]
     return {path.relative_to(runs).as_posix(): path.read_bytes() for path in files}
 
@@ -94,7 +92,7 @@ def test_dask_with_a_worker_killed_in_the_middle_gives_the_same_files(
     executor = Executor(ExecutorKind.DASK, scheduler=cluster.address)
     store = FeatureStore(tmp_path / "there")
     parts = parts_of(store, corpus, bert)
-    monkeypatch.setattr(elsewhere, "_encode", Encode(parts, tmp_path / "died encoding", 2 * BLOCK_ROWS))
+    monkeypatch.setattr(distributed, "_encode", Encode(parts, tmp_path / "died encoding", 2 * BLOCK_ROWS))
     made = featurize(corpus, str(bert), store, device="cpu", executor=executor)
     assert cluster.n_killed() == 1
     assert made.path.read_bytes() == encoded_here(corpus, bert, tmp_path)
@@ -104,43 +102,31 @@ def test_dask_with_a_worker_killed_in_the_middle_gives_the_same_files(
     monkeypatch.setattr(fleets, "_train_in_worker", Train(tmp_path / "died training", seed=42))
     there = train(made, tmp_path / "runs there", executor, seeds=(42, 123))
     assert cluster.n_killed() == 2
-    assert len(there) == 16
+    assert len(there) == 17
     assert there == train(made, tmp_path / "runs here", None, seeds=(42, 123))
 
 
 @pytest.mark.parametrize("seeds", [(42,), (42, 123, 456)])
-def test_a_head_has_the_same_bytes_in_fleets_of_any_size(tmp_path: Path, seeds: Sequence[int]) -> None:
+def test_processes_of_this_machine_train_the_same(tmp_path: Path, seeds: Sequence[int]) -> None:
     features = make_features(FeatureStore(tmp_path / "store"))
-    together = train(features, tmp_path / "together", None, seeds)
-    elsewhere = train(features, tmp_path / "elsewhere", LOCAL, seeds)
-    for seed in seeds:
-        alone = train(features, tmp_path / "alone", None, [seed])
-    assert together == elsewhere == alone
+    assert train(features, tmp_path / "there", LOCAL, seeds) == train(
+        features, tmp_path / "here", None, seeds
+    )
 
 
 def test_workers_that_do_not_see_the_features_say_so(tmp_path: Path) -> None:
     features = make_features(FeatureStore(tmp_path / "store"))
-    tables = supervisions(features, RECIPE, ["v5"])
-    runs = [Run(table, seed) for table in tables for seed in (42, 123)]
+    jobs = [Job(arm, 42) for arm in build_arms(["v5", "mrl"], 2, None, SETTINGS)]
     features.path.rename(tmp_path / "elsewhere.h5")
     with pytest.raises(FractalError, match=r"worker .* cannot read .* a file system that all workers see"):
-        list(train_on(features, runs, RECIPE, "cpu", executor=LOCAL))
+        list(fit_arms(features, jobs, "cpu", executor=LOCAL))
     make_features(FeatureStore(tmp_path / "store"), seed=1)
     with pytest.raises(FractalError, match=r"worker .* has another feature set at .*gaussian\.h5"):
-        list(train_on(features, runs, RECIPE, "cpu", executor=LOCAL))
+        list(fit_arms(features, jobs, "cpu", executor=LOCAL))
 
 
 def test_workers_with_different_backbones_are_not_mixed(corpus, bert: Path) -> None:
-    order = elsewhere.Order(resolve_backbone(str(bert)), "cpu", offline=True)
-    _, observed = elsewhere._examine(order)
+    order = distributed.Order(resolve_backbone(str(bert)), "cpu", offline=True)
+    _, observed = distributed._examine(order)
     with pytest.raises(FractalError, match="with other device than another worker: \\['cpu'\\] instead of"):
-        elsewhere._encode(order, {**observed, "device": "cuda (H200)"}, ("block", ["one two"]))
-
-
-def test_fleets_are_even_and_there_is_one_for_every_worker() -> None:
-    assert [list(map(len, divide(range(26), 25, workers))) for workers in (1, 4, 30)] == [
-        [13, 13],
-        [6, 7, 6, 7],
-        [1] * 26,
-    ]
-    assert [*divide(range(26), 25, 4)] == [range(6), range(6, 13), range(13, 19), range(19, 26)]
+        distributed._encode(order, {**observed, "device": "cuda (H200)"}, ("block", ["one two"]))

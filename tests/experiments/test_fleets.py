@@ -1,23 +1,22 @@
 """Fleets side by side on the cores of a processor."""
 
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 import torch
 
-from fractalctl.device import choose_device
-from fractalctl.experiments.fleets import Task, train_together
-from fractalctl.heads.supervision import strategy
-from fractalctl.heads.training import Run, train_fleet
-from fractalctl.measures.neighbours import leave_one_out_accuracy
+from fractalctl.experiments import fleets
+from fractalctl.experiments.fleets import Job, fit_arms
+from fractalctl.experiments.training import build_arms
+from tests.experiments.conftest import SETTINGS
 
-RUNS = [Run(strategy(name, 2), seed) for name in ("v5", "mrl") for seed in (1, 2, 3)]
+SEEDS = (1, 2, 3)
 
 
-@pytest.fixture
-def examples(features, recipe):
-    return Task(features, recipe, str(choose_device("cpu"))).examples()
+def jobs(**settings) -> list[Job]:
+    return [
+        Job(arm, seed) for arm in build_arms(["v5", "mrl"], 2, None, SETTINGS | settings) for seed in SEEDS
+    ]
 
 
 @pytest.fixture
@@ -29,8 +28,10 @@ def _three_threads():
 
 
 @pytest.mark.usefixtures("_three_threads")
-def test_runs_side_by_side_are_the_same_bytes_in_their_order(examples, recipe) -> None:
-    expected = train_fleet(examples, RUNS, recipe, leave_one_out_accuracy)
+def test_runs_side_by_side_are_the_same_bytes(features) -> None:
+    torch.set_num_threads(1)
+    expected = dict(fit_arms(features, jobs(), "cpu"))
+    torch.set_num_threads(3)
     steps, opened = [], []
 
     @contextmanager
@@ -38,20 +39,20 @@ def test_runs_side_by_side_are_the_same_bytes_in_their_order(examples, recipe) -
         opened.append(total)
         yield steps.append
 
-    found = list(train_together(examples, RUNS, recipe, counting))
+    found = dict(fit_arms(features, jobs(), "cpu", counting))
     assert torch.get_num_threads() == 3
-    assert [one.run for one in found] == RUNS
-    for one, other in zip(found, expected, strict=True):
-        assert all(torch.equal(tensor, other.weights[name]) for name, tensor in one.weights.items())
-        assert one.history == other.history
+    assert set(found) == set(jobs())
+    for job, one in found.items():
+        assert all(torch.equal(tensor, expected[job].weights[name]) for name, tensor in one.weights.items())
+        assert one.history == expected[job].history
     assert opened == [sum(steps)]
 
 
 @pytest.mark.usefixtures("_three_threads")
-def test_an_error_in_one_fleet_ends_the_others(examples, recipe) -> None:
+def test_an_error_in_one_fleet_ends_the_others(features, monkeypatch) -> None:
     def fails(*_) -> list[float]:
         raise ArithmeticError("no accuracy")
 
-    endless = replace(recipe, epochs=10**6)
+    monkeypatch.setattr(fleets, "leave_one_out_accuracy", fails)
     with pytest.raises(ArithmeticError, match="no accuracy"):
-        list(train_together(examples, RUNS, endless, validate=fails))
+        list(fit_arms(features, jobs(epochs=10**6), "cpu"))

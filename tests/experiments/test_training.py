@@ -1,93 +1,157 @@
 import json
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fractalctl.errors import FractalError, RequestError
+from fractalctl.experiments import training
 from fractalctl.experiments.policy import Overwrite
-from fractalctl.experiments.training import supervisions, train_heads
+from fractalctl.experiments.training import build_arms
 from fractalctl.heads.head import find_heads, load_head
+from tests.experiments.conftest import label, train
 
 
-def train(features, recipe, folder, strategies=("v5", "mrl"), seeds=(42, 123), **options):
-    return train_heads(features, supervisions(features, recipe, strategies), folder, seeds, recipe, **options)
-
-
-def test_heads_lie_where_their_names_say(features, recipe, tmp_path) -> None:
-    trained = train(features, recipe, tmp_path / "runs")
+def test_heads_lie_where_their_labels_say(features, tmp_path) -> None:
+    trained = train(features, tmp_path / "runs", ["v5", "mrl"], [42, 123])
     folders = [head.folder.relative_to(tmp_path / "runs").as_posix() for head in trained.heads]
-    assert folders == [f"garden/gaussian/{name}/seed-{seed}" for name in ("v5", "mrl") for seed in (42, 123)]
-    assert trained.summary() == "4 heads trained"
+    arms = [label("v5"), label("mrl")]
+    assert folders == [f"garden/gaussian/{name}/seed-{seed}" for name in arms for seed in (42, 123)]
+    assert (trained.summary(), trained.replaced) == ("4 heads trained", ())
     assert find_heads([tmp_path / "runs"]) == sorted(trained.heads, key=lambda head: head.folder)
 
 
-def test_a_head_on_disk_is_the_one_that_was_trained(features, recipe, tmp_path) -> None:
-    head = train(features, recipe, tmp_path, ["v5"], [42]).heads[0]
+def test_the_plain_case_has_plain_names(features, tmp_path) -> None:
+    arms = build_arms(["v5", "lda"], 2, "fractal", {"dims": "64,128,192,256"})
+    assert [arm.label for arm in arms] == ["v5-fractal", "lda"]
+    assert [arm.label for arm in build_arms(["v5"], 2)] == ["v5"]
+
+
+def test_a_head_on_disk_is_the_one_that_was_trained(features, tmp_path) -> None:
+    head = train(features, tmp_path, ["v5"]).heads[0]
     again = load_head(head.folder)
-    assert again.description == head.description
+    assert again.document == head.document
     rows = features.features("test")
     weights = {name: tensor.numpy().astype(np.float64) for name, tensor in again.weights.items()}
     by_hand = (rows - weights["input_mean"]) * weights["input_scale"] @ weights["projection"]
     assert again.embed(rows) == pytest.approx(by_hand, abs=1e-5)
     assert again.embed(rows).shape == (120, 16)
-    assert [record["epoch"] for record in again.description["history"]] == [1, 2]
-    assert set(again.description["history"][0]["validation"]) == {"L0", "L1"}
+    assert [record.epoch for record in again.document.history] == [1, 2]
+    assert set(again.document.history[0].validation) == {"L0", "L1"}
 
 
-def test_the_same_request_trains_nothing(features, recipe, tmp_path) -> None:
-    first = train(features, recipe, tmp_path)
+def test_the_same_request_trains_nothing(features, tmp_path) -> None:
+    first = train(features, tmp_path, ["v5", "mrl"], [42, 123])
     times = [head.weights_path.stat().st_mtime_ns for head in first.heads]
-    second = train(features, recipe, tmp_path, seeds=(42, 123, 456))
-    assert second.n_reused == 4
+    said: list[str] = []
+    second = train(features, tmp_path, ["v5", "mrl"], [42, 123, 456], note=said.append)
+    assert (second.n_reused, second.replaced, said) == (4, (), [])
     assert second.summary() == "2 heads trained; 4 were there already"
     assert [head.weights_path.stat().st_mtime_ns for head in first.heads] == times
+    assert train(features, tmp_path, ["v5"], [42], overwrite=Overwrite.NEVER).n_reused == 1
 
 
-def test_another_recipe_replaces_the_head_and_its_evaluations(features, recipe, tmp_path) -> None:
-    head = train(features, recipe, tmp_path, ["v5"], [42]).heads[0]
-    stale = head.folder / "evaluation-loo.json"
-    stale.write_text("{}")
-    changed = replace(recipe, epochs=1)
-    with pytest.raises(RequestError, match="holds a head of another recipe; --overwrite changed replaces it"):
-        train(features, changed, tmp_path, ["v5"], [42], overwrite=Overwrite.NEVER)
-    assert load_head(head.folder).identity == head.identity
-    replaced = train(features, changed, tmp_path, ["v5"], [42]).heads[0]
-    assert replaced.identity != head.identity
-    assert not stale.exists()
+def test_other_settings_have_a_folder_of_their_own(features, tmp_path) -> None:
+    head = train(features, tmp_path, ["v5"]).heads[0]
+    result = head.folder / "evaluation-loo.json"
+    result.write_text("{}")
+    other = train(features, tmp_path, ["v5"], settings={"epochs": 1}, overwrite=Overwrite.NEVER).heads[0]
+    assert other.folder != head.folder
+    assert load_head(head.folder) == head
+    assert result.exists()
 
 
-def test_training_alone_or_in_a_larger_fleet_gives_nearly_the_same(features, recipe, tmp_path) -> None:
-    alone = train(features, recipe, tmp_path / "alone", ["v5"], [42]).heads[0]
-    crowd = train(features, recipe, tmp_path / "crowd", ["mrl", "v5", "uhmt"], [1, 42]).heads[3]
+def damaged(folder: Path, what: str) -> None:
+    path = folder / "head.json"
+    if what == "weights":
+        weights = bytearray((folder / "head.safetensors").read_bytes())
+        weights[-1] ^= 1
+        (folder / "head.safetensors").write_bytes(weights)
+    elif what == "older":
+        path.write_text(json.dumps({**json.loads(path.read_text()), "encoding-version": "1.0"}))
+    else:
+        path.write_text(what)
+
+
+@pytest.mark.parametrize("what", ["weights", "older", "{", "[]", '{"encoding-type": "fractalctl-head"}'])
+@pytest.mark.parametrize("overwrite", [Overwrite.CHANGED, Overwrite.ALWAYS])
+def test_a_damaged_head_is_replaced_and_named_before(features, tmp_path, what: str, overwrite) -> None:
+    head = train(features, tmp_path, ["v5"]).heads[0]
+    results = [head.folder / name for name in ("evaluation-loo.json", "latency.json")]
+    for path in results:
+        path.write_text("{}")
+    damaged(head.folder, what)
+    with pytest.raises(RequestError, match="--overwrite changed replaces it"):
+        train(features, tmp_path, ["v5"], overwrite=Overwrite.NEVER)
+    said: list[str] = []
+
+    def note(line: str) -> None:
+        assert all(path.exists() for path in results), "it is said before anything is lost"
+        said.append(line)
+
+    again = train(features, tmp_path, ["v5"], overwrite=overwrite, note=note)
+    assert again.heads[0].identity == load_head(head.folder).identity == head.identity
+    assert again.replaced == (head.folder / "head.json", *results)
+    assert said[0].startswith(f"{again.replaced[0]} is replaced: ")
+    assert [line.partition(" is removed: ")[0] for line in said[1:]] == [str(path) for path in results]
+    assert not any(path.exists() for path in results)
+
+
+def test_always_trains_again(features, tmp_path) -> None:
+    head = train(features, tmp_path, ["v5"]).heads[0]
+    weights = head.weights_path.read_bytes()
+    time = head.weights_path.stat().st_mtime_ns
+    again = train(features, tmp_path, ["v5"], overwrite=Overwrite.ALWAYS)
+    assert (again.n_reused, again.replaced) == (0, (head.folder / "head.json",))
+    assert again.heads[0].weights_path.stat().st_mtime_ns > time
+    assert again.heads[0].weights_path.read_bytes() == weights, "the same command gives the same bytes"
+
+
+def test_what_fails_costs_nothing_that_was_there(features, tmp_path, monkeypatch) -> None:
+    head = train(features, tmp_path, ["v5"]).heads[0]
+    evaluation = head.folder / "evaluation-loo.json"
+    evaluation.write_text("{}")
+
+    def fails(*_) -> None:
+        raise FractalError("the loss is no number")
+        yield
+
+    monkeypatch.setattr(training, "fit_arms", fails)
+    with pytest.raises(FractalError, match="the loss is no number"):
+        train(features, tmp_path, ["v5"], overwrite=Overwrite.ALWAYS)
+    assert load_head(head.folder) == head
+    assert head.embed(features.features("test")).shape == (120, 16)
+    assert evaluation.exists()
+
+
+def test_heads_that_diverge_are_named_and_the_others_are_kept(features, tmp_path) -> None:
+    arms = build_arms(["v5"], 2, None, {"dims": (4, 8, 12, 16), "epochs": 2})
+    arms += build_arms(["mrl"], 2, "mlp", {"dims": (4, 8, 12, 16), "epochs": 2, "learning_rate": 1e30})
+    with pytest.raises(FractalError, match=r"mrl-mlp.*seed 42"):
+        training.train_heads(features, [arms[1], arms[0]], tmp_path, [42])
+    assert [head.strategy for head in find_heads([tmp_path])] == ["v5"]
+
+
+def test_training_alone_or_in_a_larger_fleet_gives_nearly_the_same(features, tmp_path) -> None:
+    alone = train(features, tmp_path / "alone", ["v5"]).heads[0]
+    crowd = train(features, tmp_path / "crowd", ["mrl", "v5", "uhmt"], [1, 42]).heads[3]
     assert (crowd.strategy, crowd.seed) == ("v5", 42)
     assert crowd.identity == alone.identity
     assert crowd.weights["projection"].numpy() == pytest.approx(alone.weights["projection"].numpy(), abs=1e-4)
 
 
-def test_two_tables_of_one_name_are_refused(features, recipe, tmp_path) -> None:
-    table = tmp_path / "v5.toml"
-    table.write_text(
-        "full=[0,1]\nprefix=[[1,0],[1,0],[0,1],[0,1]]\nprefix_probabilities=[0.25,0.25,0.25,0.25]\nkeep=[1,1,1,1]"
-    )
-    with pytest.raises(RequestError, match="two supervisions are called v5"):
-        supervisions(features, recipe, ["v5"], [table])
-
-
-def test_damaged_heads_are_told_apart(features, recipe, tmp_path) -> None:
-    head = train(features, recipe, tmp_path, ["v5"], [42]).heads[0]
-    weights = bytearray(head.weights_path.read_bytes())
-    weights[-1] ^= 1
-    head.weights_path.write_bytes(weights)
-    with pytest.raises(FractalError, match=r"not those that head\.json describes"):
-        load_head(head.folder).embed(features.features("test"))
-    description = json.loads((head.folder / "head.json").read_text())
-    (head.folder / "head.json").write_text(json.dumps({**description, "encoding-version": "2.0"}))
-    with pytest.raises(FractalError, match=r"format version 2.0 is not readable"):
-        load_head(head.folder)
-    (head.folder / "head.json").write_text("{}")
-    with pytest.raises(FractalError, match="not a head"):
-        load_head(head.folder)
+def test_settings_go_to_the_arms_that_have_them(tmp_path) -> None:
+    v5, lda = build_arms(["v5", "lda"], 2, None, {"epochs": "7", "dims": "4x8"})
+    assert (v5.settings.epochs, v5.dims, lda.dims) == (7, (4, 8), (4, 8))
+    assert not hasattr(lda.settings, "epochs")
+    with pytest.raises(RequestError, match="lda has no setting epochs"):
+        build_arms(["lda", "pca"], 2, None, {"epochs": 7})
+    with pytest.raises(RequestError, match=r"no setting epoch;.*did you mean epochs"):
+        build_arms(["lda", "v5"], 2, None, {"epoch": 7})
+    with pytest.raises(RequestError, match="closed form"):
+        build_arms(["lda"], 2, "fractal")
+    with pytest.raises(RequestError, match="strategy 'v6' is not known; choose from v5, mrl"):
+        build_arms(["v6"], 2)
 
 
 def test_missing_heads_are_requests_that_cannot_be_met(tmp_path) -> None:
@@ -97,7 +161,7 @@ def test_missing_heads_are_requests_that_cannot_be_met(tmp_path) -> None:
         find_heads([tmp_path / "nowhere"])
 
 
-def test_features_of_another_length_are_refused(features, recipe, tmp_path) -> None:
-    head = train(features, recipe, tmp_path, ["v5"], [42]).heads[0]
+def test_features_of_another_length_are_refused(features, tmp_path) -> None:
+    head = train(features, tmp_path, ["v5"]).heads[0]
     with pytest.raises(RequestError, match=r"takes features of length 24, got shape \(3, 7\)"):
         head.embed(np.zeros((3, 7), np.float32))

@@ -1,9 +1,14 @@
+from itertools import count
+
 import numpy as np
 import pytest
 import torch
 
-from fractalctl.heads.examples import Examples, prepare
-from fractalctl.heads.recipe import TrainingRecipe
+from fractalctl.heads.arms import build_arm
+from fractalctl.heads.examples import Examples, read_examples
+from fractalctl.heads.supervision import Supervision
+
+DIMS = (4, 8, 12, 20)
 
 
 @pytest.fixture(autouse=True)
@@ -25,10 +30,29 @@ def small_set() -> tuple[np.ndarray, np.ndarray, tuple[int, int, int]]:
 
 
 @pytest.fixture
-def recipe() -> TrainingRecipe:
-    return TrainingRecipe(dims=(4, 8, 12, 20), epochs=3, batch_size=16, learning_rate=1e-2)
+def examples(small_set) -> Examples:
+    return read_examples(*small_set, torch.device("cpu"))
 
 
-@pytest.fixture
-def examples(small_set, recipe) -> Examples:
-    return prepare(*small_set, recipe, torch.device("cpu"))
+def arm_of(name: str, levels: int = 3, trunk: str | None = None, **settings):
+    """An arm of small dimensions and few epochs."""
+    usual = {"dims": DIMS}
+    if name not in ("lda", "pca", "raw"):
+        usual |= {"epochs": 3, "learning_rate": 1e-2}
+    return build_arm(name, levels, trunk, usual | settings)
+
+
+def table_of(name: str, levels: int = 3, **settings) -> Supervision:
+    """The settings of a strategy of the paper."""
+    return arm_of(name, levels, **settings).settings
+
+
+def constant(embeddings: np.ndarray, labels: np.ndarray) -> list[float]:
+    """A validation that always prefers the first epoch."""
+    return [0.5] * labels.shape[1]
+
+
+def last_epoch_wins():
+    """A validation that always prefers the last epoch."""
+    scores = count()
+    return lambda embeddings, labels: [float(next(scores))]

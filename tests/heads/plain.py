@@ -5,44 +5,43 @@ import torch
 
 from fractalctl.heads.draws import draw_epoch, hold_out
 from fractalctl.heads.examples import Examples
-from fractalctl.heads.linear import initial_weights
-from fractalctl.heads.recipe import TrainingRecipe
-from fractalctl.heads.training import Run
+from fractalctl.heads.methods.supervision import SupervisionMethod
+from fractalctl.heads.supervision import Supervision
+from fractalctl.heads.trunks import initial_weights
 
 
 class PlainHead(torch.nn.Module):
     """A projection and one classifier per level; initial weights are those of the run's seed."""
 
-    def __init__(self, width: int, recipe: TrainingRecipe, classes: tuple[int, ...], seed: int) -> None:
+    def __init__(self, width: int, dimension: int, classes: tuple[int, ...], seed: int) -> None:
         super().__init__()
         shapes = {
-            "projection": (width, recipe.dimension),
-            "classifier": (recipe.dimension, sum(classes)),
-            "bias": (sum(classes),),
+            "projection": (width, dimension),
+            "classifier": (dimension, sum(classes)),
+            "classifier_bias": (sum(classes),),
         }
         drawn = initial_weights(shapes, seed)
-        self.projection = torch.nn.Linear(width, recipe.dimension, bias=False)
-        self.classifiers = torch.nn.ModuleList(torch.nn.Linear(recipe.dimension, count) for count in classes)
+        self.projection = torch.nn.Linear(width, dimension, bias=False)
+        self.classifiers = torch.nn.ModuleList(torch.nn.Linear(dimension, count) for count in classes)
         with torch.no_grad():
             self.projection.weight.copy_(torch.from_numpy(drawn["projection"].T))
             start = 0
             for classifier, count in zip(self.classifiers, classes, strict=True):
                 classifier.weight.copy_(torch.from_numpy(drawn["classifier"][:, start : start + count].T))
-                classifier.bias.copy_(torch.from_numpy(drawn["bias"][start : start + count]))
+                classifier.bias.copy_(torch.from_numpy(drawn["classifier_bias"][start : start + count]))
                 start += count
 
 
 def plain_loss(
     head: PlainHead,
-    run: Run,
-    dims: tuple[int, ...],
+    table: Supervision,
     features: torch.Tensor,
     labels: torch.Tensor,
     prefix: np.ndarray,
     keep: np.ndarray,
 ) -> torch.Tensor:
     """Lines 3 to 14 of Algorithm 1, row by row."""
-    table = run.supervision
+    dims = table.dims
     cross_entropy = torch.nn.functional.cross_entropy
     embeddings = head.projection(features)
     total = torch.zeros(())
@@ -61,32 +60,26 @@ def plain_loss(
     return total / len(features)
 
 
-def train_plainly(examples: Examples, run: Run, recipe: TrainingRecipe) -> tuple[PlainHead, list[float]]:
-    """Train one run with autograd, PyTorch's AdamW, its gradient clipping and its cosine schedule."""
-    held = hold_out(examples.labels[:, -1].numpy(), recipe.holdout, run.seed)
+def train_plainly(examples: Examples, table: Supervision, seed: int) -> tuple[PlainHead, list[float]]:
+    """Train one head with autograd, PyTorch's AdamW, its gradient clipping and its cosine schedule."""
+    examples = examples.standardised() if table.standardise else examples
+    held = hold_out(examples.labels[:, -1].numpy(), table.holdout, seed)
     rows = len(held.training)
-    head = PlainHead(examples.input_dimension, recipe, examples.classes, run.seed)
-    optimizer = torch.optim.AdamW(head.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-    steps = recipe.epochs * -(-rows // recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    head = PlainHead(examples.input_dimension, table.dimension, examples.classes, seed)
+    objective = SupervisionMethod().objective(table, len(examples.classes))
+    optimizer = torch.optim.AdamW(head.parameters(), table.learning_rate, weight_decay=table.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, table.total_steps(rows))
     losses = []
-    for epoch in range(1, recipe.epochs + 1):
-        draws, total = draw_epoch(run.seed, epoch, rows, run.supervision, recipe), 0.0
-        for start in range(0, rows, recipe.batch_size):
-            step = slice(start, start + recipe.batch_size)
+    for epoch in range(1, table.epochs + 1):
+        draws, total = draw_epoch(seed, epoch, rows, objective, table), 0.0
+        for start in range(0, rows, table.batch_size):
+            step = slice(start, start + table.batch_size)
             batch = torch.from_numpy(held.training[draws.order[step]])
             optimizer.zero_grad()
-            loss = plain_loss(
-                head,
-                run,
-                recipe.dims,
-                examples.take(batch),
-                examples.labels[batch],
-                draws.prefix[step],
-                draws.keep[step],
-            )
+            inputs, labels = examples.take(batch), examples.labels[batch]
+            loss = plain_loss(head, table, inputs, labels, draws.prefix[step], draws.keep[step])
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(head.parameters(), recipe.clip_norm)
+            torch.nn.utils.clip_grad_norm_(head.parameters(), table.clip_norm)
             optimizer.step()
             schedule.step()
             total += loss.item() * len(batch)

@@ -5,15 +5,25 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from fractalctl.heads.fractal import initial_parameters
+from fractalctl.heads.fleet import Fleet
+from fractalctl.heads.methods.supervision import SupervisionMethod
 from fractalctl.heads.supervision import Supervision
+from fractalctl.heads.trunks import trunk
+
+
+def fleet_of(table: Supervision, width: int, classes: tuple[int, ...], seeds) -> Fleet:
+    """Heads of a supervision, as training makes them."""
+    objective = SupervisionMethod().objective(table, len(classes))
+    place = torch.device("cpu")
+    return Fleet(trunk(table.trunk), objective, width, table.dims, classes, seeds, place)
 
 
 class PlainFractal(nn.Module):
     """One head, its attention with queries and keys; ``drop`` holds this pass's dropout factors by scale."""
 
-    def __init__(self, width: int, dims: tuple[int, ...], classes: tuple[int, ...], seed: int) -> None:
+    def __init__(self, width: int, table: Supervision, classes: tuple[int, ...], seed: int) -> None:
         super().__init__()
+        dims = table.dims
         sizes = np.diff((0, *dims)).tolist()
         self.input = nn.Linear(width, width)
         self.attention_norm, self.hidden_norm = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -24,7 +34,7 @@ class PlainFractal(nn.Module):
         self.classifiers = nn.ModuleList(
             nn.Sequential(nn.LayerNorm(dims[-1]), nn.Linear(dims[-1], count)) for count in classes
         )
-        drawn = {k: torch.from_numpy(v) for k, v in initial_parameters(width, dims, classes, seed).items()}
+        drawn = fleet_of(table, width, classes, [seed]).weights(0)
         with torch.no_grad():
             self._fill(drawn, width, dims, classes)
 

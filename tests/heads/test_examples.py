@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from fractalctl.heads import examples as module
-from fractalctl.heads.examples import ROWS_PER_PASS, Examples, prepare, standardisation
-from fractalctl.heads.recipe import TrainingRecipe
-from fractalctl.heads.supervision import strategy
-from fractalctl.heads.training import Run, train_fleet
+from fractalctl.heads import moments
+from fractalctl.heads.examples import Examples, read_examples
+from fractalctl.heads.moments import ROWS_PER_PASS, class_means, covariance, standardisation
+from tests.heads.conftest import arm_of
 
 CPU = torch.device("cpu")
 
@@ -28,8 +28,8 @@ def test_standardisation_in_parts_is_numpys(monkeypatch: pytest.MonkeyPatch) -> 
     features[:, 4] = 3 + 1e-7 * features[:, 3]
     features[:, 5] *= 1e-30
     assert len(features) < ROWS_PER_PASS
-    monkeypatch.setattr(module, "ROWS_PER_PASS", 64)
-    mean, scale = standardisation(features, True)
+    monkeypatch.setattr(moments, "ROWS_PER_PASS", 64)
+    mean, scale = standardisation(features)
     deviation = features.std(axis=0, dtype=np.float64)
     deviation[[2, 4, 5]] = 1  # constant, but for rounding
     assert 0 < features[:, 5].std(dtype=np.float64) < 1e-29
@@ -37,41 +37,51 @@ def test_standardisation_in_parts_is_numpys(monkeypatch: pytest.MonkeyPatch) -> 
     assert scale == pytest.approx(1 / deviation, rel=1e-6)
 
 
-def test_rows_are_taken_standardised_from_a_read_only_map(mapped: np.memmap, small_set, recipe) -> None:
-    examples = prepare(mapped, *small_set[1:], recipe, CPU)
+def test_moments_in_parts_are_numpys(small_set, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moments, "ROWS_PER_PASS", 64)
+    features, labels, classes = small_set
+    finest = labels[:, -1].astype(np.int64)
+    means = class_means(features, finest, classes[-1] + 1)
+    expected = np.stack([features[finest == kind].mean(axis=0, dtype=np.float64) for kind in range(12)])
+    assert means[:12] == pytest.approx(expected, rel=1e-6)
+    assert (means[12] == 0).all()
+    centre = features.mean(axis=0, dtype=np.float64)
+    assert covariance(features, centre) == pytest.approx(np.cov(features.T, ddof=0), rel=1e-6, abs=1e-6)
+    within = np.cov((features - expected[finest]).T, ddof=0)
+    assert covariance(features, means, finest) == pytest.approx(within, rel=1e-5, abs=1e-5)
+
+
+def test_rows_are_taken_standardised_from_a_read_only_map(mapped: np.memmap, small_set) -> None:
+    examples = read_examples(mapped, *small_set[1:], CPU).standardised()
     rows = torch.tensor([[3, 300], [0, 3]])
-    mean, scale = standardisation(small_set[0], True)
+    mean, scale = standardisation(small_set[0])
     expected = (small_set[0][rows.numpy()] - mean) * scale
     assert (examples.take(rows).numpy() == expected).all()
-    assert (examples.take(rows, out=torch.empty(9, 24)).numpy() == expected).all()
+    assert (examples.take(rows, room=torch.empty(9, 24)).numpy() == expected).all()
     assert (np.asarray(mapped) == small_set[0]).all()
 
 
 def test_rows_that_are_not_standardised_come_as_stored(mapped: np.memmap, small_set) -> None:
-    examples = prepare(mapped, *small_set[1:], TrainingRecipe(standardise=False), CPU)
+    examples = read_examples(mapped, *small_set[1:], CPU)
     assert (examples.take(torch.arange(301)).numpy() == small_set[0]).all()
 
 
 def test_a_large_map_is_let_go_of_and_the_head_is_the_same(
-    mapped: np.memmap, small_set, recipe, monkeypatch: pytest.MonkeyPatch
+    mapped: np.memmap, small_set, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs = [Run(strategy("v5", 3), seed) for seed in (1, 2)]
-    released = []
+    arm, released = arm_of("v5"), []
 
     def weights(examples: Examples) -> list[torch.Tensor]:
-        return [
-            tensor
-            for one in train_fleet(examples, runs, recipe, lambda *_: [0.0])
-            for tensor in one.weights.values()
-        ]
+        found = arm.fit(examples, [1, 2], lambda *_: [0.0])
+        return [tensor for one in found for tensor in one.weights.values()]
 
-    whole = weights(prepare(small_set[0], *small_set[1:], recipe, CPU))
+    whole = weights(read_examples(small_set[0], *small_set[1:], CPU))
     monkeypatch.setattr(module, "RESIDENT_BYTES", 2**12)
     monkeypatch.setattr(module, "BYTES_PER_FAULT", 2**5)
     monkeypatch.setattr(module, "release", released.append)
-    streamed = weights(prepare(mapped, *small_set[1:], recipe, CPU))
+    streamed = weights(read_examples(mapped, *small_set[1:], CPU))
     assert all((one == other).all() for one, other in zip(whole, streamed, strict=True))
-    assert len(released) > recipe.epochs * len(small_set[0]) // 2**7
+    assert len(released) > arm.settings.epochs * len(small_set[0]) // 2**7
 
 
 @pytest.mark.skipif(

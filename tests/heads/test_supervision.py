@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractalctl.errors import RequestError
-from fractalctl.heads.supervision import STRATEGIES, Supervision, aligned, read_supervision, strategy
+from fractalctl.heads.arms import build_arm
+from fractalctl.heads.methods.supervision import SupervisionMethod
+from fractalctl.heads.supervision import TABLES, Supervision, aligned
+from fractalctl.heads.terms import DRAWN, FULL, Term
 
 PAPER_L0_WEIGHTS = {
     "v5": [1.0, 0.7, 0.3, 0.0],
@@ -13,6 +15,11 @@ PAPER_L0_WEIGHTS = {
     "uhmt": [0.5, 0.5, 0.5, 0.5],
     "coarse": [1.0, 1.0, 1.0, 1.0],
 }
+
+
+def strategy(name: str, levels: int, blocks: int = 4) -> Supervision:
+    dims = [8 * (block + 1) for block in range(blocks)]
+    return build_arm(name, levels, settings={"dims": dims}).settings
 
 
 @pytest.mark.parametrize(("name", "coarse"), PAPER_L0_WEIGHTS.items())
@@ -41,7 +48,7 @@ def test_full_embedding_weights(name: str, full: tuple[float, float]) -> None:
 
 
 def test_strategies_without_prefix_term() -> None:
-    assert {name for name in STRATEGIES if strategy(name, 2).prefix_weight == 0} == {"no-prefix", "fine"}
+    assert {name for name in TABLES if strategy(name, 2).prefix_weight == 0} == {"no-prefix", "fine"}
     assert strategy("fine", 2).keep == (1, 1, 1, 1)
     assert strategy("no-prefix", 2).keep == (0.95, 0.9, 0.8, 0.7)
 
@@ -59,59 +66,28 @@ def test_aligned_rows_are_weights_that_move_from_coarse_to_fine(blocks: int, lev
 
 @pytest.mark.parametrize("levels", [2, 3, 5])
 @pytest.mark.parametrize("blocks", [1, 2, 4, 6])
-@pytest.mark.parametrize("name", STRATEGIES)
-def test_config_restores_every_strategy(name: str, blocks: int, levels: int) -> None:
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_a_list_of_terms(name: str, blocks: int, levels: int) -> None:
     table = strategy(name, levels, blocks)
-    assert Supervision.from_config(table.config()) == table
+    assert (table.n_blocks, table.n_levels) == (blocks, levels)
+    objective = SupervisionMethod().objective(table, levels)
+    assert (objective.prefix_probabilities, objective.keep) == (table.prefix_probabilities, table.keep)
+    found = {(term.where, term.level): term for term in objective.terms}
+    assert len(found) == len(objective.terms)
+    for level in range(levels):
+        weights = tuple(table.prefix_weight * row[level] for row in table.prefix)
+        expected = {FULL: table.full[level] or None, DRAWN: weights if any(weights) else None}
+        for where, weight in expected.items():
+            term = found.get((where, level))
+            assert term == (weight and Term("cross-entropy", level, where, weight))
 
 
-def test_unknown_strategy_lists_the_known_ones() -> None:
-    with pytest.raises(RequestError, match=r"'v6' is not known; choose from v5, mrl, inverted"):
-        strategy("v6", levels=2)
-
-
-OWN_TABLE = """
-full = [0, 1]
-prefix = [[1, 0], [0, 1]]
-prefix_probabilities = [0.5, 0.5]
-keep = [1, 1]
-"""
-
-
-def test_own_table_is_named_after_its_file(tmp_path) -> None:
-    path = tmp_path / "steps.toml"
-    path.write_text(OWN_TABLE)
-    table = read_supervision(path, levels=2, blocks=2)
-    assert (table.name, table.prefix, table.prefix_weight) == ("steps", ((1, 0), (0, 1)), 0.6)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (("full = [0, 1]", "full = [0]"), r"steps.toml: supervision steps: full has 1 weight"),
-        (("full = [0, 1]", "full = [0, 0]"), "gives no level any weight"),
-        (("full = [0, 1]", "full = [-1, 2]"), "at least 0"),
-        (("full = [0, 1]", "fall = [0, 1]"), "unknown keys fall; known: full"),
-        (("full = [0, 1]", ""), "lacks full"),
-        (("full = [0, 1]", "full = ["), "not a TOML file"),
-        (("full = [0, 1]", 'full = ["a", 1]'), "not a number"),
-        (("[0, 1]]", "[0, 1, 0]]"), "prefix row 2 has 3 weights, expected 2"),
-        (("[0.5, 0.5]", "[0.5, 0.6]"), "sum to 1"),
-        (("[0.5, 0.5]", "[1.0]"), "prefix_probabilities has 1 numbers, expected 2"),
-        (("keep = [1, 1]", "keep = [1, 0]"), r"keep must lie in \(0, 1\]"),
-    ],
-)
-def test_wrong_tables_say_what_is_wrong(tmp_path, change: tuple[str, str], message: str) -> None:
-    path = tmp_path / "steps.toml"
-    path.write_text(OWN_TABLE.replace(*change))
-    with pytest.raises(RequestError, match=message):
-        read_supervision(path, levels=2, blocks=2)
-
-
-def test_table_must_fit_the_corpus(tmp_path) -> None:
-    path = tmp_path / "steps.toml"
-    path.write_text(OWN_TABLE)
-    with pytest.raises(
-        RequestError, match="2 prefixes x 2 levels, but the head has 4 prefixes and the corpus 3"
-    ):
-        read_supervision(path, levels=3, blocks=4)
+def test_every_loss_of_the_published_runs_is_a_term() -> None:
+    table = build_arm("uhmt", 2, "fractal").settings
+    terms = SupervisionMethod().objective(table, 2).terms
+    assert [(term.loss, term.level) for term in terms if term.where is FULL] == [
+        (loss, level) for loss in ("info-nce", "margin", "cross-entropy") for level in (0, 1)
+    ]
+    weights = {term.loss: term.weight for term in terms if term.where is FULL}
+    assert weights == {"info-nce": 0.5, "margin": 0.25, "cross-entropy": 0.5}
+    assert {term.options.get("temperature") for term in terms} == {0.07, None}

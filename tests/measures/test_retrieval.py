@@ -3,8 +3,8 @@ import pytest
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.prefixes import Prefixes
-from fractalctl.measures import retrieval
-from fractalctl.measures.retrieval import first_relevant, halves, recall, reciprocal_rank
+from fractalctl.measures.metrics import retrieval
+from fractalctl.measures.metrics.retrieval import first_relevant, halves, hit_rate, reciprocal_rank
 
 DIMS = (2, 5, 12)
 
@@ -55,9 +55,9 @@ def test_equal_cosines_rank_by_row_beyond_the_search() -> None:
     assert first_relevant(query, documents, np.array([[1]]), labels, [2]).tolist() == [[[46]]]
 
 
-def test_recall_and_reciprocal_rank() -> None:
+def test_hit_rate_and_reciprocal_rank() -> None:
     ranks = np.array([1, 2, 6, 40, 0])
-    assert [recall(ranks, k) for k in (1, 5, 10, 20)] == [0.2, 0.4, 0.6, 0.6]
+    assert [hit_rate(ranks, k) for k in (1, 5, 10, 20)] == [0.2, 0.4, 0.6, 0.6]
     assert reciprocal_rank(ranks) == pytest.approx((1 + 1 / 2 + 1 / 6 + 1 / 40) / 5)
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fractalctl.measures.routing import ALPHAS, ahead, mixed
+from fractalctl.measures.metrics.routing import ALPHAS, ahead, mixed
 
 SHARES = st.integers(0, 100).map(lambda number: number / 100)
 

@@ -1,12 +1,26 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from msgspec.structs import replace
 
+from fractalctl.documents.measured import PackedHits
 from fractalctl.errors import FractalError
-from fractalctl.measures.hits import pack_hits, unpack_hits
-from fractalctl.measures.steerability import MEASURES, accuracies, estimate
+from fractalctl.measures import steerability as module
+from fractalctl.measures.steerability import (
+    MEASURES,
+    accuracies,
+    estimate,
+    gains,
+    level_measures,
+    monotone_zoom,
+    pairwise_steerability,
+    resampled_accuracies,
+    steerability,
+)
 
 ACCURACY = np.array([[0.90, 0.50], [0.92, 0.60], [0.88, 0.58], [0.85, 0.70]])
 
@@ -58,38 +72,107 @@ def test_intervals_hold_the_estimate_and_narrow_with_queries() -> None:
     widths = []
     for queries in (100, 10_000):
         found = estimate(random_hits(queries))
-        for name, one in found.items():
-            assert one.low <= one.high
+        assert list(found.values()) == list(found.intervals) == list(MEASURES)
+        for name, value in found.values().items():
+            low, high = found.intervals[name]
+            assert low <= high
             if name != "S_mono":
-                assert one.low <= one.value <= one.high
-        widths.append(found["S"].high - found["S"].low)
+                assert low <= value <= high
+        widths.append(found.intervals["S"][1] - found.intervals["S"][0])
     assert widths[1] < widths[0] / 5
 
 
 def test_bootstrap_interval_agrees_with_the_normal_one() -> None:
     hits = random_hits(4000)
-    found = estimate(hits)["S"]
+    found = estimate(hits)
     per_query = (hits[:, 0, 0] * 1.0 - hits[:, -1, 0]) + (hits[:, -1, 1] * 1.0 - hits[:, 0, 1])
     half = 1.96 * per_query.std() / np.sqrt(len(hits))
-    assert found.value == pytest.approx(per_query.mean())
-    assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half), abs=0.1 * half)
+    assert found.s == pytest.approx(per_query.mean())
+    assert found.intervals["S"] == pytest.approx((found.s - half, found.s + half), abs=0.1 * half)
 
 
 def test_bootstrap_is_repeatable() -> None:
     hits = random_hits(200)
     assert estimate(hits) == estimate(hits)
-    assert estimate(hits, seed=1)["S"] != estimate(hits)["S"]
+    assert estimate(hits, seed=1).intervals["S"] != estimate(hits).intervals["S"]
+
+
+def test_bootstrap_spreads_as_resampling_queries_one_by_one_does() -> None:
+    hits, random = random_hits(80), np.random.default_rng(0)
+    ours = resampled_accuracies(hits, 4000, 0)
+    plain = np.array([hits[random.integers(0, 80, 80)].mean(axis=0) for _ in range(4000)])
+    assert ours.mean(axis=0) == pytest.approx(plain.mean(axis=0), abs=0.005)
+    shape = (4000, -1)
+    assert np.cov(ours.reshape(shape).T) == pytest.approx(np.cov(plain.reshape(shape).T), abs=3e-4)
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    hits = random_hits(500)
+    whole = estimate(hits, resamples=300)
+    monkeypatch.setattr(module, "CHUNK_BYTES", 20_000)
+    assert estimate(hits, resamples=300) == whole
+
+
+def test_bootstrap_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 60,000 queries, whether they fall into few patterns of hits or each has its own."""
+    monkeypatch.setattr(module, "CHUNK_BYTES", 2**23)
+    every_query_its_own = np.random.default_rng(0).random((60_000, 12, 4)) < 0.5
+    for hits, resamples in ((random_hits(60_000), 2000), (every_query_its_own, 200)):
+        tracemalloc.start()
+        estimate(hits, resamples)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        # Patterns as float64 are beyond the chunks: as large as the hits times eight.
+        assert peak < 2**23 + 12 * hits.nbytes
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 20), st.integers(1, 5), st.integers(2, 4))))
 def test_packed_hits_come_back(hits: np.ndarray) -> None:
-    assert (unpack_hits(pack_hits(hits)) == hits).all()
+    assert (PackedHits.pack(hits).unpack() == hits).all()
     assert (accuracies(hits) == hits.mean(axis=0)).all()
 
 
 def test_damaged_hits_are_refused() -> None:
-    packed = pack_hits(random_hits(10))
+    packed = PackedHits.pack(random_hits(10))
     with pytest.raises(FractalError, match="damaged"):
-        unpack_hits({**packed, "data": "%%%"})
+        replace(packed, data="%%%").unpack()
     with pytest.raises(FractalError, match="hold 10 bytes, but shape"):
-        unpack_hits({**packed, "shape": [11, 4, 2]})
+        replace(packed, shape=(11, 4, 2)).unpack()
+
+
+TABLES = st.integers(2, 5).flatmap(
+    lambda levels: arrays(np.float64, (4, levels), elements=st.floats(0, 1, width=32))
+)
+
+
+@given(TABLES)
+def test_pairs_add_up_and_the_outermost_is_s(accuracy) -> None:
+    found, last = pairwise_steerability(accuracy), accuracy.shape[1] - 1
+    assert found[f"S_0{last}"] == pytest.approx(float(steerability(accuracy)), abs=1e-12)
+    steps = sum(found[f"S_{level}{level + 1}"] for level in range(last))
+    assert steps == pytest.approx(found[f"S_0{last}"], abs=1e-12)
+    for name, value in found.items():
+        coarser, finer = int(name[2]), int(name[3])
+        short, full = accuracy[0], accuracy[-1]
+        assert value == pytest.approx(
+            (short[coarser] - full[coarser]) + (full[finer] - short[finer]), abs=1e-12
+        )
+
+
+def test_the_papers_table_8_gives_the_papers_s() -> None:
+    v5 = np.array([[98.6, 97.7, 92.7], [98.9, 98.3, 94.7], [99.0, 98.5, 95.4], [99.1, 98.7, 95.9]]) / 100
+    assert gains(v5) == pytest.approx([0.005, 0.010, 0.032])
+    assert pairwise_steerability(v5)["S_02"] == pytest.approx(0.027)
+    assert monotone_zoom(v5) == 1
+    mrl = np.array([[98.4, 97.9, 94.9], [98.7, 98.1, 95.3]]) / 100
+    assert pairwise_steerability(mrl)["S_02"] == pytest.approx(0.001)
+
+
+def test_a_tie_is_no_zoom() -> None:
+    assert monotone_zoom(np.array([[0.5, 0.5, 0.5], [0.6, 0.6, 0.8]])) == 0.5
+
+
+def test_measures_of_a_document() -> None:
+    accuracy = {"64": {"L0": 0.9, "L1": 0.5}, "128": {"L0": 0.8, "L1": 0.7}}
+    found = level_measures(accuracy)
+    assert found == pytest.approx({"gain_L0": -0.1, "gain_L1": 0.2, "S_01": 0.3, "monotone_zoom": 1.0})

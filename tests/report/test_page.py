@@ -8,61 +8,49 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from fractalctl.report.page import write_page
-from fractalctl.report.sections import Picture, Section, Table
+from fractalctl.documents.zoom import ExampleQuery, Zoom
+from fractalctl.report.html import html_page
+from fractalctl.tables import Picture, Section, Slider, Table
+from tests.report import documents
 
 EVIL = "</script><script>window.hacked = true</script><img src=x onerror='window.hacked = true'> & \"q\""
 DIMS = (64, 128, 192, 256)
-ROWS = {
-    str(row): {"id": f"train-{row}", "text": f"answer {row} {EVIL}", "labels": [coarse, fine]}
-    for row, (coarse, fine) in enumerate([("bank", "transfer"), ("bank", "bill"), ("home", "music")] * 4)
-}
-RIGHT = [row for row, one in ROWS.items() if one["labels"][1] == "transfer"]
-COARSE = [row for row, one in ROWS.items() if one["labels"] == ["bank", "bill"]]
 
 
-def zoom(corpus: str = "clinc") -> dict:
-    """At 64 one answer of three is of the query's finest class, at 256 all are."""
-    found = [COARSE[:2] + RIGHT[:1], COARSE[:1] + RIGHT[:2], RIGHT[:3], RIGHT[1:4]]
-    answers = {
-        str(d): [{"row": int(row), "cosine": 0.9 - 0.1 * place} for place, row in enumerate(rows)]
-        for d, rows in zip(DIMS, found, strict=True)
-    }
-    query = {"row": 0, "id": "test-0", "text": f"move money {EVIL}", "labels": ["bank", "transfer"]}
-    second = {**query, "text": "play", "labels": ["home", "music"]}
-    shares = {str(d): {"L0": 0.97 + d / 1e5, "L1": 0.8 + d / 2e3} for d in DIMS}
-    return {
-        "encoding-type": "fractalctl-zoom", "encoding-version": "1.0", "corpus": corpus, "backbone": "minilm",
-        "strategy": "v5", "seed": 42, "head": "linear", "dims": list(DIMS), "k": 3, "n_queries": 2000,
-        "n_reference": 10000, "shares": {"v5": shares, "mrl": {d: {"L0": 0.96, "L1": 0.9} for d in shares}},
-        "changes": {"rise": 367, "stay": 1498, "fall": 135, "narrowing": 22, "widening": 5},
-        "groups": [
-            {"name": "blind", "choice": "The first of each.", "queries": [{**query, "answers": answers}]},
-            {"name": "narrowing", "choice": "Chosen.", "queries": [{**second, "answers": answers}]},
-        ],
-        "rows": ROWS, "argv": ["fractalctl", "zoom", "/home/someone/runs"],
-    }  # fmt: skip
+def zoom(corpus: str = "clinc") -> Zoom:
+    return documents.zoom(EVIL, corpus)
 
 
 def sections() -> list[Section]:
     pytest.importorskip("matplotlib")
     from fractalctl.report.figures import new_figure
 
-    figure = new_figure(4, 3)
-    figure.subplots().plot([64, 256], [1, 2])
-    table = Table("table-1", f"**Caption** {EVIL}", ["corpus", "S"], [[EVIL, "+0.1 ± 0.0"], ["trec", 3]])
-    claim = ("it *zooms* & more", "clinc <b>", "**holds**: 0.1 against 0.0, p < 0.001")
+    def draw():
+        figure = new_figure(4, 3)
+        figure.subplots().plot([64, 256], [1, 2])
+        return figure
+
+    table = Table(
+        "table-1",
+        f"Caption {EVIL}",
+        ["corpus", "S"],
+        [[EVIL, "+0.1 ± 0.0"], ["trec", 3]],
+        marks={"3": "good"},
+    )
     paragraph = f"Read `this` and [that](https://example.org).\n\n- one\n- two\n\n```\na < b\n```\n\n{EVIL}"
-    parts = [paragraph, table, Picture("figure-1", f"What is {EVIL}", figure)]
-    return [Section("Steerability & more", parts, [claim]), Section("Steerability & more", ["again"])]
+    parts = [paragraph, table, Picture("figure-1", f"What is {EVIL}", draw)]
+    slider = Section("Semantic zoom", ["Lengthen.", Slider([zoom(), zoom("trec")])])
+    return [slider, Section("Steerability & more", parts), Section("Steerability & more", ["again"])]
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("page")
-    return write_page(folder / "report.html", f"Results {EVIL}", [zoom(), zoom("trec")], sections())
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(html_page(f"Results {EVIL}", sections()), "utf-8")
+    return path
 
 
 class Reader(HTMLParser):
@@ -90,9 +78,8 @@ def tags(page: Path) -> list[tuple[str, dict]]:
     return reader.tags
 
 
-def test_the_same_arguments_give_the_same_bytes(page: Path, tmp_path: Path) -> None:
-    again = write_page(tmp_path / "again.html", f"Results {EVIL}", [zoom(), zoom("trec")], sections())
-    assert again.read_bytes() == page.read_bytes()
+def test_the_same_arguments_give_the_same_text(page: Path) -> None:
+    assert html_page(f"Results {EVIL}", sections()) == page.read_text("utf-8")
 
 
 def test_one_file_loads_nothing(tags) -> None:
@@ -121,28 +108,26 @@ def test_texts_are_escaped_and_folders_left_out(page: Path) -> None:
     assert "<script>window.hacked" not in text
     assert "/home/someone" not in text
     data = re.search(r'<script type="application/json" id="zooms">(.*?)</script>', text, re.DOTALL)
-    documents = json.loads(data[1])
-    assert documents[0]["rows"] == ROWS
+    assert json.loads(data[1])[0]["rows"] == msgspec.to_builtins(zoom().rows)
     assert "&lt;img src=x" in text
 
 
 def test_parts_of_a_section(page: Path, tags) -> None:
     text = page.read_text("utf-8")
     for words in (
-        "<h2 id=\"section-1-steerability-more-heading\">Steerability &amp; more</h2>",
-        "<code>this</code>", "<li>one</li>", "<pre><code>a &lt; b\n</code></pre>", "<strong>Caption</strong>",
-        '<th scope="col">S</th>', '<th scope="row" class="left">trec</th><td>3</td>',
-        '<details class="claim" open>\n<summary>it <em>zooms</em> &amp; more: ', '<li data-verdict="holds">',
-        '<span class="where">clinc &lt;b&gt;</span>', "<strong>holds</strong>: 0.1 against 0.0, p &lt; 0.001",
-        "section-2-steerability-more",
+        '<h2 id="section-2-steerability-more-heading">Steerability &amp; more</h2>',
+        "<code>this</code>", "<li>one</li>", "<pre><code>a &lt; b\n</code></pre>",
+        "<figcaption>Caption &lt;/script",
+        '<th scope="col">S</th>', '<th scope="row" class="left">trec</th><td data-mark="good">3</td>',
+        "section-3-steerability-more",
     ):  # fmt: skip
         assert words in text, words
     names = [attributes["id"] for _, attributes in tags if "id" in attributes]
     assert len(names) == len(set(names))
 
 
-def test_a_report_without_examples_has_no_slider(tmp_path: Path) -> None:
-    text = write_page(tmp_path / "p.html", "Results", [], [Section("One", ["text"])]).read_text("utf-8")
+def test_a_report_without_examples_has_no_slider() -> None:
+    text = html_page("Results", [Section("One", ["text"])])
     assert "range" not in text.split("<body>")[1].split("<script>")[0]
     assert 'id="zooms"' not in text
 
@@ -192,13 +177,13 @@ def shares_shown(browser) -> list[float]:
     ]
 
 
-def check(browser, document: dict, length: int, query: dict) -> None:
+def check(browser, document: Zoom, length: int, query: ExampleQuery) -> None:
     """What is shown at a length is what the document says."""
-    assert rows_shown(browser) == [answer["row"] for answer in query["answers"][str(length)]]
-    shares = document["shares"]["v5"][str(length)]
+    assert rows_shown(browser) == [answer.row for answer in query.answers[str(length)]]
+    shares = document.shares["alpha"][str(length)]
     assert shares_shown(browser) == [shares["L0"], shares["L1"]]
     printed = re.findall(r"(\d+\.\d) %", text_of(browser, "#shares"))
-    rival = document["shares"]["mrl"][str(length)]
+    rival = document.shares["gamma"][str(length)]
     expected = [share for level in ("L0", "L1") for share in (shares[level], rival[level])]
     assert printed == [f"{100 * share:.1f}" for share in expected]
     assert text_of(browser, "#length-shown") == f"{length} of 256 numbers"
@@ -210,7 +195,7 @@ def test_dragging_the_slider_zooms(browser) -> None:
     from selenium.webdriver import ActionChains
 
     document = zoom()
-    query = document["groups"][0]["queries"][0]
+    query = document.groups[0].queries[0]
     check(browser, document, 64, query)
     assert text_of(browser, "#summary") == "Nearest at this length: 3 of 3 from bank, 1 of 3 from transfer."
     slider = browser.find_element("id", "length")
@@ -231,7 +216,7 @@ def test_dragging_the_slider_zooms(browser) -> None:
 def test_keys_move_the_slider_and_labels_name_everything(browser) -> None:
     from selenium.webdriver import Keys
 
-    query = zoom()["groups"][0]["queries"][0]
+    query = zoom().groups[0].queries[0]
     slider = browser.find_element("id", "length")
     assert slider.accessible_name == "Length of the vector"
     assert slider.aria_role == "slider"

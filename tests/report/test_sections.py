@@ -1,193 +1,363 @@
-"""Sections on evaluations and ablations, from documents made by hand."""
+"""Every section, drawn of typed documents made by hand; no arm, corpus or axis is known by name."""
 
-import tomllib
-from importlib import resources
 from statistics import mean, stdev
 
+import numpy as np
 import pytest
-from scipy import stats
 
-from fractalctl.report import accuracy, alignment, encoders, profiles, robustness, scaling, steerability
-from fractalctl.report.measured import published
-from fractalctl.report.sections import Section, Table
+from fractalctl.documents.estimates import Peak, Quadratic, Slopes
+from fractalctl.report import Results, overview, report_sections
+from fractalctl.report.figures import mean_interval, save_figure, svg
+from fractalctl.report.sections import ablations, accuracy, corpora, latency, runs, steerability, synthesis
+from fractalctl.statistics import summarise
+from fractalctl.tables import Picture, Section, Table
+from tests.report import documents as made
+from tests.report.documents import CLOSE, DIMS, SEEDS
 
-SEEDS = (42, 123, 456, 789)
-CLOSE = {
-    "v5": [0.10, 0.12, 0.11, 0.13],
-    "mrl": [0.01, 0.00, 0.02, 0.01],
-    "inverted": [-0.04, -0.05, 0.01, -0.03],
-    "uhmt": [0.01, 0.00, 0.01, 0.02],
+CURVE = Peak(
+    quadratic=Quadratic(
+        n=3,
+        coefficients=(0.0, 0.1, -0.02),
+        r2=0.9,
+        vertex=2.5,
+        kind="maximum",
+        inside=True,
+        vertex_ci=(2.0, 3.0),
+    ),
+    slopes=Slopes(0.05, -0.03, 0.01),
+    bootstrap=None,
+    band=None,
+)
+SIZES = {
+    2: [CLOSE, CLOSE],
+    15: [{arm: [s + 0.1 for s in seeds] for arm, seeds in CLOSE.items()}] * 2,
+    75: [CLOSE] * 2,
 }
-REVERSED = {
-    "v5": [0.00, 0.01, 0.02, 0.01],
-    "mrl": [0.05, 0.04, 0.06, 0.05],
-    "inverted": [0.1, 0.2, 0.1, 0.1],
-    "uhmt": [0.1, 0.1, 0.1, 0.2],
-}
 
 
-@pytest.fixture(autouse=True)
-def _drawing() -> None:
-    pytest.importorskip("matplotlib")
-
-
-def evaluation(corpus: str, strategy: str, seed: int, value: float, **changed) -> dict:
-    """An evaluation whose S is the value: the fine level rises by it from the shortest prefix on."""
-    table = {"64": {"L0": 0.9, "L1": 0.6 - value}, "256": {"L0": 0.9, "L1": 0.6}}
-    profile = {"classes": [10, 150], "entropies": [3.3, 3.9], "baseline": {"L0": 0.9, "L1": 0.7}}
-    return {
-        "encoding-type": "fractalctl-evaluation", "corpus": corpus, "backbone": "minilm", "head": "linear",
-        "strategy": strategy, "seed": seed, "protocol": "loo", "k": 5, "metric": "cosine",
-        "renormalised": True, "n_queries": 500, "n_reference": 499, "dims": [64, 256], "accuracy": table,
-        "steerability": {"S": value, "S_auc": value, "S_mono": 0.5 + value, "S_gap": value},
-        "profile": profile, "features_identity": "f" * 64, "versions": {"python": "3.11"}, "argv": None,
-    } | changed  # fmt: skip
-
-
-def evaluations(values: dict[str, list[float]], corpus: str = "clinc", **changed) -> list[dict]:
-    return [
-        evaluation(corpus, strategy, seed, value, **changed)
-        for strategy, found in values.items()
-        for seed, value in zip(SEEDS, found, strict=True)
-    ]
-
-
-def ablation(corpus: str, values: dict[str, list[float]]) -> dict:
+def noise(corpus: str = "clinc", depth: float = 3.9):
     runs = [
-        {"strategy": name, "seed": seed, "steerability": {"S": value}, "hits": None}
-        for name, found in values.items()
-        for seed, value in zip(SEEDS, found, strict=True)
+        run
+        for share, s in ((0, 0.2), (10, 0.18), (50, 0.05))
+        for run in made.runs_of(
+            {"alpha": [s - 0.01, s, s + 0.01], "gamma": [0.0, 0.01, -0.04]}, {"noise": share}
+        )
     ]
-    shared = {"backbone": "minilm", "head": "linear", "protocol": "loo", "n_queries": 2000}
-    return {"corpus": corpus, **shared, "runs": runs, "versions": {}, "argv": None}
+    return made.ablation("noise", runs, corpus, profile=made.profile((10, 150), (3.3, depth)))
 
 
-def verdicts(section: Section) -> dict[str, str]:
-    return {claim.split(" (")[0]: text.split("**")[1] for claim, _, text in section.claims}
+def tuned():
+    found = made.runs_of(CLOSE, {"encoder": "frozen"})
+    found += made.runs_of(
+        CLOSE, {"encoder": "tuned"}, more={"moved": 0.0123}, baseline={"L0": 0.92, "L1": 0.66}
+    )
+    return made.ablation("backbone", found, about={"layers": 2, "base_identity": "x" * 64})
 
 
-def table_named(section: Section, beginning: str) -> Table:
-    return next(part for part in section.parts if isinstance(part, Table) and part.name.startswith(beginning))
+def deep():
+    three = made.accuracy(0.2, levels=3)
+    runs = made.runs_of(CLOSE, accuracy=three, more={"S_01": 0.2, "monotone_zoom": 1.0})
+    return made.ablation("depth", runs, profile=made.profile((5, 10, 150), (2.0, 1.0, 3.9)))
 
 
-def row_of(table: Table, *keys: str) -> dict[str, object]:
-    row = next(row for row in table.rows if list(row[: len(keys)]) == list(keys))
+@pytest.fixture(scope="module")
+def everything() -> list[Section]:
+    """The sections of results of every kind."""
+    evaluations = [
+        *made.measured_everywhere(),
+        *(one for name in "xyz" for one in made.evaluations(corpus=name)),
+    ]
+    evaluations += made.evaluations(backbone="bge")
+    found = [
+        made.ablation("alignment", made.runs_of(CLOSE)),
+        noise(),
+        noise("x", 2.2),
+        noise("y", 5.0),
+        tuned(),
+        deep(),
+    ]
+    found.append(made.ablation("of-a-plug-in", made.runs_of(CLOSE, {"temperature": "hot"})))
+    syntheses = [made.synthesis(SIZES, {"alpha": CURVE})]
+    results = Results(
+        evaluations=evaluations,
+        ablations=found,
+        syntheses=syntheses,
+        latencies=[made.latency(), made.latency(random=True)],
+        zooms=[made.zoom()],
+        statistics=summarise(evaluations, found, syntheses),
+    )
+    return report_sections(results)
+
+
+def parts(section: Section | None, kind: type) -> list:
+    assert section
+    return [part for part in section.parts if isinstance(part, kind)]
+
+
+def table_named(section: Section | None, beginning: str) -> Table:
+    return next(part for part in parts(section, Table) if part.name.startswith(beginning))
+
+
+def cells(table: Table, *start: object) -> dict[str, object]:
+    row = next(row for row in table.rows if list(row[: len(start)]) == list(start))
     return dict(zip(table.columns, row, strict=True))
 
 
-def test_steerability_is_tested_over_seeds_and_set_beside_the_paper() -> None:
-    section = steerability.section(evaluations(CLOSE) + evaluations(CLOSE, "own"))
-    table = table_named(section, "table-3")
-    row = row_of(table, "clinc")
-    v5 = CLOSE["v5"]
-    assert row["v5 S"] == f"{mean(v5):+.3f} ± {stdev(v5):.3f}"
-    p = stats.ttest_rel(CLOSE["v5"], CLOSE["mrl"]).pvalue
-    assert row["p (Holm, m = 2)"] == ("< 0.001" if 2 * p < 0.001 else f"{2 * p:.3f}")
-    assert (row["paper v5 S"], row["paper d"], row["paper p (m = 8)"]) == ("+0.150 ± 0.028", "4.35", "0.004")
-    assert list(row_of(table, "own").values())[-4:] == ["-"] * 4
-    assert row_of(table_named(section, "table-11"), "clinc", "v5")["456"] == "+0.110"
+def test_every_section_has_its_tables(everything: list[Section]) -> None:
+    assert [section.title for section in everything] == [
+        "Summary", "Semantic zoom", "Corpora", "Accuracy", "Steerability", "Comparisons",
+        "Pooled over corpora",
+        "Scaling over corpora", "Robustness of the measure", "Ablations", "Synthetic hierarchies",
+        "Retrieval",
+        "Localisation", "Routing", "One head or two", "Information", "What a shorter vector keeps",
+        "Query latency", "Runs",
+    ]  # fmt: skip
+    names = [part.name for section in everything for part in section.parts if isinstance(part, Table)]
+    assert len(names) == len(set(names))
+    for section in everything:
+        for table in parts(section, Table):
+            assert table.rows, table.name
+            assert {len(row) for row in table.rows} == {len(table.columns)}, table.name
+            assert len(set(table.columns)) == len(table.columns), table.name
+            assert "nan" not in str(table.rows), table.name
 
 
-def test_the_papers_numbers_stand_beside_its_own_protocol_only() -> None:
-    section = steerability.section(evaluations(CLOSE, protocol="index"))
-    assert not [name for name in table_named(section, "table-3").columns if name.startswith("paper")]
+def test_every_picture_can_be_drawn(everything: list[Section]) -> None:
+    pytest.importorskip("matplotlib")
+    pictures = [part for section in everything for part in section.parts if isinstance(part, Picture)]
+    assert len({picture.name for picture in pictures}) == len(pictures) >= 20
+    for picture in pictures:
+        figure = picture.draw()
+        assert all(axes.has_data() or not axes.axison for axes in figure.axes), picture.name
 
 
-def test_what_is_there_holds() -> None:
-    found = verdicts(steerability.section(evaluations(CLOSE)))
-    assert found == {"v5 is steerable beyond mrl": "holds", "mrl stays near zero, |S| < 0.02": "holds"}
-    found = verdicts(alignment.section([ablation("clinc", CLOSE)]))
-    assert set(found.values()) == {"holds"}
-    assert "inverting the alignment reverses the sign" in found
-    found = verdicts(accuracy.section(evaluations(CLOSE)))
-    assert "the projection costs fine accuracy where fine classes are many" in found
-    assert set(found.values()) == {"holds"}
+@pytest.mark.parametrize("name", ["accuracy", "steerability", "forest", "synthetic", "latency"])
+def test_pictures_are_the_same_bytes_each_time(name: str, everything: list[Section]) -> None:
+    pytest.importorskip("matplotlib")
+    pictures = [part for section in everything for part in section.parts if isinstance(part, Picture)]
+    picture = next(one for one in pictures if one.name.startswith(name))
+    assert svg(picture.draw()) == svg(picture.draw())
 
 
-def test_what_is_not_there_does_not() -> None:
-    for section in (
-        steerability.section(evaluations(REVERSED)),
-        alignment.section([ablation("clinc", REVERSED)]),
-    ):
-        assert set(verdicts(section).values()) == {"does not hold"}
+def test_files_of_a_figure_are_the_same_bytes_each_time(tmp_path) -> None:
+    pytest.importorskip("matplotlib")
+    (picture,) = parts(steerability.build(Results(evaluations=made.evaluations())), Picture)
+    files = [save_figure(picture.draw(), tmp_path / name) for name in ("first.png", "second")]
+    assert [path.name for path in files[0]] == ["first.png", "first.pdf"]
+    first, second = ([path.read_bytes() for path in paths] for paths in files)
+    assert first == second
+    assert b"/Type3" not in first[1]
 
 
-def test_a_difference_in_the_noise_is_said_to_be_one() -> None:
-    values = {"v5": [0.10, -0.10, 0.09, 0.00], "mrl": [0.00, 0.01, 0.00, 0.00]}
-    found = verdicts(steerability.section(evaluations(values)))
-    assert found["v5 is steerable beyond mrl"] == "same direction, not significant"
+def test_results_without_anything_have_no_section_that_needs_something() -> None:
+    assert [section.title for section in report_sections(Results())] == ["Summary"]
 
 
-def test_a_sign_test_needs_corpora() -> None:
-    claim = "v5 is above mrl on every corpus"
-    for corpora, expected in ((2, "same direction, not significant"), (5, "holds")):
-        documents = [one for number in range(corpora) for one in evaluations(CLOSE, f"corpus-{number}")]
-        assert verdicts(steerability.section(documents))[claim] == expected
-    documents += evaluations(REVERSED, "other")
-    assert verdicts(steerability.section(documents))[claim] == "does not hold"
+def test_one_seed_of_one_arm_of_one_length_is_enough() -> None:
+    pytest.importorskip("matplotlib")
+    alone = made.evaluation("mine", 42, 0.1, dims=[32])
+    sections = report_sections(Results(evaluations=[alone], statistics=summarise([alone], [], [])))
+    for section in sections:
+        for picture in parts(section, Picture):
+            picture.draw()
+    row = cells(table_named(sections[3], "steerability"), "clinc", "mine")
+    assert (row["S"], row["95 % CI"], row["over queries"]) == ("+0.100", "—", "[0.070, 0.140]")
 
 
-def test_table_4_corrects_over_corpora_in_the_papers_families() -> None:
-    section = alignment.section([ablation("clinc", CLOSE), ablation("trec", CLOSE)])
-    row = row_of(table_named(section, "table-4"), "trec", "inverted")
-    t, p = stats.ttest_rel(CLOSE["v5"], CLOSE["inverted"])
-    assert row["paired t"] == f"{t:.1f}"
-    assert row["p (Holm)"] == f"{2 * p:.3f} (m = 2)"
-    assert (row["paper t"], row["paper p"]) == ("4.5", "0.092")
-
-
-def test_corpora_stand_once_with_the_papers_profile_beside() -> None:
-    table = table_named(profiles.section(evaluations(CLOSE)), "table-1")
+def test_corpora_stand_once_and_say_how_many_rows_repeat() -> None:
+    more = made.evaluations(max_test=2000, n_queries=2000, duplicates=None)
+    table = table_named(corpora.build(Results(evaluations=[*made.evaluations(), *more])), "corpora")
     assert len(table.rows) == 1
-    row = row_of(table, "clinc")
-    assert (row["classes"], row["branch"], row["paper classes"]) == ("10 > 150", "15.0", "10 > 150")
-    assert (row["H(finest | L0)"], row["paper H(L1 | L0)"]) == ("3.90", "3.90")
+    row = cells(table, "clinc")
+    assert (row["classes"], row["branch"], row["H(L0)"], row["H(finest | L0)"]) == (
+        "10 > 150",
+        "15.0",
+        "3.30",
+        "3.90",
+    )
+    assert row["repeated rows"] == "—"
+    table = table_named(
+        corpora.build(Results(evaluations=made.evaluations(dropped_duplicates=True))), "corpora"
+    )
+    assert cells(table, "clinc")["repeated rows"] == "11 of 500, left out"
 
 
-def test_robustness_speaks_of_two_corpora_and_more() -> None:
-    assert robustness.section(evaluations(CLOSE)) is None
-    section = robustness.section(evaluations(CLOSE) + evaluations(CLOSE, "trec"))
-    row = row_of(table_named(section, "table-10"), "clinc")
-    assert (row["S_mono"], row["paper S"]) == (f"{mean(CLOSE['v5']) - mean(CLOSE['mrl']):+.3f}", "+0.143")
-    assert not [claim for claim in verdicts(section) if "by S_gap" in claim]
+def test_accuracy_stands_beside_the_backbone_cut_alike() -> None:
+    table = table_named(accuracy.build(Results(evaluations=made.evaluations())), "accuracy")
+    row = cells(table, "clinc", "L1", "alpha")
+    shares = [100 * (0.8 - s) for s in CLOSE["alpha"]]
+    assert row["shortest prefix"] == f"{mean(shares):.1f} ± {stdev(shares):.1f}"
+    assert (row["backbone"], row["backbone, cut"], row["full length"]) == ("90.0", "66.4", "80.0 ± 0.0")
+    assert {row[2] for row in table.rows} == set(CLOSE), "no arm is left out"
 
 
-def test_scaling_correlates_means_over_corpora() -> None:
-    documents, depths, values = [], [1.0, 2.0, 3.0, 4.0, 5.0], [0.02, 0.01, 0.05, 0.08, 0.06]
-    for depth, value in zip(depths, values, strict=True):
-        profile = {
-            "classes": [4, 20], "entropies": [2.0, depth], "baseline": {"L0": 0.9, "L1": 0.9 - depth / 20},
-        }  # fmt: skip
-        own = {"v5": [value + step / 1000 for step in range(4)], "mrl": [0.0, 0.001, 0.002, 0.0]}
-        documents += evaluations(own, f"corpus-{depth:.0f}", profile=profile)
-    assert scaling.section([one for one in documents if one["corpus"] < "corpus-4"]) is None
-    section = scaling.section(documents)
-    row = row_of(table_named(section, "figure-4"), "H(finest | L0)")
-    rho = stats.spearmanr(depths, values)
-    assert row["Spearman rho"] == f"{rho.statistic:.2f}"
-    assert row["p"] == f"{stats.pearsonr(depths, values).pvalue:.3f}"  # the last column called p
-    dropped = row_of(table_named(section, "table-12"), "H(finest | L0)", "corpus-2")
-    without = stats.spearmanr(depths[:1] + depths[2:], values[:1] + values[2:])
-    assert dropped["Spearman rho"] == f"{without.statistic:.2f}"
-    assert row_of(table_named(section, "pooled"), "paper")["pooled d"] == "1.49"
+def test_steerability_has_an_interval_over_seeds_and_every_seed() -> None:
+    section = steerability.build(Results(evaluations=made.evaluations()))
+    row = cells(table_named(section, "steerability"), "clinc", "alpha")
+    assert row["S"] == f"{mean(CLOSE['alpha']):+.3f} ± {stdev(CLOSE['alpha']):.3f}"
+    low, high = mean_interval(CLOSE["alpha"]) or (0, 0)
+    assert row["95 % CI"] == f"[{low:.3f}, {high:.3f}]"
+    assert cells(table_named(section, "steerability-seeds"), "clinc", "alpha")["456"] == "+0.110"
+    (picture,) = parts(section, Picture)
+    assert picture.alt.endswith("The largest mean is that of alpha on clinc.")
 
 
-def test_encoders_are_corrected_within_a_corpus() -> None:
-    linear = evaluations(CLOSE)
-    assert encoders.section(linear) is None
-    section = encoders.section(linear + evaluations(REVERSED, head="fractal"))
-    table = table_named(section, "table-6")
-    assert [row[1] for row in table.rows[:2]] == ["minilm", "minilm+fractal"]
-    p = stats.ttest_rel(CLOSE["v5"], CLOSE["mrl"]).pvalue
-    assert row_of(table, "clinc", "minilm")["p (Holm)"] == f"{min(1, 2 * p):.3f} (m = 2)"
-    assert row_of(table, "clinc", "paper: bge-small")["v5 S"] == "+0.150 ± 0.028"
-    assert [text.split("**")[1] for _, _, text in section.claims] == ["holds", "does not hold"]
+def test_comparisons_are_those_of_the_documents_of_statistics() -> None:
+    found = made.evaluations() + made.evaluations(corpus="trec")
+    sections = report_sections(
+        Results(evaluations=found, statistics=summarise(found, [], [], reference="gamma"))
+    )
+    section = next(section for section in sections if section.title == "Comparisons")
+    table = table_named(section, "comparisons-alpha-gamma")
+    assert [row[0] for row in table.rows] == ["clinc", "trec"]
+    assert cells(table, "trec")["gap"] == f"{mean(CLOSE['alpha']) - mean(CLOSE['gamma']):+.3f}"
 
 
-def test_published_numbers_agree_with_each_other() -> None:
-    """Table 10's first gaps are the differences of Table 3's means, within their rounding."""
-    means = published("steerability")
-    for corpus, gaps in published("robustness").items():
-        assert gaps["S"] == pytest.approx(means[corpus]["v5"][0] - means[corpus]["mrl"][0], abs=0.00151)
-    folder = resources.files("fractalctl.report").joinpath("published")
-    assert all(tomllib.loads(path.read_text()) for path in folder.iterdir() if path.name.endswith(".toml"))
+def test_unpaired_seeds_are_said_and_not_tested() -> None:
+    found = made.evaluations(CLOSE | {"gamma": CLOSE["gamma"][:2]})
+    statistics = summarise(found, [], [], reference="alpha")
+    sections = report_sections(Results(evaluations=found, statistics=statistics))
+    section = next(section for section in sections if section.title == "Comparisons")
+    compared = [table.name for table in parts(section, Table) if table.name.startswith("comparisons")]
+    assert [name for name in compared if "beta" in name]
+    assert not [name for name in compared if "gamma" in name]
+    assert [text for text in parts(section, str) if "gamma" in text and "789" in text]
+
+
+def test_an_axis_says_what_is_left_of_the_first_value() -> None:
+    section = ablations.build(Results(ablations=[noise()]))
+    table = table_named(section, "ablation-noise")
+    assert table.columns[:3] == ["corpus", "noise", "arm"]
+    assert cells(table, "clinc", 50, "alpha")["of that at the first"] == "25 %"
+    assert cells(table, "clinc", 10, "gamma")["of that at the first"] == "—", "nothing is left of nothing"
+    assert cells(table, "clinc", 10, "alpha")["S"] == "+0.180 ± 0.010"
+
+
+def test_ablation_tests_are_corrected_over_corpora_where_they_were_tested_together() -> None:
+    both = [made.ablation("alignment", made.runs_of(CLOSE), corpus) for corpus in ("clinc", "trec")]
+    section = ablations.build(Results(ablations=both, statistics=summarise([], both, [], reference="alpha")))
+    table = table_named(section, "pairs-alignment")
+    assert {row[0] for row in table.rows} == {"clinc", "trec"}
+    assert "(m = 4)" in str(table.rows[0]), "two pairs of arms on two corpora"
+
+
+def test_what_an_axis_measures_besides_is_shown() -> None:
+    section = ablations.build(Results(ablations=[tuned()]))
+    row = cells(table_named(section, "ablation-further"), "clinc", "tuned", "alpha")
+    assert (row["moved"], row["features, %, L1"], row["own features, %, L1"]) == (
+        "+0.012 ± 0.000",
+        "90.0",
+        "66.0 ± 0.0",
+    )
+    assert any("layers 2" in text and "xxx" not in text for text in parts(section, str))
+    (picture,) = parts(section, Picture)
+    assert len(picture.draw().axes[0].patches) == 2 * len(CLOSE)
+
+
+def test_deep_trees_show_every_level() -> None:
+    section = ablations.build(Results(ablations=[deep()]))
+    row = cells(table_named(section, "ablation-accuracy"), "clinc", "alpha", "L2 (150)")
+    assert (row["prefix 1"], row["prefix 4"], row["gain"]) == ("30.0 ± 0.0", "70.0 ± 0.0", "+40.0 ± 0.0")
+    gains = next(picture for picture in parts(section, Picture) if "gains" in picture.name).draw()
+    assert len(gains.axes) == len(CLOSE)
+
+
+def test_synthetic_hierarchies_by_size_and_own() -> None:
+    found = made.synthesis(SIZES, {"alpha": CURVE})
+    tables = synthesis.overview_tables([found])
+    where = "clinc, minilm, loo"
+    assert [row[1] for row in tables[0].rows] == [2, 15, 75, "own 10"]
+    row = cells(tables[0], where, 15)
+    assert (row["H(L0)"], row["branch"], row["alpha S"]) == ("3.91", "10.0", "+0.215 ± 0.000")
+    curve = cells(tables[1], where, "alpha")
+    assert (curve["vertex"], curve["K0 there"], curve["p (inverted U)"]) == ("2.50", "6", "0.010")
+    panels = parts(synthesis.build(Results(syntheses=[found])), Picture)[1].draw().axes[:2]
+    means = [
+        [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == len(SIZES)] for axes in panels
+    ]
+    assert means[0], "there are lines over either entropy"
+    for coarse, fine in zip(*means, strict=True):
+        np.testing.assert_allclose(
+            (coarse + fine).astype(float), np.log2(150), err_msg="they sum to that of the finest classes"
+        )
+
+
+def test_latency_of_heads_and_of_random_vectors() -> None:
+    """Random vectors have no backbone."""
+    found = Results(latencies=[made.latency(), made.latency(random=True)], evaluations=made.evaluations())
+    sections = {section.title: section for section in report_sections(found)}
+    table = table_named(sections["Query latency"], "latency")
+    assert {row[0] for row in table.rows} == {"clinc, minilm, alpha, seed 42", "random vectors of 256"}
+    row = cells(table, "random vectors of 256", "HNSW, n = 10,000", "ef_search = 16", 64)
+    assert (row["p50"], row["times faster"], row["recall, full"], row["MiB"]) == ("13", "4.0", "22.5", "2.4")
+    assert overview([made.latency(random=True)])[0].rows[0][:3] == ["Flat, n = 10,000", "exact", "128"]
+
+
+def test_a_frontier_leaves_out_what_a_cheaper_one_equals() -> None:
+    points = [(1.0, 50.0), (2.0, 40.0), (3.0, 90.0), (3.0, 80.0), (4.0, 90.0)]
+    assert latency.frontier(points) == [(1.0, 50.0), (3.0, 90.0)]
+
+
+def test_commands_are_shown_without_the_folders_of_the_machine() -> None:
+    argv = [
+        "fractalctl",
+        "ablate",
+        "/a/store/clinc/minilm.h5",
+        "--store",
+        "/a/store",
+        "--runs",
+        "/b",
+        "--set",
+        "epochs=5",
+    ]
+    found = made.ablation("alignment", made.runs_of(CLOSE), argv=argv)
+    text = "\n".join(parts(runs.build(Results(ablations=[found])), str))
+    assert "fractalctl ablate clinc/minilm --set epochs=5" in text
+    assert "/a" not in text
+    assert "```text\n" in text
+    assert "python 3.11" in text
+
+
+def test_long_labels_leave_room_for_the_figure() -> None:
+    """Warnings are errors here: a layout that collapses would say so."""
+    pytest.importorskip("matplotlib")
+    long = {
+        f"{arm}-dims=4x8x12x16-epochs=2-learning_rate=0.01-weight_decay=0.0{n}": [0.1, 0.2]
+        for n, arm in enumerate("abcd")
+    }
+    found = made.measured_everywhere(long, corpus="a-corpus-of-a-rather-long-name", name="minilm-1a2b3c4d")
+    other = made.evaluations(
+        long, corpus="a-corpus-of-a-rather-long-name", trained_on=made.evaluations()[0].features
+    )
+    noisy = made.ablation(
+        "noise", [run for n in (0, 10) for run in made.runs_of(long, {"noise": n})], "a-long-corpus-name"
+    )
+    deep = made.ablation(
+        "depth",
+        made.runs_of(long, accuracy=made.accuracy(0.2, levels=3)),
+        profile=made.profile((5, 10, 150), (2, 1, 3)),
+    )
+    sizes = {size: [{arm: [0.1, 0.2] for arm in long}] for size in (2, 5, 9)}
+    results = Results(
+        evaluations=[*found, *other],
+        ablations=[noisy, deep],
+        syntheses=[made.synthesis(sizes, {next(iter(long)): CURVE})],
+    )
+    for section in report_sections(results):
+        for picture in parts(section, Picture):
+            svg(picture.draw())
+
+
+def test_a_figure_of_many_arms_keeps_them_apart() -> None:
+    many = {f"arm-{number}": [0.01 * number, 0.01 * number + 0.02] for number in range(9)}
+    (picture,) = parts(accuracy.build(Results(evaluations=made.evaluations(many))), Picture)
+    lines = [
+        line for axes in picture.draw().axes[:1] for line in axes.lines if len(line.get_xdata()) == len(DIMS)
+    ]
+    looks = {
+        (line.get_color(), line.get_linestyle(), line.get_marker())
+        for line in lines
+        if line.get_marker() != "x"
+    }
+    assert len([look for look in looks if look[2] in "osv^DPX"]) == len(many)
+    assert len(SEEDS) == 4

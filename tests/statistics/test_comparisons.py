@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from fractalctl.documents.base import to_json
 from fractalctl.errors import RequestError
-from fractalctl.statistics import ABLATION_FAMILIES, Observation, adjust, compare
-from fractalctl.statistics.comparisons import default_pair
-from fractalctl.statistics.families import family_names
+from fractalctl.statistics import Observation, adjust, compare, default_pairs
+from fractalctl.statistics.corrections import family_names
 from tests.statistics.material import observations
 
 VALUES = {
@@ -17,7 +17,7 @@ VALUES = {
 
 
 def test_every_figure_of_a_row():
-    row = compare(observations(VALUES), correction="holm")[0].document()
+    row = to_json(compare(observations(VALUES), correction="holm")[0])
     a, b = (np.array(VALUES["clinc"][arm]) for arm in ("v5", "mrl"))
     expected = stats.ttest_rel(a, b)
     assert (row["corpus"], row["a"], row["b"], row["n"], row["unit"]) == ("clinc", "v5", "mrl", 5, "seed")
@@ -40,13 +40,13 @@ def test_corpora_keep_their_order_and_pairs_follow_each_other():
     rows = compare(
         observations({"wos": VALUES["trec"], "arxiv": VALUES["clinc"]}), [("v5", "mrl"), ("mrl", "v5")]
     )
-    assert [(row.unit.corpus, row.a) for row in rows] == [
+    assert [(row.corpus, row.a) for row in rows] == [
         ("wos", "v5"),
         ("wos", "mrl"),
         ("arxiv", "v5"),
         ("arxiv", "mrl"),
     ]
-    assert rows[0].test.t == pytest.approx(-rows[1].test.t)
+    assert rows[0].t == pytest.approx(-rows[1].t)
 
 
 def test_without_a_correction_there_is_no_adjusted_p():
@@ -58,9 +58,9 @@ def test_without_a_correction_there_is_no_adjusted_p():
 
 def test_seeds_pair_whatever_their_order():
     shuffled = sorted(
-        observations(VALUES), key=lambda one: (one.corpus, -one.seed if one.strategy == "v5" else one.seed)
+        observations(VALUES), key=lambda one: (one.corpus, -one.seed if one.arm == "v5" else one.seed)
     )
-    assert compare(shuffled)[0].test.t == pytest.approx(compare(observations(VALUES))[0].test.t)
+    assert compare(shuffled)[0].t == pytest.approx(compare(observations(VALUES))[0].t)
 
 
 def test_an_unpaired_seed_is_named():
@@ -70,14 +70,14 @@ def test_an_unpaired_seed_is_named():
     ):
         compare(observations(values))
     (row,) = compare(observations(values), allow_unpaired=True)
-    assert row.seeds == (0, 1)
+    assert row.seeds == [0, 1]
     disjoint = [Observation("clinc", "v5", 1, {"S": 0.1}), Observation("clinc", "mrl", 2, {"S": 0.0})]
     with pytest.raises(RequestError, match="v5 lacks 2; mrl lacks 1; none is in both"):
         compare(disjoint, allow_unpaired=True)
 
 
 def test_heads_that_were_evaluated_differently_are_not_compared():
-    arms = [Observation("clinc", arm, 1, {"S": 0.1}, settings={"n_queries": n}, source=f"{arm}.json")
+    arms = [Observation("clinc", arm, 1, {"S": 0.1}, conditions={"n_queries": n}, source=f"{arm}.json")
             for arm, n in (("v5", 500), ("mrl", 2000))]  # fmt: skip
     with pytest.raises(RequestError, match=r"'n_queries' is 500 in v5\.json but 2000 in mrl\.json"):
         compare(arms)
@@ -91,14 +91,14 @@ def test_protocols_are_not_mixed():
 
 def test_a_corpus_without_one_arm_is_left_out():
     rows = compare(observations({**VALUES, "wos": {"v5": [0.1]}}))
-    assert [row.unit.corpus for row in rows] == ["clinc", "trec"]
-    with pytest.raises(RequestError, match="with both v5 and uhmt; strategies there are: mrl, v5"):
+    assert [row.corpus for row in rows] == ["clinc", "trec"]
+    with pytest.raises(RequestError, match="with both v5 and uhmt; arms there are: mrl, v5"):
         compare(observations(VALUES), [("v5", "uhmt")])
 
 
 def test_one_seed_gives_means_and_a_reason():
     (row,) = compare(observations({"clinc": {"v5": [0.1], "mrl": [0.02]}}), correction="holm")
-    document = row.document()
+    document = to_json(row)
     assert document["difference"] == pytest.approx(0.08)
     assert (document["t"], document["p"], document["p_adjusted"], document["sd_a"], document["cohens_d"]) == (
         None,
@@ -109,14 +109,27 @@ def test_one_seed_gives_means_and_a_reason():
 
 def test_equal_arms_give_p_one():
     (row,) = compare(observations({"clinc": {"v5": [0.1, 0.2], "mrl": [0.1, 0.2]}}))
-    assert (row.test.p, row.permutation.p, row.wilcoxon.p, row.effects.cohens_d) == (1.0, 1.0, 1.0, 0.0)
+    assert (row.p, row.permutation.p, row.wilcoxon.p, row.cohens_d) == (1.0, 1.0, 1.0, 0.0)
 
 
-def test_default_pair():
-    assert default_pair(observations(VALUES)) == ("v5", "mrl")
-    assert default_pair(observations({"clinc": {"mine": [0.1], "theirs": [0.2]}})) == ("mine", "theirs")
-    with pytest.raises(RequestError, match="--compare a,b; there are: a, b, c"):
-        default_pair(observations({"clinc": {"a": [0.1], "b": [0.2], "c": [0.3]}}))
+@pytest.mark.parametrize(
+    ("arms", "reference", "pairs"),
+    [
+        (["mrl", "v5"], None, [("v5", "mrl")]),
+        (["lda", "mrl", "v5"], None, [("v5", "mrl")]),
+        (["mine", "theirs"], None, [("mine", "theirs")]),
+        (["a", "b", "c"], None, [("b", "a"), ("c", "a")]),
+        (["lda", "mrl", "v5"], "lda", [("mrl", "lda"), ("v5", "lda")]),
+        (["v5"], None, []),
+    ],
+)
+def test_default_pairs(arms: list[str], reference: str | None, pairs: list[tuple[str, str]]):
+    assert default_pairs(arms, reference) == pairs
+
+
+def test_an_unknown_reference_lists_the_arms():
+    with pytest.raises(RequestError, match="no arm 'lda' to compare with; there are: a, b"):
+        default_pairs(["a", "b"], "lda")
 
 
 MEMBERS = [("clinc", "minilm", "v5", "mrl"), ("trec", "minilm", "v5", "mrl"), ("clinc", "e5", "v5", "uhmt")]
@@ -127,6 +140,7 @@ MEMBERS = [("clinc", "minilm", "v5", "mrl"), ("trec", "minilm", "v5", "mrl"), ("
     [
         ("pair", ["v5 vs mrl", "v5 vs mrl", "v5 vs uhmt"]),
         ("corpus", ["clinc", "trec", "clinc"]),
+        ("corpus-pair", ["clinc, v5 vs mrl", "trec, v5 vs mrl", "clinc, v5 vs uhmt"]),
         ("backbone", ["minilm", "minilm", "e5"]),
         ("all", ["all", "all", "all"]),
     ],
@@ -136,12 +150,17 @@ def test_groupings(grouping: str, names: list[str]):
 
 
 def test_wrong_families():
-    with pytest.raises(RequestError, match="expected pair, corpus, backbone, all, or families as NAME="):
+    with pytest.raises(
+        RequestError, match="expected pair, corpus, corpus-pair, backbone, all, or families as NAME="
+    ):
         family_names(MEMBERS, ["everything"])
     with pytest.raises(RequestError, match="v5 vs uhmt on clinc belongs to none of rivals"):
         family_names(MEMBERS, ["rivals=mrl"])
     with pytest.raises(RequestError, match="belongs to rivals and aligned"):
         family_names(MEMBERS, ["rivals=mrl", "aligned=v5"])
+
+
+TABLE_4 = ("perturbation=inverted,no-prefix", "awareness=uhmt")
 
 
 def test_the_families_of_the_ablation_table():
@@ -153,13 +172,13 @@ def test_the_families_of_the_ablation_table():
         for corpus in ("clinc", "trec")
     }  # fmt: skip
     pairs = [("v5", other) for other in ("inverted", "no-prefix", "uhmt")]
-    rows = compare(observations(values), pairs, correction="holm", families=ABLATION_FAMILIES)
+    rows = compare(observations(values), pairs, correction="holm", families=TABLE_4)
     perturbations = [row for row in rows if row.family == "perturbation"]
-    assert [(row.unit.corpus, row.b) for row in perturbations] == [
+    assert [(row.corpus, row.b) for row in perturbations] == [
         ("clinc", "inverted"), ("clinc", "no-prefix"), ("trec", "inverted"), ("trec", "no-prefix"),
     ]  # fmt: skip
     assert {row.family_size for row in perturbations} == {4}
-    assert [row.p_adjusted for row in perturbations] == adjust([row.test.p for row in perturbations], "holm")
+    assert [row.p_adjusted for row in perturbations] == adjust([row.p for row in perturbations], "holm")
     assert [row.family_size for row in rows if row.family == "awareness"] == [2, 2]
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from fractalctl.errors import RequestError
+from fractalctl.randomness import Purpose, generator
 from fractalctl.statistics import (
     cooks_distances,
     kendall,
@@ -20,6 +21,7 @@ from fractalctl.statistics import (
     spearman,
     spearman_bootstrap,
 )
+from fractalctl.statistics.correlations import OVER_CORPORA
 
 X = [1.2, 1.9, 1.9, 2.2, 2.6, 3.2, 3.9]
 Y = [0.01, 0.02, 0.04, 0.05, 0.03, 0.12, 0.14]
@@ -70,7 +72,7 @@ def test_leave_one_out_drops_each_in_turn():
 
 
 def test_bootstrap_equals_a_plain_loop_over_the_same_draws():
-    drawn = np.random.default_rng(42).integers(0, 7, size=(300, 7))
+    drawn = generator(42, Purpose.BOOTSTRAP, OVER_CORPORA).integers(0, 7, size=(300, 7))
     pairs = [(np.array(X)[rows], np.array(Y)[rows]) for rows in drawn]
     rho = [stats.spearmanr(x, y).statistic for x, y in pairs if len(set(x)) > 1 and len(set(y)) > 1]
     found = spearman_bootstrap(X, Y, resamples=300)
@@ -78,6 +80,12 @@ def test_bootstrap_equals_a_plain_loop_over_the_same_draws():
     assert found.resamples == len(rho)
     assert found.ci == pytest.approx(np.quantile(rho, [0.025, 0.975]))
     assert found.share_positive == np.mean(np.array(rho) > 1e-12)
+
+
+def test_one_unit_has_no_other_left():
+    (row,) = leave_one_out([1.0], [2.0], "a")
+    assert row.spearman.coefficient is None
+    assert "three units" in row.pearson.reason
 
 
 def test_bootstrap_of_what_does_not_vary():

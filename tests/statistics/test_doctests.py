@@ -24,6 +24,7 @@ ESTIMATORS = [
     "noncentrality_interval", "equivalence", "paired_power", "seeds_needed", "detectable_effect", "mcnemar",
     "query_bootstrap", "pool", "influence", "effect_variance", "meta_regression", "pearson", "kendall",
     "spearman", "leave_one_out", "spearman_bootstrap", "cooks_distances", "power_law", "quadratic", "compare",
+    "no_difference", "heterogeneity", "peak", "default_pairs",
 ]  # fmt: skip
 
 

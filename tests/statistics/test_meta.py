@@ -12,7 +12,7 @@ from statsmodels.stats.meta_analysis import combine_effects
 
 from fractalctl.errors import RequestError
 from fractalctl.statistics import effect_variance, influence, meta_regression, pool
-from fractalctl.statistics.heterogeneity import ESTIMATORS
+from fractalctl.statistics.tau_squared import ESTIMATORS
 
 TRIALS = np.array([
     (4, 119, 11, 128, 44), (6, 300, 29, 274, 55), (3, 228, 11, 209, 42), (62, 13536, 248, 12619, 52),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fractalctl.errors import RequestError
+from fractalctl.randomness import Purpose, generator
 from fractalctl.statistics import paired_t, sign_flip, sign_test, signed_rank
 from fractalctl.statistics.samples import differences
 
@@ -60,12 +61,20 @@ def test_sign_flip_equals_scipys_permutation_test():
     assert sign_flip(GAPS).p == pytest.approx(expected.pvalue)
 
 
+def test_a_sum_that_is_zero_but_for_rounding_counts_all_patterns_with_it():
+    """0.1 + 0.2 - 0.3 is 5.6e-17 in binary: scipy's permutation test gives p = 0.75 here."""
+    assert sign_flip([0.1, 0.2, -0.3]).p == 1.0
+
+
 def test_many_pairs_are_sampled_and_come_close_to_the_exact_p():
     gaps = np.random.default_rng(1).normal(0.3, 1.0, 20)
     found = sign_flip(gaps)
     assert not found.exact
     assert found.p == pytest.approx(paired_t(gaps).p, abs=0.02)
     assert found == sign_flip(gaps)
+    bits = generator(0, Purpose.SIGN_FLIPS).integers(0, 2, size=(100_000, 20))
+    reached = (np.abs(np.where(bits, -1.0, 1.0) @ gaps) >= abs(gaps.sum()) - 1e-9).sum()
+    assert found.p == (reached + 1) / 100_001
 
 
 @given(st.lists(st.integers(1, 400), min_size=2, max_size=10, unique=True), st.data())

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from fractalctl.documents.base import to_json
 from fractalctl.statistics import (
     Options,
     analyse,
@@ -34,49 +35,47 @@ def document(paper_folder):
 
 
 def test_adjusted_p_and_d(document):
-    rows = document["comparisons"]
-    assert [row["corpus"] for row in rows] == ORDER
-    assert [f"{row['p_adjusted']:.3f}" for row in rows] == P_ADJUSTED
-    assert [f"{row['cohens_d']:.2f}" for row in rows] == D
-    assert {row["df"] for row in rows} == {4}
+    rows = document.comparisons
+    assert [row.corpus for row in rows] == ORDER
+    assert [f"{row.p_adjusted:.3f}" for row in rows] == P_ADJUSTED
+    assert [f"{row.cohens_d:.2f}" for row in rows] == D
+    assert {row.df for row in rows} == {4}
 
 
 def test_meta_analysis(document):
-    meta = document["meta"]
-    assert (f"{meta['pooled']:.2f}", f"{meta['z']:.2f}", f"{meta['p']:.4f}") == ("1.49", "3.63", "0.0003")
-    assert [f"{limit:.2f}" for limit in meta["ci"]] == ["0.69", "2.30"]
-    assert f"{meta['i2']:.2f}" == "0.63"
-    assert [f"{limit:.2f}" for limit in meta["prediction_interval"]] == ["-0.86", "3.85"]
+    meta = document.meta
+    assert (f"{meta.pooled:.2f}", f"{meta.z:.2f}", f"{meta.p:.4f}") == ("1.49", "3.63", "0.0003")
+    assert [f"{limit:.2f}" for limit in meta.ci] == ["0.69", "2.30"]
+    assert f"{meta.i2:.2f}" == "0.63"
+    assert [f"{limit:.2f}" for limit in meta.prediction_interval] == ["-0.86", "3.85"]
 
 
 def test_the_printed_prediction_interval_is_that_of_seven_corpora(document):
-    (without,) = (
-        unit["without"] for unit in document["meta"]["influence"] if unit["label"] == "dbpedia-classes"
-    )
-    assert [f"{limit:.2f}" for limit in without["prediction_interval"]] == ["-0.70", "3.18"]
-    assert f"{without['pooled']:.2f}" == "1.24"
+    (without,) = (unit.without for unit in document.meta.influence if unit.label == "dbpedia-classes")
+    assert [f"{limit:.2f}" for limit in without.prediction_interval] == ["-0.70", "3.18"]
+    assert f"{without.pooled:.2f}" == "1.24"
 
 
 def test_sign_test(document):
-    assert document["sign_test"]["wins"] == document["sign_test"]["n"] == 8
-    assert f"{document['sign_test']['p_one_sided']:.3f}" == "0.004"
-    assert f"{document['sign_test']['p_two_sided']:.3f}" == "0.008"
+    assert document.sign_test.wins == document.sign_test.n == 8
+    assert f"{document.sign_test.p_one_sided:.3f}" == "0.004"
+    assert f"{document.sign_test.p_two_sided:.3f}" == "0.008"
 
 
 def test_scaling(document):
-    found = document["scaling"]["predictors"]
+    found = document.scaling.predictors
     for name, rho, p in (
         ("depth", "0.74", "0.035"),
-        ("learnability", "0.69", "0.058"),
+        ("baseline_accuracy", "0.69", "0.058"),
         ("product", "0.90", "0.002"),
     ):
-        spearman = found[name]["spearman"]
-        assert (f"{spearman['coefficient']:.2f}", f"{spearman['p']:.3f}") == (rho, p)
-    assert f"{found['product']['pearson']['coefficient']:.2f}" == "0.97"
-    assert found["product"]["pearson"]["p"] < 0.001
-    law = document["scaling"]["power_law"]
-    assert [f"{law[key]:.1f}" for key in ("a", "a_se", "b", "b_se")] == ["1.6", "0.3", "1.2", "0.2"]
-    assert f"{law['r2']:.3f}" == "0.957"
+        spearman = found[name].spearman
+        assert (f"{spearman.coefficient:.2f}", f"{spearman.p:.3f}") == (rho, p)
+    assert f"{found['product'].pearson.coefficient:.2f}" == "0.97"
+    assert found["product"].pearson.p < 0.001
+    law = document.scaling.power_law
+    assert [f"{getattr(law, key):.1f}" for key in ("a", "a_se", "b", "b_se")] == ["1.6", "0.3", "1.2", "0.2"]
+    assert f"{law.r2:.3f}" == "0.957"
 
 
 SPEARMAN = {
@@ -95,19 +94,19 @@ PEARSON = {
 
 
 def test_leave_one_out_of_spearman(document):
-    for row in document["scaling"]["predictors"]["depth"]["leave_one_out"]:
-        rho, p = SPEARMAN[row["dropped"]]
-        assert row["spearman"]["coefficient"] == pytest.approx(rho, abs=0.0051)
-        assert f"{row['spearman']['p']:.3f}" == f"{p:.3f}"
+    for row in document.scaling.predictors["depth"].leave_one_out:
+        rho, p = SPEARMAN[row.dropped]
+        assert row.spearman.coefficient == pytest.approx(rho, abs=0.0051)
+        assert f"{row.spearman.p:.3f}" == f"{p:.3f}"
 
 
 def test_leave_one_out_of_pearson_needs_entropies_of_full_precision(document, paper_folder):
     """Table 1 rounds the entropies; CLINC's is log2(15): fifteen equally likely intents in each domain."""
-    found = document["scaling"]["predictors"]["depth"]
-    for row in found["leave_one_out"]:
-        assert row["pearson"]["p"] == pytest.approx(PEARSON[row["dropped"]][1], abs=0.0016)
-    assert found["cooks_distance"]["wos"] == pytest.approx(3.68, abs=0.03)
-    means = [point["mean"] for point in document["scaling"]["points"]]
+    found = document.scaling.predictors["depth"]
+    for row in found.leave_one_out:
+        assert row.pearson.p == pytest.approx(PEARSON[row.dropped][1], abs=0.0016)
+    assert found.cooks_distance["wos"] == pytest.approx(3.68, abs=0.03)
+    means = [point.mean for point in document.scaling.points]
     entropies = [1.2288, 1.8815, 1.8815, 2.2082, 2.6238, 3.17, math.log2(15), 5.05]
     for row in leave_one_out(entropies, means, ORDER):
         r, p = PEARSON[row.dropped]
@@ -116,33 +115,12 @@ def test_leave_one_out_of_pearson_needs_entropies_of_full_precision(document, pa
 
 
 def test_bootstrap_share(document):
-    assert document["scaling"]["predictors"]["depth"]["bootstrap"]["share_positive"] == pytest.approx(
-        0.98, abs=0.004
-    )
+    assert document.scaling.predictors["depth"].bootstrap.share_positive == pytest.approx(0.98, abs=0.004)
 
 
 def test_parabola_of_the_synthetic_hierarchies(document):
-    fit = document["quadratic"]["fits"]["v5"]
-    assert (f"{fit['r2']:.3f}", f"{fit['vertex']:.2f}", fit["kind"]) == ("0.964", "4.39", "maximum")
-    assert "3.6 to 4.0 bits" in fit["remark"]
-    assert document["quadratic"]["fits"]["mrl"]["remark"] is None
-
-
-def test_what_disagrees_is_listed_with_its_reason(document):
-    wrong = {figure["name"]: figure for figure in document["published"] if not figure["agrees"]}
-    assert len(document["published"]) == 105
-    assert len(wrong) == 17
-    assert all(figure["remark"] for figure in wrong.values())
-    assert wrong["prediction interval, lower limit"]["printed"] == "-0.70"
-    assert "seven corpora without DBpedia Classes" in wrong["prediction interval, lower limit"]["remark"]
-    assert "Table 12, nothing dropped, p of r" in wrong
-
-
-def test_only_the_papers_table_is_set_beside_the_paper(paper_folder):
-    measured = read_observations([paper_folder / "table11.csv"])
-    assert analyse(measured[:-20], Options())["published"] == []
-    without_correction = analyse(measured, Options())["published"]
-    assert not any("adjusted p" in figure["name"] for figure in without_correction)
+    fit = document.quadratic.fits["v5"]
+    assert (f"{fit.r2:.3f}", f"{fit.vertex:.2f}", fit.kind) == ("0.964", "4.39", "maximum")
 
 
 def test_sign_test_of_table_10():
@@ -155,7 +133,7 @@ def test_corrections_of_g_that_the_paper_names():
 
 
 def test_the_document_is_json_without_nan(document):
-    assert json.loads(json.dumps(document, allow_nan=False))
+    assert json.loads(json.dumps(to_json(document), allow_nan=False))
 
 
 def test_pooling_seven_published_effects():

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fractalctl.errors import RequestError
-from fractalctl.statistics.peaks import peak
+from fractalctl.randomness import Purpose, generator
+from fractalctl.statistics.peaks import OVER_PARTITIONS, peak
 
 BITS = np.array([1.00, 1.58, 2.32, 3.32, 3.91, 4.64, 5.64, 6.23])
 PAPER = [0.134, 0.150, 0.216, 0.270, 0.278, 0.266, 0.252, 0.232]
@@ -57,7 +58,7 @@ def test_the_bootstrap_equals_a_plain_loop() -> None:
     x = [2.0 * place + random.normal(scale=0.05, size=4) for place in range(6)]
     y = [-((group - 6) ** 2) + random.normal(scale=2, size=4) for group in x]
     found = peak(x, y, resamples=300, seed=9)
-    random = np.random.default_rng(9)
+    random = generator(9, Purpose.BOOTSTRAP, OVER_PARTITIONS)
     chosen = [random.integers(0, 4, size=(300, 4)) for _ in x]
     vertices, curves = [], []
     for resample in range(300):
@@ -83,7 +84,7 @@ def test_a_curve_that_only_flattens_is_no_inverted_u() -> None:
 
 
 def test_noise_has_no_interval_for_its_peak() -> None:
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(4)
     y = [random.normal(size=3) for _ in range(5)]
     found = peak([[float(place)] * 3 for place in range(5)], y)
     assert found.bootstrap.ci is None

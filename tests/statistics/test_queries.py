@@ -6,11 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
+from fractalctl.documents.base import to_json
+from fractalctl.documents.measured import PackedHits
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.measures.steerability import steerability
-from fractalctl.statistics import compare, mcnemar, query_bootstrap
-from fractalctl.statistics.query_tests import query_tests
-from fractalctl.statistics.reading import read_observations
+from fractalctl.statistics import compare, mcnemar, query_bootstrap, read_observations
+from fractalctl.statistics.observations import arranged
+from fractalctl.statistics.queries import query_tests
+from tests.statistics.material import observations as table
 from tests.statistics.material import random_hits, write_evaluation
 
 
@@ -49,36 +52,44 @@ def test_bootstrap_refuses_what_is_no_number():
 
 def test_block_has_one_mcnemar_per_seed_prefix_and_level(runs):
     observations = read_observations([runs])
-    block = query_tests(observations, compare(observations))
-    assert block["unit"] == "query"
-    clinc, trec = block["comparisons"]
-    assert (clinc["corpus"], trec["corpus"], clinc["n"]) == ("clinc", "trec", 60)
-    assert len(clinc["mcnemar"]) == 3 * 4 * 2
-    assert clinc["mcnemar"][0].keys() == {"seed", "prefix", "level", "n", "only_a", "only_b", "p"}
-    assert clinc["mcnemar"][-1]["prefix"] == 256
+    block = query_tests(arranged(observations), compare(observations))
+    assert block.unit == "query"
+    clinc, trec = block.comparisons
+    assert (clinc.corpus, trec.corpus, clinc.n) == ("clinc", "trec", 60)
+    assert len(clinc.mcnemar) == 3 * 4 * 2
+    assert to_json(clinc.mcnemar[0]).keys() == {"seed", "prefix", "level", "n", "only_a", "only_b", "p"}
+    assert clinc.mcnemar[-1].prefix == 256
     pairs = [(random_hits(seed, 0.3), random_hits(seed)) for seed in (42, 123, 456)]
     expected = [steerability(v5.mean(axis=0)) - steerability(mrl.mean(axis=0)) for v5, mrl in pairs]
-    assert clinc["bootstrap"]["mean"] == pytest.approx(np.mean(expected))
-    assert clinc["bootstrap"]["mean"] == pytest.approx(compare(observations)[0].test.difference)
+    assert clinc.bootstrap.mean == pytest.approx(np.mean(expected))
+    assert clinc.bootstrap.mean == pytest.approx(compare(observations)[0].difference)
 
 
 def test_a_metric_that_is_no_mean_over_queries_has_no_bootstrap(runs):
     observations = read_observations([runs])
-    block = query_tests(observations, compare(observations, metric="S_mono"))
-    assert block["comparisons"][0]["bootstrap"] is None
+    block = query_tests(arranged(observations), compare(observations, metric="S_mono"))
+    assert block.comparisons[0].bootstrap is None
 
 
-def test_without_hits_there_is_no_block(runs):
-    for path in runs.rglob("evaluation-*.json"):
-        path.write_text(path.read_text().replace('"hits"', '"hits_once"'))
-    observations = read_observations([runs])
-    assert query_tests(observations, compare(observations)) is None
+def test_without_hits_there_is_no_block():
+    measured = table({"clinc": {"v5": [0.1, 0.2], "mrl": [0.0, 0.1]}})
+    assert query_tests(arranged(measured), compare(measured)) is None
+
+
+def test_arms_of_other_lengths_are_tested_at_those_that_they_share(tmp_path):
+    for arm, dims in (("v5", [64, 128, 192, 256]), ("v5-dims=32x64x128x256", [32, 64, 128, 256])):
+        write_evaluation(tmp_path, random_hits(1), arm=arm, dims=dims)
+    observations = read_observations([tmp_path])
+    pairs = [("v5", "v5-dims=32x64x128x256")]
+    (row,) = query_tests(arranged(observations), compare(observations, pairs)).comparisons
+    assert [test.prefix for test in row.mcnemar[::2]] == [64, 128, 256]
+    assert row.mcnemar[0].only_a == (random_hits(1)[:, 0, 0] & ~random_hits(1)[:, 1, 0]).sum()
 
 
 def test_damaged_hits_name_the_file(tmp_path):
-    hits = random_hits(0)
     for strategy in ("v5", "mrl"):
-        write_evaluation(tmp_path, hits, strategy=strategy, hits={"shape": [60, 4, 2], "data": "AAAA"})
+        damaged = PackedHits(shape=(60, 4, 2), order="C", bits="big", data="AAAA")
+        write_evaluation(tmp_path, random_hits(0), strategy=strategy, hits=damaged)
     observations = read_observations([tmp_path])
     with pytest.raises(FractalError, match=r"seed-42/evaluation-loo\.json: packed hits hold 3 bytes"):
-        query_tests(observations, compare(observations))
+        query_tests(arranged(observations), compare(observations))

@@ -7,8 +7,9 @@ import pytest
 
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.statistics import read_observations, read_profiles
-from fractalctl.statistics.observations import check_metric, choose_backbone, choose_protocol
-from tests.statistics.material import observations, random_hits, write_evaluation, write_table
+from fractalctl.statistics.checks import check_metric
+from fractalctl.statistics.observations import choose_backbone, choose_protocol
+from tests.statistics.material import observations, profile, random_hits, write_evaluation, write_table
 
 ROWS = [("trec", "v5", 42, 0.05), ("trec", "mrl", 42, -0.01)]
 
@@ -21,22 +22,26 @@ def test_an_evaluation_file_gives_all_it_holds(tmp_path: Path):
         accuracy[0, 0] - accuracy[-1, 0] + accuracy[-1, 1] - accuracy[0, 1]
     )
     assert {"S_auc", "S_mono", "S_gap", "delta_fine"} <= one.metrics.keys()
-    assert (one.corpus, one.backbone, one.strategy, one.seed, one.protocol) == (
+    assert (one.corpus, one.backbone, one.arm, one.seed, one.protocol) == (
         "clinc",
         "minilm",
         "v5",
         42,
         "loo",
     )
-    assert (one.profile.depth, one.profile.learnability, one.profile.coarse_entropy) == (3.9, 0.88, 3.3)
-    assert one.settings["dims"] == [64, 128, 192, 256]
-    assert one.hits["shape"] == [60, 4, 2]
+    assert (one.profile.depth, one.profile.baseline_accuracy, one.profile.coarse_entropy) == (3.9, 0.88, 3.3)
+    assert one.training["trunk"] == "linear"
+    assert (one.training["method"], one.training["epochs"]) == ("supervision", 5)
+    assert one.conditions["n_queries"] == 60
+    assert one.truncated["S"] == pytest.approx((0.8 - 0.96) + (0.86 - 0.7))
+    assert one.dims == (64, 128, 192, 256)
+    assert (one.hits.unpack() == hits).all()
 
 
 def test_at_three_levels_depth_is_all_below_the_coarsest(tmp_path: Path):
-    profile = {"entropies": [2.0, 1.5, 2.5], "baseline": {"L0": 0.9, "L1": 0.8, "L2": 0.6}}
-    (one,) = read_observations([write_evaluation(tmp_path, random_hits(0), profile=profile)])
-    assert (one.profile.depth, one.profile.learnability) == (4.0, 0.6)
+    deep = profile([4, 12, 60], [2.0, 1.5, 2.5], baseline={"L0": 0.9, "L1": 0.8, "L2": 0.6})
+    (one,) = read_observations([write_evaluation(tmp_path, random_hits(0), profile=deep)])
+    assert (one.profile.depth, one.profile.baseline_accuracy) == (4.0, 0.6)
 
 
 def test_folders_are_searched_in_order(runs: Path):
@@ -102,17 +107,28 @@ def test_wrong_paths_are_refused(tmp_path: Path):
 def test_wrong_evaluations_are_refused(tmp_path: Path):
     other = tmp_path / "evaluation-loo.json"
     other.write_text("[]")
-    with pytest.raises(RequestError, match="not an evaluation file"):
+    with pytest.raises(FractalError, match=r"evaluation-loo\.json: not a result file"):
         read_observations([other])
     path = write_evaluation(tmp_path, random_hits(0))
     document = json.loads(path.read_text())
-    del document["seed"]
+    path.write_text(json.dumps({key: value for key, value in document.items() if key != "seed"}))
+    with pytest.raises(FractalError, match=r"loo\.json: .*missing required field `seed`; make it again"):
+        read_observations([path])
+    document["steerability"]["S"] = float("nan")
     path.write_text(json.dumps(document))
-    with pytest.raises(FractalError, match="lacks the field 'seed'; evaluate that head again"):
+    with pytest.raises(FractalError, match=r"evaluation-loo\.json: not a result file .*; make it again"):
         read_observations([path])
-    write_evaluation(tmp_path, random_hits(0), steerability={"S": float("nan")})
-    with pytest.raises(RequestError, match="S is nan, not a finite number"):
+    path.write_text(json.dumps(document | {"encoding-type": "fractalctl-head", "steerability": None}))
+    with pytest.raises(RequestError, match="encoding-type is 'fractalctl-head', expected 'fractalctl-eval"):
         read_observations([path])
+
+
+def test_a_table_may_name_strategy_and_arm(tmp_path: Path):
+    path = write_table(
+        tmp_path / "t.csv", [("trec", "v5", "v5-fractal", 42, 0.1)], "corpus,strategy,arm,seed,steerability"
+    )
+    (one,) = read_observations([path])
+    assert (one.corpus, one.strategy, one.arm) == ("trec", "v5", "v5-fractal")
 
 
 def test_profiles(tmp_path: Path):
@@ -120,7 +136,7 @@ def test_profiles(tmp_path: Path):
         tmp_path / "p.csv", [("trec", 2.2, 0.7, 2.4)], "dataset,h_l1_given_l0,baseline_l1,h_l0"
     )
     (profile,) = read_profiles(path).values()
-    assert (profile.depth, profile.learnability, profile.coarse_entropy) == (2.2, 0.7, 2.4)
+    assert (profile.depth, profile.baseline_accuracy, profile.coarse_entropy) == (2.2, 0.7, 2.4)
     per_backbone = write_table(tmp_path / "q.csv", [("trec", "minilm", 2.2, 0.7)],
                                "corpus,backbone,h_l1_given_l0,baseline_l1")  # fmt: skip
     assert list(read_profiles(per_backbone)) == [("trec", "minilm")]
@@ -149,6 +165,19 @@ def test_protocols_are_never_mixed():
     assert choose_protocol(both[:1]) == both[:1]
     with pytest.raises(RequestError, match=r"nothing was measured under protocol 'loo' .there is: index"):
         choose_protocol(both[:1], "loo")
+
+
+def test_rows_and_k_are_part_of_a_protocol():
+    found = [
+        one
+        for slug in ("loo-2000", "loo-k=10", "index")
+        for one in observations({"clinc": {"v5": [0.1]}}, protocol=slug)
+    ]
+    assert [one.protocol for one in choose_protocol(found)] == ["loo-2000"]
+    assert [one.protocol for one in choose_protocol(found[1:], "loo")] == ["loo-k=10"]
+    assert [one.protocol for one in choose_protocol(found, "loo-k=10")] == ["loo-k=10"]
+    with pytest.raises(RequestError, match="several protocols are 'loo': name one of loo-2000, loo-k=10"):
+        choose_protocol(found, "loo")
 
 
 def test_backbones_are_chosen_by_name():

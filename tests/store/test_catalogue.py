@@ -43,15 +43,15 @@ def test_a_set_is_found_by_its_recipe_alone(store: FeatureStore, features: Featu
 
 def test_a_set_is_found_whatever_its_file_is_called(store: FeatureStore, features: FeatureSet):
     features.path.rename(features.path.with_name("renamed.h5"))
-    assert store.find(recipe()).name == "nature/renamed"
+    assert store.find(recipe()).name == "renamed"
     with store.writer(recipe()) as writer:
-        assert writer.finished.name == "nature/renamed"
+        assert writer.finished.name == "renamed"
 
 
 def test_another_recipe_of_the_same_names_gets_a_file_of_its_own(store: FeatureStore, features: FeatureSet):
     changed = {"backbone_identity": {"pooling": "cls"}}
     other = make(store.folder, **changed)
-    assert other.name == f"nature/sum-{recipe(**changed).identity()[:8]}"
+    assert other.name == f"sum-{recipe(**changed).identity()[:8]}"
     assert store.find(recipe()).path == features.path
     assert store.find(recipe(**changed)).path == other.path
 
@@ -132,12 +132,12 @@ def test_names_are_resolved(store: FeatureStore):
     assert store.resolve("nature").path == second.path
     assert store.resolve("animals").path == store.resolve(Path("animals")).path == third.path
     assert store.resolve("nature/sum").path == first.path
-    assert store.resolve(second.name).path == second.path
+    assert store.resolve(store.name_of(second.path)).path == second.path
     assert store.resolve(third.path).path == store.resolve(str(third.path)).path == third.path
     first.path.unlink()
     assert store.resolve("nature/sum").path == second.path
     with pytest.raises(
-        StoreRequestError, match=f"no feature set 'none' in .*; there is animals/sum, {second.name}"
+        StoreRequestError, match=f"no feature set 'none' in .*; there is animals/sum, nature/{second.name}"
     ):
         store.resolve("none")
 
@@ -151,7 +151,7 @@ def test_a_damaged_set_that_is_asked_for_by_name_is_explained(store: FeatureStor
 def test_a_damaged_set_is_not_in_the_way(store: FeatureStore, features: FeatureSet):
     features.path.write_text("text")
     again = make(store.folder)
-    assert again.name == f"nature/sum-{recipe().identity()[:8]}"
+    assert again.name == f"sum-{recipe().identity()[:8]}"
 
 
 def test_selecting_covers_what_cannot_be_read(store: FeatureStore, features: FeatureSet):
@@ -192,3 +192,14 @@ def test_a_set_that_is_being_written_is_not_removed(store: FeatureStore, feature
     ):
         store.remove(features.path)
     assert features.path.exists()
+
+
+def test_a_store_that_nobody_names_is_the_one_of_the_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRACTALCTL_STORE", str(tmp_path / "mine"))
+    assert FeatureStore().folder == tmp_path / "mine"
+    monkeypatch.delenv("FRACTALCTL_STORE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert FeatureStore().folder.is_relative_to(tmp_path) == (os.name == "posix")
+    assert FeatureStore().folder.name == "store"

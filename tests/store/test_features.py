@@ -30,7 +30,7 @@ from tests.store.example import (
 
 
 def test_everything_comes_back(features: FeatureSet):
-    assert (features.corpus, features.backbone, features.name) == ("nature", "sum", "nature/sum")
+    assert (features.corpus, features.backbone, features.name) == ("nature", "sum", "sum")
     assert features.identity == recipe().identity()
     assert (features.splits, features.dimension, features.n_levels) == (("train", "test"), DIMENSION, 2)
     assert features.class_names == CLASS_NAMES

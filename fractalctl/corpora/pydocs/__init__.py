@@ -4,6 +4,16 @@ The tree is library > module > symbol. Source files are parsed, never imported. 
 out and why is told in ``docs/corpora.md``.
 """
 
-from fractalctl.corpora.pydocs.source import PydocsSource
+from fractalctl.corpora.corpus_spec import CorpusSpec
+from fractalctl.corpora.pydocs.source import LEVELS, edition, read
 
-__all__ = ["PydocsSource"]
+PYDOCS = CorpusSpec(
+    name="pydocs",
+    title="Docstrings of scientific packages",
+    about="Paragraphs of prose, by library and module; made of what is installed.",
+    levels=LEVELS,
+    default=LEVELS[:2],
+    read=read,
+    edition=edition,
+    licence="of the packages",
+)

@@ -1,10 +1,9 @@
-"""``pydocs`` as a source of records: which paragraphs of which symbols become rows."""
+"""Which paragraphs of which symbols become rows of ``pydocs``."""
 
 import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -12,9 +11,7 @@ from itertools import islice
 from typing import Any
 
 from fractalctl.corpora.pydocs.symbols import Paragraph, module_paragraphs, package_folder, scrambled
-from fractalctl.corpora.records import Origin, Reading, Record
-from fractalctl.errors import RequestError
-from fractalctl.progress import Progress, silent
+from fractalctl.corpora.records import ReadContext, Row
 
 LEVELS = ("library", "module", "symbol")
 FEWEST_ROWS = 20
@@ -34,71 +31,28 @@ Module = tuple[str, str]
 """Library and name of the module."""
 
 
-@dataclass(frozen=True)
-class PydocsSource:
-    """Docstring paragraphs of installed packages.
-
-    Args:
-        wanted: two or three of `LEVELS`; none for library and module.
-        progress: told how many libraries have been read.
-    """
-
-    wanted: tuple[str, ...] = ()
-    progress: Progress = silent
-
-    @property
-    def levels(self) -> tuple[str, ...]:
-        """The levels of the corpus as it is read.
-
-        Raises:
-            RequestError: levels that it does not have, or not coarse to fine.
-        """
-        if self.wanted and (
-            len(self.wanted) < 2 or self.wanted != tuple(lv for lv in LEVELS if lv in self.wanted)
-        ):
-            raise RequestError(f"pydocs has the levels {', '.join(LEVELS)}; not {', '.join(self.wanted)}")
-        return self.wanted or LEVELS[:2]
-
-    def identity(self) -> dict[str, Any]:
-        """What fixes the records: the edition of the rules and the versions of the packages."""
-        return {
-            "corpus": "pydocs",
-            "edition": EDITION,
-            "levels": list(self.levels),
-            "packages": {
-                library: installed(package["distribution"]) for library, package in packages().items()
-            },
-        }
-
-    def read(self, *, offline: bool = False) -> Reading:  # noqa: ARG002  nothing is ever downloaded
-        """Parse the packages.
-
-        Raises:
-            RequestError: levels that it does not have.
-        """
-        levels = self.levels
-        found: dict[Module, list[Paragraph]] = {}
-        with self.progress("reading docstrings", len(packages())) as advance:
-            for library, package in packages().items():
-                found.update(_library_paragraphs(library, package["modules"]))
-                advance(1)
-        absent = sorted(packages().keys() - {library for library, _ in found})
-        notes = (f"not installed, so not in pydocs: {', '.join(absent)}",) if absent else ()
-        return Reading(_records(found, levels), levels, notes)
-
-
-def _records(found: Mapping[Module, list[Paragraph]], levels: tuple[str, ...]) -> Iterator[Record]:
+def read(context: ReadContext) -> Iterator[Row]:
+    """Parse the packages and give their paragraphs, with the names of library, module and symbol."""
+    found: dict[Module, list[Paragraph]] = {}
+    with context.progress("reading docstrings", len(packages())) as advance:
+        for library, package in packages().items():
+            found.update(_library_paragraphs(library, package["modules"]))
+            advance(1)
+    absent = sorted(packages().keys() - {library for library, _ in found})
+    if absent:
+        context.note(f"not installed, so not in pydocs: {', '.join(absent)}")
     for (library, module), own in _distinct(found).items():
         chosen = _balanced(own)
-        origin = Origin(f"{library}.{module}", "paragraph")
+        name = f"{library}.{module}"
         for number, (symbol, text) in enumerate(chosen if len(chosen) >= FEWEST_ROWS else (), 1):
-            names = {
-                "library": library,
-                "module": f"{library}.{module}",
-                "symbol": f"{library}.{module}.{symbol}",
-            }
-            path = tuple(names[level] for level in levels)
-            yield Record(text, path, None, origin, number, f"{library}.{module}-{number}")
+            labels = dict(zip(LEVELS, (library, name, f"{name}.{symbol}"), strict=True))
+            yield {"text": text, **labels, "id": f"{name}-{number}"}
+
+
+def edition() -> dict[str, Any]:
+    """What fixes the rows: the edition of the rules and the versions of the packages."""
+    versions = {library: _installed(package["distribution"]) for library, package in packages().items()}
+    return {"rules": EDITION, "packages": versions}
 
 
 @cache
@@ -107,8 +61,7 @@ def packages() -> Mapping[str, Any]:
     return tomllib.loads(files(__package__).joinpath("packages.toml").read_text("utf-8"))
 
 
-def installed(distribution: str) -> str | None:
-    """Version of a distribution; None where it is not installed."""
+def _installed(distribution: str) -> str | None:
     try:
         return version(distribution)
     except PackageNotFoundError:

@@ -1,0 +1,111 @@
+"""The form that all result files share, and the one place where they are read and written."""
+
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+
+from fractalctl.errors import FractalError, RequestError
+from store.files import write_json
+
+TYPE = "encoding-type"
+VERSION = "encoding-version"
+
+AnyDocument = TypeVar("AnyDocument", bound="Document")
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, tag_field=TYPE):
+    """One result file: what made it, with which versions, and how to make it again.
+
+    Attributes:
+        version: of the file's format; files of another major version are refused by name.
+        versions: of Python and of the packages that the numbers depend on.
+        argv: the argument vector that remakes the file; None where it was made from Python.
+    """
+
+    CURRENT: ClassVar[str] = "2.0"
+    MADE_BY: ClassVar[str] = "the command that made it"
+
+    version: str = msgspec.field(name=VERSION, default=CURRENT)
+    versions: dict[str, str] = msgspec.field(default_factory=dict)
+    argv: list[str] | None = None
+
+
+class _Header(msgspec.Struct, frozen=True):
+    """What is looked at before a file is believed to be of a kind."""
+
+    kind: str = msgspec.field(name=TYPE)
+    version: str = msgspec.field(name=VERSION)
+
+
+def write_document(path: Path, document: Document) -> None:
+    """Write a document aside and rename it: fields in their order, indented.
+
+    Raises:
+        ValueError: it holds a NaN or an infinity.
+    """
+    write_json(path, to_json(document))
+
+
+def to_json(document: msgspec.Struct) -> dict[str, Any]:
+    """A document as JSON values, keys as they stand in its file."""
+    # A part that is kept as it was read (`msgspec.Raw`) is the only thing that needs the hook.
+    values: dict[str, Any] = msgspec.to_builtins(document, str_keys=True, enc_hook=msgspec.json.decode)
+    return values
+
+
+def read_document(path: Path, kind: type[AnyDocument]) -> AnyDocument:
+    """Read a result file of one kind.
+
+    Raises:
+        RequestError: there is no such file, or it is of another kind.
+        FractalError: it is damaged, or of a format that this version does not read; the message names the
+            file, the field, and what was expected.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise RequestError(f"{path}: no such file") from None
+    return decode(data, kind, str(path))
+
+
+def decode(data: bytes, kind: type[AnyDocument], source: str) -> AnyDocument:
+    """Decode and check a document.
+
+    Args:
+        data: JSON in UTF-8.
+        kind: what it is to be.
+        source: what to call it in messages.
+
+    Raises:
+        RequestError: it is of another kind.
+        FractalError: as for `read_document`.
+    """
+    wanted = str(kind.__struct_config__.tag)
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FractalError(f"{source}: not a result file ({_said(error)}); make it again") from error
+    if header.kind != wanted:
+        raise RequestError(f"{source}: its {TYPE} is '{header.kind}', expected '{wanted}'")
+    if header.version.split(".")[0] != kind.CURRENT.split(".")[0]:
+        raise FractalError(
+            f"{source}: format version {header.version}, but this version of fractalctl reads "
+            f"{kind.CURRENT}; make it again with {kind.MADE_BY}"
+        )
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FractalError(f"{source}: {_said(error)}; make it again with {kind.MADE_BY}") from error
+
+
+def _said(error: Exception) -> str:
+    """What msgspec says of a field, with the field first.
+
+    >>> _said(ValueError("Expected `int`, got `str` - at `$.seed`"))
+    'field seed: expected `int`, got `str`'
+    """
+    what, _, where = str(error).partition(" - at ")
+    what = f"{what[:1].lower()}{what[1:]}"
+    place = where.strip("`").removeprefix("$").removeprefix(".")
+    return f"field {place}: {what}" if place else what

@@ -1,0 +1,318 @@
+"""``stats.json``: what was tested about a set of measurements."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import msgspec
+
+from fractalctl.documents.base import Document
+from fractalctl.documents.estimates import (
+    Equivalence,
+    Heterogeneity,
+    McNemar,
+    PairedT,
+    Power,
+    Quadratic,
+    QueryBootstrap,
+    Randomization,
+)
+from fractalctl.documents.measured import Interval
+from fractalctl.documents.pooled import Meta, OverCorpora, Robustness, Scaling, SignsOverCorpora
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where something was measured: on a corpus, under one feature set of it.
+
+    Attributes:
+        corpus: its name.
+        backbone: None where a table does not say.
+        features: name of the feature set; None for a table.
+        features_identity: of that set; sets of one name and another identity are two places.
+        trained_on: ``corpus/set`` that the heads were trained on, where that is another one.
+    """
+
+    corpus: str
+    backbone: str | None = None
+    features: str | None = None
+    features_identity: str | None = None
+    trained_on: str | None = None
+
+
+class Located(Place, frozen=True, kw_only=True):
+    """What was computed at one place.
+
+    Attributes:
+        label: what tables call the place, such as ``clinc``, or ``clinc (minilm-1a2b3c4d)``.
+        protocol: with rows and k, as in names of files: ``loo``, ``index-k=10``.
+        metric: ``S``, ``S_auc``, ...
+    """
+
+    label: str
+    protocol: str | None
+    metric: str
+
+    @property
+    def place(self) -> Place:
+        """The place alone, for grouping."""
+        return Place(**{name: getattr(self, name) for name in Place.__struct_fields__})
+
+
+class Against(msgspec.Struct, frozen=True, kw_only=True):
+    """Values over seeds against a fixed number.
+
+    Attributes:
+        value: that number.
+        test: of the values less the number.
+        p_adjusted: of the test, over all places of the arm.
+    """
+
+    value: float
+    test: PairedT
+    p_adjusted: float | None = None
+
+
+class Description(Located, frozen=True, kw_only=True):
+    """One arm at one place, over training seeds.
+
+    Attributes:
+        arm: its label.
+        strategy: its strategy.
+        seeds: of training, with the ``values`` of each.
+        ci: 95 % interval of the mean (Student's t).
+        zero: against zero.
+        truncation: against the same measure of the backbone's own features, cut to the same lengths.
+    """
+
+    arm: str
+    strategy: str
+    unit: str = "seed"
+    seeds: list[int]
+    values: list[float]
+    n: int
+    mean: float
+    sd: float | None
+    ci: Interval | None
+    zero: Against
+    truncation: Against | None
+    correction: str | None = None
+    family_size: int = 1
+    reason: str | None = None
+
+
+class BothEquivalences(msgspec.Struct, frozen=True, kw_only=True):
+    """Equivalence tests of one comparison: of arm b with zero, and of the arms with each other."""
+
+    b: Equivalence
+    difference: Equivalence
+
+
+class Comparison(Located, frozen=True, kw_only=True):
+    """Two arms at one place, paired over training seeds; differences are a - b.
+
+    Attributes:
+        a, b: labels of the arms.
+        unit: of replication.
+        seeds: that both arms have, with the values of each.
+        difference: mean of a - b, with its SD, its 95 % interval, and the paired t test.
+        p_adjusted: None without a ``correction``.
+        family: what was corrected together: its name, and how many of its tests have a p.
+        differs: training settings in which the arms differ, each with that of a and that of b.
+        equivalence, power: where they were asked for.
+        reason: why a part is missing.
+    """
+
+    a: str
+    b: str
+    unit: str = "seed"
+    seeds: list[int]
+    values_a: list[float]
+    values_b: list[float]
+    mean_a: float
+    sd_a: float | None
+    mean_b: float
+    sd_b: float | None
+    n: int
+    df: int
+    difference: float
+    difference_sd: float | None
+    difference_ci: Interval | None
+    t: float | None
+    p: float | None
+    p_adjusted: float | None = None
+    correction: str | None = None
+    family: str = ""
+    family_size: int = 1
+    cohens_d: float | None
+    cohens_d_ci: Interval | None
+    hedges_g: float | None
+    hedges_g_ci: Interval | None
+    d_av: float | None
+    d_av_ci: Interval | None
+    wilcoxon: Randomization
+    permutation: Randomization
+    differs: dict[str, list[Any]] = msgspec.field(default_factory=dict)
+    equivalence: BothEquivalences | None = None
+    power: Power | None = None
+    reason: str | None = None
+
+    @property
+    def gaps(self) -> list[float]:
+        """Differences a - b, one per seed, freed of the rounding noise of decimal fractions."""
+        return [round(a - b, 12) for a, b in zip(self.values_a, self.values_b, strict=True)]
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """A comparison as a member of a family."""
+
+    label: str
+    corpus: str
+    backbone: str | None
+    a: str
+    b: str
+
+
+class Family(msgspec.Struct, frozen=True, kw_only=True):
+    """Comparisons that are corrected together; ``m`` of them have a p value."""
+
+    name: str
+    m: int
+    correction: str | None
+    members: list[Member]
+
+
+class McNemarAt(McNemar, frozen=True, kw_only=True):
+    """McNemar's test of one seed at one prefix length and level."""
+
+    seed: int
+    prefix: int
+    level: str
+
+
+class QueryComparison(Located, frozen=True, kw_only=True):
+    """One comparison with queries as the unit of replication; p values are raw."""
+
+    a: str
+    b: str
+    n: int
+    seeds: list[int]
+    bootstrap: QueryBootstrap | None
+    mcnemar: list[McNemarAt]
+
+
+class Queries(msgspec.Struct, frozen=True, kw_only=True):
+    """Comparisons whose evaluations carry the hits of every query."""
+
+    unit: str = "query"
+    comparisons: list[QueryComparison]
+
+
+class Curves(msgspec.Struct, frozen=True, kw_only=True):
+    """Parabolas through the columns of a table, by column."""
+
+    unit: str = "coarse partition"
+    n: int
+    x: str
+    source: str
+    fits: dict[str, Quadratic]
+
+
+class AcrossBackbones(Heterogeneity, frozen=True, kw_only=True):
+    """Whether the difference a - b on one corpus depends on the backbone; seeds are the replicates."""
+
+    corpus: str
+    metric: str
+    a: str
+    b: str
+
+
+class PrintedFigure(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure that a publication prints, beside what the measurements give for it.
+
+    Attributes:
+        name: what to call it.
+        path: where it stands in the document.
+        printed: as published; its decimals say how closely the two must agree.
+        computed: from the measurements.
+        agrees: the computed figure rounds to the printed one.
+        remark: why it does not, where that is known.
+    """
+
+    name: str
+    path: str
+    printed: str
+    computed: float
+    agrees: bool
+    remark: str | None = None
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """What part of a folder of results was tested.
+
+    Attributes:
+        kind: ``evaluations`` (of one backbone and protocol), ``backbones`` (one protocol, the corpora that
+            have several), ``ablation`` or ``synthesis``.
+        backbone: None where there are several.
+        protocol: with rows and k, as in names of files.
+        axis: of an ablation.
+        corpora: in their order.
+        reference: arm that the others were compared with; None where there is one arm.
+    """
+
+    kind: str
+    backbone: str | None
+    protocol: str
+    axis: str | None = None
+    corpora: list[str]
+    reference: str | None
+
+
+class Statistics(Document, frozen=True, kw_only=True, tag="fractalctl-statistics"):
+    """What was tested about a set of measurements.
+
+    Attributes:
+        about: the part of a folder; None where the measurements were named by the user.
+        metric: that is compared.
+        protocol: with rows and k, as in names of files.
+        alpha: level of the tests.
+        correction: of p values; None for none.
+        families: of comparisons that were corrected together.
+        described: every arm at every place.
+        comparisons: pairs of arms at every place.
+        sign_test, meta, robustness: of the first pair, over corpora; None where there is none.
+        scaling: of the first pair's arm a, or of the only arm.
+        further: sign tests and pooling of the other pairs.
+        queries: tests over queries.
+        across_backbones: whether differences depend on the backbone.
+        quadratic: parabolas through a table.
+        notes: what a reader should know.
+        published: figures of a publication beside these.
+    """
+
+    MADE_BY: ClassVar[str] = "fractalctl stats"
+
+    about: Subject | None = None
+    metric: str = "S"
+    protocol: str | None = None
+    alpha: float = 0.05
+    correction: str | None = None
+    families: list[Family] = msgspec.field(default_factory=list)
+    described: list[Description] = msgspec.field(default_factory=list)
+    comparisons: list[Comparison] = msgspec.field(default_factory=list)
+    sign_test: SignsOverCorpora | None = None
+    meta: Meta | None = None
+    scaling: Scaling | None = None
+    robustness: Robustness | None = None
+    further: list[OverCorpora] = msgspec.field(default_factory=list)
+    queries: Queries | None = None
+    across_backbones: list[AcrossBackbones] = msgspec.field(default_factory=list)
+    quadratic: Curves | None = None
+    notes: list[str] = msgspec.field(default_factory=list)
+    published: list[PrintedFigure] = msgspec.field(default_factory=list)
+
+    def over_corpora(self) -> Iterator[OverCorpora]:
+        """Yield the pooling of every pair, the first pair's first."""
+        if self.sign_test:
+            yield OverCorpora(
+                a=self.sign_test.a, b=self.sign_test.b, sign_test=self.sign_test, meta=self.meta
+            )
+        yield from self.further

@@ -1,0 +1,61 @@
+"""The report on a folder of runs: what it shows is tested and written first, then drawn."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from fractalctl.documents.base import to_json, write_document
+from fractalctl.documents.statistics import Statistics
+from fractalctl.progress import Progress, silent
+from fractalctl.report import read_results, report_sections, write_report
+from fractalctl.statistics.summary import summarise
+from fractalctl.versions import versions
+
+
+def report_results(
+    folder: Path, output: Path, paper: bool = False, progress: Progress = silent
+) -> list[Path]:
+    """Read every result file below a folder and write the pages with their tables, figures and statistics.
+
+    Args:
+        folder: of runs.
+        output: where the pages go; statistics lie in its ``statistics/``.
+        paper: judge the paper's claims as well.
+        progress: counts sections.
+
+    Returns:
+        The paths written, the Markdown page first.
+
+    Raises:
+        RequestError: there is nothing to report.
+        MissingExtraError: matplotlib is not installed.
+    """
+    results = read_results(folder)
+    found = summarise(results.evaluations, results.ablations, results.syntheses)
+    tested = tuple(msgspec.structs.replace(one, versions=versions()) for one in found)
+    results = replace(results, statistics=tested)
+    sections = report_sections(results)
+    if paper:
+        from fractalctl.paper import sections as paper_sections
+
+        sections += paper_sections(results)
+    written = write_report(sections, output, progress=progress)
+    return [*written, *_write_statistics(tested, output / "statistics")]
+
+
+def _write_statistics(documents: Sequence[Statistics], folder: Path) -> list[Path]:
+    """A file for each document, with a number where two are about the same."""
+    names: Counter[str] = Counter()
+    paths = []
+    for one in documents:
+        about = to_json(one.about) if one.about else {}
+        words = [about.get(key) for key in ("kind", "axis", "backbone", "protocol")]
+        stem = "-".join(word.replace("/", "-") for word in words if word) or "statistics"
+        names[stem] += 1
+        number = f"-{names[stem]}" if names[stem] > 1 else ""
+        paths.append(folder / f"{stem}{number}.json")
+        write_document(paths[-1], one)
+    return paths

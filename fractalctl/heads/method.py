@@ -1,0 +1,242 @@
+"""What a method is: how an embedding map is got from features and labels. This package's extension point.
+
+A method is one module: typed settings, a subclass of `GradientMethod`, `LinearMap` or `Method`, and named
+strategies. Modules of `fractalctl.heads.methods` are found by themselves, those of other packages through the
+entry point ``fractalctl.methods``, each a `fractalctl.heads.arms.Strategy` or several.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from fractalctl.documents.head import EpochRecord
+from fractalctl.errors import FractalError
+from fractalctl.heads.settings import MethodSettings, TrainingSettings
+from fractalctl.heads.terms import Objective
+from fractalctl.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    from fractalctl.heads.examples import Examples
+
+FLEET = 8
+"""Seeds that are stepped together, at most: beyond this a step gains little and memory grows."""
+
+Validate = Callable[["np.ndarray", "np.ndarray"], Sequence[float]]
+"""Accuracy at each level, coarsest first, from embeddings (n, d) float32 and labels (n, D) int."""
+Weights = dict[str, "Tensor"]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One seed's outcome.
+
+    Attributes:
+        seed: of all that was random.
+        weights: float32 tensors by name, on the CPU, in the method's own names.
+        history: one record per epoch; empty for a closed form.
+        best_epoch: the first epoch, from 1, with the highest sum of validation accuracies: that of the
+            weights. None for a closed form.
+    """
+
+    seed: int
+    weights: Weights
+    history: tuple[EpochRecord, ...] = ()
+    best_epoch: int | None = None
+
+
+class DivergedError(FractalError):
+    """The loss of some seeds was no longer a number; the message names each with its step. Exit code 1.
+
+    Attributes:
+        fitted: what came out for the other seeds.
+    """
+
+    def __init__(self, message: str, fitted: Sequence[Fitted]) -> None:
+        super().__init__(message)
+        self.fitted = tuple(fitted)
+
+    def __reduce__(self) -> tuple[type["DivergedError"], tuple[str, tuple[Fitted, ...]]]:
+        """A worker's error is read where it was asked for; pickling knows the message alone."""
+        return type(self), (str(self), self.fitted)
+
+
+class Method(ABC):
+    """How an embedding map is got from features and labels.
+
+    Attributes:
+        name: by which files call it.
+        source: paper, equation or measurement that it rests on.
+        Settings: type of its settings.
+    """
+
+    name: ClassVar[str]
+    source: ClassVar[str]
+    Settings: ClassVar[type[MethodSettings]] = MethodSettings
+
+    @abstractmethod
+    def fit(
+        self,
+        examples: "Examples",
+        seeds: Sequence[int],
+        settings: Any,
+        validate: Validate,
+        progress: Progress,
+    ) -> list[Fitted]:
+        """Get the map for each seed.
+
+        Args:
+            examples: rows to learn from.
+            seeds: one outcome each, in this order.
+            settings: of type `Settings`.
+            validate: scores embeddings of held-out rows.
+            progress: counts steps.
+
+        Raises:
+            RequestError: the settings do not fit the examples.
+            DivergedError: the loss of some seeds was no longer a number.
+        """
+
+    @abstractmethod
+    def embed(self, weights: Weights, features: "Tensor", settings: Any) -> "tuple[Tensor, Tensor]":
+        """Blocks and full embeddings, (n, d) each, of features (n, h) as the backbone gave them.
+
+        The first columns of the blocks are the prefixes below d. A nested method gives one tensor twice.
+        """
+
+    @abstractmethod
+    def nested(self, settings: Any) -> bool:
+        """Whether a shorter embedding is the first columns of the full one."""
+
+    def check(self, settings: Any, n_levels: int) -> None:  # noqa: B027  most settings fit any number
+        """See that settings fit a corpus of D levels.
+
+        Raises:
+            RequestError: they do not.
+        """
+
+    def at_once(self, _settings: Any, _device: str) -> int:
+        """How many seeds are fitted together, at most, on a type of device such as ``cpu``."""
+        return FLEET
+
+    def steps(self, _examples: "Examples", _settings: Any) -> int:
+        """How many steps `fit` tells its progress for one fleet."""
+        return 1
+
+
+class GradientMethod(Method):
+    """A trunk and a list of loss terms, trained by the one loop of `fractalctl.heads.training`."""
+
+    Settings: ClassVar[type[MethodSettings]] = TrainingSettings
+
+    @abstractmethod
+    def objective(self, settings: Any, n_levels: int) -> Objective:
+        """The loss terms for D levels.
+
+        Raises:
+            RequestError: the settings do not fit so many levels.
+        """
+
+    def check(self, settings: Any, n_levels: int) -> None:
+        """See that the objective can be made."""
+        self.objective(settings, n_levels)
+
+    def fit(
+        self,
+        examples: "Examples",
+        seeds: Sequence[int],
+        settings: Any,
+        validate: Validate,
+        progress: Progress,
+    ) -> list[Fitted]:
+        """Train a head for each seed; seeds of a fleet are stepped together."""
+        from fractalctl.heads.training import train
+
+        objective = self.objective(settings, len(examples.classes))
+        found: list[Fitted] = []
+        for fleet in divided(seeds, self.at_once(settings, examples.device.type)):
+            found += train(examples, objective, fleet, settings, validate, progress)
+        return found
+
+    def embed(self, weights: Weights, features: "Tensor", settings: Any) -> "tuple[Tensor, Tensor]":
+        """Blocks and full embeddings by the trunk, of standardised features."""
+        from fractalctl.heads.trunks import trunk
+
+        inputs = (features - weights["input_mean"]) * weights["input_scale"]
+        return trunk(settings.trunk).embed(weights, inputs, settings.dims)
+
+    def nested(self, settings: Any) -> bool:
+        """What the trunk says."""
+        from fractalctl.heads.trunks import trunk
+
+        return trunk(settings.trunk).nested
+
+    def at_once(self, settings: Any, device: str) -> int:
+        """As many as the trunk says on a processor, where each core can have a fleet of its own."""
+        from fractalctl.heads.trunks import trunk
+
+        return trunk(settings.trunk).at_once if device == "cpu" else FLEET
+
+    def steps(self, examples: "Examples", settings: Any) -> int:
+        """Optimiser steps over all epochs."""
+        from fractalctl.heads.draws import held_out
+
+        return int(settings.total_steps(len(held_out(examples, settings, seed=0).training)))
+
+
+class LinearMap(Method):
+    """A closed form whose map is affine, e = x @ projection + bias; its prefixes are nested.
+
+    It is fitted once, to all training rows. Nothing is random and nothing validated: every seed is given the
+    same weights, so that it can stand beside methods that differ by seed (its spread over seeds is 0).
+    """
+
+    @abstractmethod
+    def solve(self, examples: "Examples", settings: Any) -> "tuple[np.ndarray, np.ndarray]":
+        """Projection (h, d) and bias (d,), of any float type."""
+
+    def fit(
+        self,
+        examples: "Examples",
+        seeds: Sequence[int],
+        settings: Any,
+        _validate: Validate,
+        progress: Progress,
+    ) -> list[Fitted]:
+        """Solve once; every seed has the same weights."""
+        import torch
+
+        with progress(f"fitting {self.name}", 1) as advance:
+            found = zip(("projection", "bias"), self.solve(examples, settings), strict=True)
+            weights = {name: torch.as_tensor(array, dtype=torch.float32) for name, array in found}
+            advance(1)
+        return [Fitted(seed, {name: tensor.clone() for name, tensor in weights.items()}) for seed in seeds]
+
+    def embed(self, weights: Weights, features: "Tensor", _settings: Any) -> "tuple[Tensor, Tensor]":
+        """Blocks and full embeddings, one and the same."""
+        embedding = features @ weights["projection"] + weights["bias"]
+        return embedding, embedding
+
+    def nested(self, _settings: Any) -> bool:
+        """Always."""
+        return True
+
+
+def divided(seeds: Sequence[int], at_once: int) -> list[tuple[int, ...]]:
+    """Divide seeds into as few fleets as may be, of nearly equal size.
+
+    >>> divided(range(10), 8)
+    [(0, 1, 2, 3, 4), (5, 6, 7, 8, 9)]
+    """
+    count = -(-len(seeds) // at_once)
+    ends = [len(seeds) * number // count for number in range(count + 1)] if count else []
+    return [tuple(seeds[start:end]) for start, end in pairwise(ends)]
+
+
+def fleets(seeds: Sequence[int]) -> list[tuple[int, ...]]:
+    """As `divided`, into fleets of the usual size."""
+    return divided(seeds, FLEET)

@@ -1,0 +1,55 @@
+"""Supervised contrastive heads: rows of a class are drawn together, all others apart, on the full vector."""
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from fractalctl.heads.arms import Strategy
+from fractalctl.heads.method import GradientMethod
+from fractalctl.heads.settings import AtLeastOne, AtLeastZero, MethodSettings, Positive, TrainingSettings
+from fractalctl.heads.terms import Objective, Term
+
+
+class SupconSettings(TrainingSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The finest level, if wanted the coarsest too; an anchor needs rows of its class in the batch."""
+
+    temperature: Annotated[
+        Positive, Meta(description="of the softmax over the batch (Khosla et al. 2020)")
+    ] = 0.1
+    coarse_weight: Annotated[
+        AtLeastZero, Meta(description="weight of the same loss on the coarsest level; the finest counts 1")
+    ] = 0.0
+    epochs: Annotated[AtLeastOne, Meta(description="passes over the training rows")] = 20
+    batch_size: Annotated[AtLeastOne, Meta(description="rows per step, each an anchor")] = 512
+    learning_rate: Annotated[Positive, Meta(description="peak rate of AdamW (measured)")] = 2e-3
+
+
+class Supcon(GradientMethod):
+    """The supervised contrastive loss (Khosla et al. 2020, Eq. 2, L_out) on the full vector alone."""
+
+    name = "supcon"
+    source = "Khosla et al. 2020, Supervised Contrastive Learning, Eq. 2"
+    Settings: ClassVar[type[MethodSettings]] = SupconSettings
+
+    def objective(self, settings: SupconSettings, _n_levels: int) -> Objective:
+        """One term, or two."""
+        options = {"temperature": settings.temperature}
+        weights = {-1: 1.0, 0: settings.coarse_weight}
+        return Objective(
+            [
+                Term("supervised-contrastive", level, weight=weight, options=options)
+                for level, weight in weights.items()
+                if weight
+            ]
+        )
+
+
+STRATEGIES = (
+    Strategy(
+        "supcon",
+        Supcon(),
+        "mlp",
+        meaning="supervised contrastive: rows of a finest class together, full vector only",
+        source=Supcon.source,
+    ),
+)

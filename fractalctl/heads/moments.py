@@ -1,0 +1,85 @@
+"""Means and covariances of many rows, read a part at a time, in float64."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from store.features import release
+
+ROWS_PER_PASS = 65536
+ROUNDING = 1e-6
+"""Share of the median dimension's deviation up to which a float32 dimension is constant but for rounding."""
+
+
+def parts(features: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """All rows (n, h) as float64, a part at a time with its place; a large mapped file is released."""
+    for start in range(0, len(features), ROWS_PER_PASS):
+        place = slice(start, start + ROWS_PER_PASS)
+        yield place, features[place].astype(np.float64)
+        release(features)
+
+
+def mean_of(features: np.ndarray) -> np.ndarray:
+    """Mean (h,) of rows."""
+    total = np.zeros(features.shape[1])
+    for _, rows in parts(features):
+        total += rows.sum(axis=0)
+    return total / len(features)
+
+
+def standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and reciprocal standard deviation of each input dimension; a constant dimension keeps scale 1.
+
+    Constant is also what varies by rounding alone, as three dimensions of MiniLM do: scaled to unit variance
+    they would be noise as loud as the signal.
+
+    Args:
+        features: (n, h) float32.
+
+    Returns:
+        mean and scale, each (h,) float32.
+    """
+    mean = mean_of(features)
+    squares = np.zeros_like(mean)
+    for _, rows in parts(features):
+        squares += np.square(rows - mean).sum(axis=0)
+    deviation = np.sqrt(squares / len(features))
+    varies = deviation > ROUNDING * np.median(deviation)
+    scale = np.divide(1.0, deviation, out=np.ones(len(mean)), where=varies)
+    return mean.astype(np.float32), scale.astype(np.float32)
+
+
+def covariance(features: np.ndarray, centres: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+    """Covariance (h, h) of rows (n, h) about their centres, divided by n.
+
+    Args:
+        features: rows.
+        centres: (h,) of all rows, or (K, h) of groups of rows.
+        groups: (n,) group of each row, where centres are of groups.
+    """
+    total = np.zeros((features.shape[1],) * 2)
+    for place, rows in parts(features):
+        rows -= centres if groups is None else centres[groups[place]]
+        total += rows.T @ rows
+    return total / len(features)
+
+
+def class_means(features: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """Mean (K, h) of the rows of each class by labels (n,); zeros for a class without rows."""
+    sums = np.zeros((n_classes, features.shape[1]))
+    for place, rows in parts(features):
+        order = np.argsort(labels[place], kind="stable")
+        present, starts = np.unique(labels[place][order], return_index=True)
+        sums[present] += np.add.reduceat(rows[order], starts, axis=0)
+    return sums / np.maximum(np.bincount(labels, minlength=n_classes), 1)[:, None]
+
+
+def fixed_signs(vectors: np.ndarray) -> np.ndarray:
+    """Columns turned so that the entry of largest size is positive: an eigenvector's sign is arbitrary."""
+    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
+    return vectors * np.where(largest < 0, -1.0, 1.0)
+
+
+def filled(vectors: np.ndarray, columns: int) -> np.ndarray:
+    """The first columns of a matrix, zeros after them where it has fewer."""
+    return np.pad(vectors[:, :columns], ((0, 0), (0, max(0, columns - vectors.shape[1]))))

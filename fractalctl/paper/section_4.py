@@ -1,0 +1,215 @@
+"""Section 4 and Tables 1, 2, 3 and 10: accuracy, steerability of v5 against mrl, other definitions of it."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from statistics import mean
+
+from fractalctl.documents.pooled import Pooled
+from fractalctl.numbers import (
+    MISSING,
+    interval,
+    mean_sd,
+    number,
+    p_phrase,
+    p_value,
+    percent,
+    percents,
+    signed,
+    spread,
+)
+from fractalctl.paper.chapter import Chapter
+from fractalctl.paper.judging import (
+    Contrast,
+    Finding,
+    Verdict,
+    alike,
+    by_percent,
+    corrected,
+    differ,
+    finding,
+    larger,
+    near_zero,
+)
+from fractalctl.paper.places import Beside, Group, Head, Place, evaluated, one_per_corpus
+from fractalctl.paper.printed import printed
+from fractalctl.statistics import effect_variance, pool, sign_test, spearman
+
+MANY_CLASSES = 100
+DEFINITIONS = ("S", "S_auc", "S_mono", "S_gap")
+AGREEMENT = 0.9
+
+
+def _trees(group: Group) -> Iterator[Beside]:
+    for place in group:
+        if theirs := printed("table_1", place.document.corpus):
+            profile, where = place.document.profile, f"{place.corpus}, {place.document.backbone}"
+            ours, paper = (" > ".join(map(str, classes)) for classes in (profile.classes, theirs["classes"]))
+            yield where, MISSING, "classes", ours, paper
+            entropies = zip((profile.h_l0, profile.h_l1_given_l0), theirs["entropies"], strict=True)
+            for name, (here, printed_one) in zip(("H(L0)", "H(finest | L0)"), entropies, strict=True):
+                yield where, MISSING, f"{name}, bits", number(here), number(printed_one)
+
+
+def _finest(place: Place, strategy: str) -> dict[int, float]:
+    full, level = str(place.document.dims[-1]), place.levels[-1]
+    return place.by_seed(strategy, read=lambda head: head.accuracy[full][level])
+
+
+def _judge_accuracy(group: Group) -> Iterator[Finding]:
+    costs = []
+    for place in group:
+        v5, profile = _finest(place, "v5"), place.document.profile
+        yield from alike("alike", place.against("v5, mrl", v5, _finest(place, "mrl")), by_percent)
+        if profile.classes[-1] >= MANY_CLASSES:
+            backbone = dict.fromkeys(v5, profile.baseline[place.levels[-1]])
+            costs.append(place.against("v5", backbone, v5))
+    yield from differ("bottleneck", corrected(costs), _losses)
+
+
+def _losses(backbone: float, v5: float) -> str:
+    return f"{100 * backbone:.1f} % with the backbone, {100 * v5:.1f} % with v5"
+
+
+def _accuracies(group: Group) -> Iterator[Beside]:
+    for place in group:
+        theirs = printed("table_2", place.document.corpus) if place.is_papers else {}
+        for level, (backbone, *arms) in theirs.items():
+            if level in place.levels:
+                ours = number(100 * place.document.profile.baseline[level], 1)
+                yield place.where, MISSING, f"{level} of the backbone, %", ours, number(100 * backbone, 1)
+                for strategy, paper in zip(("v5", "mrl"), arms, strict=True):
+                    full = str(place.document.dims[-1])
+                    shares = [
+                        head.accuracy[full][level] for head in place.heads.get((strategy,), {}).values()
+                    ]
+                    if shares:
+                        what = f"{level} at full length, %"
+                        yield place.row(strategy, what, percents(shares), number(100 * paper, 1))
+
+
+def _gaps(group: Group) -> list[Contrast]:
+    return corrected(place.contrast("v5", "mrl") for place in group)
+
+
+def _judge_steerability(group: Group) -> Iterator[Finding]:
+    yield from differ("beyond", _gaps(group))
+    for place in group:
+        if values := place.values("mrl"):
+            yield near_zero("flat", place.where, place.arms("mrl"), values)
+    independent = _gaps(one_per_corpus(group, "v5", "mrl"))
+    if len(independent) > 1:
+        yield _signs("everywhere", group[0], [one.test.difference for one in independent])
+        if (found := _pooled(independent)) is not None:
+            evidence = f"pooled d = {found.pooled:.2f}, 95 % interval {interval(found.ci)}, {found.k} corpora"
+            verdict = larger(found.pooled, found.p, found.k)
+            yield finding("pooled", group[0].over, group[0].arms("v5", "mrl"), verdict, evidence)
+
+
+def _signs(name: str, place: Place, gaps: Sequence[float]) -> Finding:
+    """The finding on a gap that should be above zero on all corpora."""
+    test = sign_test(gaps)
+    verdict = Verdict.FAILS if test.wins < len(gaps) else larger(1, test.p_one_sided, len(gaps))
+    evidence = f"{test.wins} of {len(gaps)}, one-sided {p_phrase(test.p_one_sided)}"
+    return finding(name, place.over, place.arms("v5", "mrl"), verdict, evidence)
+
+
+def _pooled(contrasts: Sequence[Contrast]) -> Pooled | None:
+    """Of the corpora that have an effect size; None where fewer than two have."""
+    known = [
+        (d, len(one.pairs)) for one in contrasts if one.test.sd and (d := one.effects.cohens_d) is not None
+    ]
+    return pool([d for d, _ in known], [effect_variance(d, n) for d, n in known]) if len(known) > 1 else None
+
+
+def _steerabilities(group: Group) -> Iterator[Beside]:
+    if not group[0].is_papers:
+        return
+    tested = {one.where: one for one in _gaps(group)}
+    for place in group:
+        theirs, one = printed("table_3", place.document.corpus), tested.get(place.where)
+        if theirs and one:
+            for strategy in ("v5", "mrl"):
+                yield place.row(strategy, "S", mean_sd(place.values(strategy)), spread(*theirs[strategy]))
+            yield place.where, one.arms, "paired d", number(one.effects.cohens_d), number(theirs["cohens_d"])
+            ours, paper = f"{p_value(one.p)} (m = {one.m})", f"{p_value(theirs['p_adjusted'])} (m = 8)"
+            yield place.where, one.arms, "p (Holm)", ours, paper
+    if (found := _pooled(_gaps(one_per_corpus(group, "v5", "mrl")))) is not None:
+        theirs, place = printed("figure_4", "pooled"), group[0]
+        here = f"{number(found.pooled)} {interval(found.ci)}, {p_phrase(found.p)}, I² = {percent(found.i2)}"
+        paper = f"{number(theirs['d'])} {interval(theirs['ci'])}, p = 0.0003, I² = {percent(theirs['i2'])}"
+        yield place.over, place.arms("v5", "mrl"), f"pooled d, {found.k} corpora (paper: 8)", here, paper
+
+
+def _gap(place: Place, definition: str) -> float | None:
+    """Mean of v5 less mrl over the seeds of both."""
+
+    def read(head: Head) -> float:
+        return head.steerability.values()[definition]
+
+    gaps = place.contrast("v5", "mrl", read).gaps
+    return mean(gaps) if gaps else None
+
+
+def _table_10(group: Group) -> dict[str, list[float]]:
+    """Gaps by definition, one per corpus."""
+    places = [place for place in one_per_corpus(group, "v5", "mrl") if place.contrast("v5", "mrl").pairs]
+    return {name: [_gap(place, name) or 0.0 for place in places] for name in DEFINITIONS}
+
+
+def _judge_definitions(group: Group) -> Iterator[Finding]:
+    gaps = _table_10(group)
+    if len(gaps["S"]) > 1:
+        for name in ("S_auc", "S_mono"):  # S_gap is the same number as S
+            yield _signs(f"everywhere-{name}", group[0], gaps[name])
+    rhos = [(spearman(gaps[a], gaps[b]), a, b) for a, b in combinations(DEFINITIONS, 2) if len(gaps["S"]) > 2]
+    known = [(rho.coefficient, rho, a, b) for rho, a, b in rhos if rho.coefficient is not None]
+    if known:
+        least, rho, a, b = min(known, key=lambda row: row[0])
+        p = rho.p if rho.p_exact is None else rho.p_exact
+        verdict = larger(1, p, rho.n) if least > AGREEMENT else Verdict.FAILS
+        evidence = f"least rho = {least:.2f}, {a} and {b}, exact {p_phrase(p)}, {rho.n} corpora"
+        yield finding("ranks", group[0].over, group[0].arms("v5", "mrl"), verdict, evidence)
+
+
+def _definitions(group: Group) -> Iterator[Beside]:
+    for place in group:
+        for name, paper in printed("table_10", place.document.corpus).items() if place.is_papers else ():
+            if (ours := _gap(place, name)) is not None:
+                yield place.row("v5, mrl", f"gap in {name}", signed(ours), signed(paper))
+
+
+CHAPTERS = (
+    Chapter(
+        "table-1",
+        "Corpora (Table 1)",
+        "Label trees; entropies of the training rows.",
+        evaluated(),
+        beside=_trees,
+    ),
+    Chapter(
+        "table-2",
+        "Accuracy at full length (Table 2)",
+        "k-NN accuracy, mean ± standard deviation over seeds. The paper's numbers stand beside its own "
+        "protocol only.",
+        evaluated(),
+        _judge_accuracy,
+        _accuracies,
+    ),
+    Chapter(
+        "table-3",
+        "Steerability (Tables 3 and 11)",
+        "S = (L0@shortest - L0@full) + (L1@full - L1@shortest), L1 standing for the finest level. The "
+        "unit of replication is the training seed; over corpora it is the corpus, which counts once.",
+        evaluated(),
+        _judge_steerability,
+        _steerabilities,
+    ),
+    Chapter(
+        "table-10",
+        "Other definitions of S (Table 10)",
+        "Gaps of v5 over mrl, mean over seeds.",
+        evaluated(),
+        _judge_definitions,
+        _definitions,
+    ),
+)

@@ -1,0 +1,311 @@
+"""Section 7, Tables 7, 8 and 9, Figure 11: retrieval, routing, two encoders or one, three levels, latency."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from statistics import mean
+
+from fractalctl.documents.latency import Latency, TimedIndex
+from fractalctl.numbers import MISSING, mean_sd, number, p_phrase, percents, spread
+from fractalctl.paper.chapter import Chapter
+from fractalctl.paper.judging import (
+    Contrast,
+    Finding,
+    alike,
+    all_within,
+    at_least,
+    at_most,
+    by_percent,
+    by_points,
+    corrected,
+    differ,
+    every,
+    finding,
+    larger,
+)
+from fractalctl.paper.places import Beside, Group, Head, Place, ablated, evaluated
+from fractalctl.paper.printed import PREFIXES, claims, printed
+from fractalctl.report.results import Results
+from fractalctl.statistics import paired_t
+
+SHORT, FULL = 64, 256
+INDEXES = {"flat": "Flat", "hnsw": "HNSW"}
+AHEAD_FROM = 0.35
+
+
+def _recall(length: int, level: str, head: Head) -> float:
+    return float(head.result.hit_rate[str(length)][level]["1"])
+
+
+def _ramp(place: Place, head: Head) -> float:
+    short, full = (_recall(place.document.dims[end], place.levels[-1], head) for end in (0, -1))
+    return full - short
+
+
+def _judge_retrieval(group: Group) -> Iterator[Finding]:
+    ramps = [place.contrast("v5", "mrl", partial(_ramp, place)) for place in group]
+    yield from differ("steeper", corrected(ramps), _ramps)
+    for place in group:
+        coarse = partial(_recall, place.document.dims[-1], place.levels[0])
+        yield from alike("alike-coarse", place.contrast("v5", "mrl", coarse), by_percent)
+
+
+def _ramps(v5: float, mrl: float) -> str:
+    return by_points(v5, mrl) + (f", {v5 / mrl:.1f} times" if mrl > 0 else "")
+
+
+def _retrieved(group: Group) -> Iterator[Beside]:
+    for place in group:
+        theirs = printed("table_7", place.document.corpus) if tuple(place.document.dims) == PREFIXES else {}
+        for level in [level for level in place.levels if level in theirs]:
+            for strategy, shares in theirs[level].items():
+                for length, paper in zip(PREFIXES, shares, strict=True):
+                    if values := place.values(strategy, read=partial(_recall, length, level)):
+                        what = f"Recall@1 of {level} at {length}, %"
+                        yield place.row(strategy, what, percents(values), number(paper, 1))
+
+
+def _mixed(place: Place, alpha: float) -> Contrast:
+    """Accuracy at a share of coarse queries, adaptive v5 against mrl; both curves are straight lines."""
+    heads = {seed: head for seed, head in place.heads.get(("v5",), {}).items() if head.result.mrl is not None}
+    curves = {seed: (head.result.adaptive, head.result.mrl.mixed) for seed, head in heads.items()}
+    ours, theirs = (
+        {seed: (1 - alpha) * both[side][0] + alpha * both[side][-1] for seed, both in curves.items()}
+        for side in (0, 1)
+    )
+    return place.against("v5, mrl", ours, theirs)
+
+
+def _judge_routing(group: Group) -> Iterator[Finding]:
+    yield from differ("even-mix", corrected(_mixed(place, 0.5) for place in group), by_percent)
+    for place in [place for place in group if printed("figure_11", place.document.corpus)]:
+        ends = {alpha: one for alpha in (AHEAD_FROM, 1.0) for one in corrected([_mixed(place, alpha)])}
+        if ends:
+            leads = ", ".join(
+                f"{100 * mean(one.gaps):+.1f} points at alpha = {alpha:g} ({p_phrase(one.p)})"
+                for alpha, one in ends.items()
+            )
+            verdict = every(one.verdict for one in ends.values())
+            yield place.finding("ahead", "v5, mrl", verdict, f"{leads}, {ends[1.0].seeds}")
+
+
+def _routed(group: Group) -> Iterator[Beside]:
+    for place in group:
+        theirs, one = printed("figure_11", place.document.corpus), _mixed(place, 0.5)
+        if theirs and one.pairs and place.is_papers:
+            lengths = next(iter(place.heads["v5",].values())).result.mean_dimension
+            what = "gain on an even mix, points"
+            yield place.where, one.arms, what, percents(one.gaps, sign=True), number(theirs["gain"], 1)
+            ours = number((lengths[0] + lengths[-1]) / 2, 0)
+            yield place.row("v5", "mean length on it", ours, number(theirs["mean_dimension"], 0))
+
+
+def _sides(place: Place, *sides: str) -> list[dict[int, float]]:
+    """Accuracies by seed of v5's results, such as ``single.coarse_short``."""
+
+    def read(side: str, head: Head) -> float:
+        part, key = side.split(".")
+        return float(getattr(getattr(head.result, part), key))
+
+    return [place.by_seed("v5", read=partial(read, side)) for side in sides]
+
+
+def _judge_two_encoders(group: Group) -> Iterator[Finding]:
+    coarse = [
+        place.against("v5, coarse", *_sides(place, "single.coarse_short", "dedicated.coarse_full"))
+        for place in group
+    ]
+    yield from differ("beats-coarse", corrected(coarse), by_percent)
+    for place in group:
+        loss = place.against("v5, fine", *_sides(place, "dedicated.fine_full", "single.fine_full"))
+        if loss.pairs:
+            verdict, limits = at_most(loss.gaps, claims()["keeps-fine"].margin)
+            evidence = f"{by_percent(*reversed(loss.means))}, loss: {limits}, {loss.seeds}"
+            yield finding("keeps-fine", loss.where, loss.arms, verdict, evidence)
+
+
+def _two_encoders(group: Group) -> Iterator[Beside]:
+    rows = {
+        ("v5", "coarse, shortest, %", "single.coarse_short"): "v5_coarse_short",
+        ("coarse", "coarse, full, %", "dedicated.coarse_full"): "dedicated_coarse",
+        ("v5", "fine, full, %", "single.fine_full"): "v5_fine_full",
+        ("fine", "fine, full, %", "dedicated.fine_full"): "dedicated_fine",
+    }
+    for place in group:
+        dense = place.document.protocol == "index"  # the paper's accuracies need many rows that answer
+        theirs = printed("section_7", place.document.corpus) if dense else {}
+        for (strategy, what, side), key in rows.items() if theirs else ():
+            if values := list(_sides(place, side)[0].values()):
+                yield place.row(strategy, what, percents(values), number(theirs[key], 1))
+
+
+def _more(place: Place, strategy: str, key: str) -> dict[int, float]:
+    """A further number of the axis depth, whatever its point is called."""
+    found = (heads for name, heads in place.heads.items() if name[0] == strategy)
+    return {seed: head.more[key] for heads in found for seed, head in heads.items()}
+
+
+def _judge_depth(group: Group) -> Iterator[Finding]:
+    for place in group:
+        depth = len(place.levels)
+        gains = {
+            name: {level: list(_more(place, name, f"gain_{level}").values()) for level in place.levels}
+            for name in ("v5", "mrl")
+        }
+        steps = [list(_more(place, "v5", f"S_{level}{level + 1}").values()) for level in range(depth - 1)]
+        if all(steps):
+            tests = [paired_t(step) for step in steps]
+            points = ", ".join(f"{level} {100 * mean(values):+.1f}" for level, values in gains["v5"].items())
+            p = max((test.p for test in tests if test.p is not None), default=None)
+            evidence = f"gains in points {points}; largest {p_phrase(p)}, n = {len(steps[0])} seeds"
+            verdict = every(larger(test.difference, test.p, test.n) for test in tests)
+            yield place.finding("ramp", "v5", verdict, evidence)
+        yield from differ("outermost", corrected([_outermost(place)]))
+        if all(gains["mrl"].values()):
+            yield place.finding("flat-levels", "mrl", *all_within("flat-levels", gains["mrl"]))
+
+
+def _outermost(place: Place) -> Contrast:
+    sides = (_more(place, strategy, f"S_0{len(place.levels) - 1}") for strategy in ("v5", "mrl"))
+    return place.against("v5, mrl", *sides)
+
+
+def _deep(group: Group) -> Iterator[Beside]:
+    for place in group:
+        theirs, one = printed("table_8", place.document.corpus), place.document
+        alike_trees = theirs.get("classes") == one.profile.classes and tuple(one.dims) == PREFIXES
+        if not (alike_trees and place.is_papers):
+            continue
+        for strategy in ("v5", "mrl"):
+            heads = [
+                head for key, found in place.heads.items() if key[0] == strategy for head in found.values()
+            ]
+            for level in place.levels if heads else ():
+                for length, paper in zip(PREFIXES, theirs[strategy][level], strict=True):
+                    ours = percents([head.accuracy[str(length)][level] for head in heads])
+                    yield place.row(strategy, f"{level} at {length}, %", ours, number(paper, 1))
+            if values := list(_more(place, strategy, "S_02").values()):
+                yield place.row(strategy, "S_02", mean_sd(values), spread(*theirs["S_02"][strategy]))
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One index of the paper's kind and size, at one effort, by length."""
+
+    document: Latency
+    index: str
+    effort: str
+    by_length: Mapping[int, TimedIndex]
+
+    @property
+    def where(self) -> str:
+        """What findings call the embeddings."""
+        one = self.document
+        return "random vectors" if one.arm is None else f"{one.corpus}, {one.backbone}, seed {one.seed}"
+
+    def ratio(self, length: int) -> float:
+        """Median at the full length over that at another."""
+        return self.by_length[FULL].microseconds.p50 / self.by_length[length].microseconds.p50
+
+    @property
+    def rounds(self) -> tuple[float, float]:
+        """Smallest and largest of that ratio over rounds, for the short length."""
+        medians = (self.by_length[length].medians_by_round for length in (FULL, SHORT))
+        each = [slow / fast for slow, fast in zip(*medians, strict=True)]
+        return min(each), max(each)
+
+
+def _paper_times(index: str) -> dict[int, float]:
+    return {int(length): float(spent) for length, spent in printed("table_9")[index]["microseconds"].items()}
+
+
+def _timed(results: Results) -> list[list[Timed]]:
+    """The indexes of the paper's kinds and sizes: those of one document and kind together."""
+    found: dict[tuple[int, str], dict[str, dict[int, TimedIndex]]] = {}
+    for place, document in enumerate(results.latencies):
+        for one in document.results:
+            if one.index in INDEXES and one.n == printed("table_9")[one.index]["rows"]:
+                effort = ", ".join(f"{name} = {value}" for name, value in one.effort.items()) or "exact"
+                found.setdefault((place, one.index), {}).setdefault(effort, {})[one.dimension] = one
+    groups = [
+        [
+            Timed(results.latencies[place], index, effort, lengths)
+            for effort, lengths in efforts.items()
+            if {SHORT, FULL} <= set(lengths)
+        ]
+        for (place, index), efforts in found.items()
+    ]
+    return [group for group in groups if group]
+
+
+def _judge_latency(group: Sequence[Timed]) -> Iterator[Finding]:
+    index, paper = group[0].index, _paper_times(group[0].index)
+    shown = "; ".join(
+        f"{one.ratio(SHORT):.1f} times ({one.rounds[0]:.1f} to {one.rounds[1]:.1f} over rounds; {one.effort})"
+        for one in group
+    )
+    for name, wanted in (("faster", 1.0), ("times", paper[FULL] / paper[SHORT])):
+        verdict = every(at_least(one.ratio(SHORT), one.rounds, wanted) for one in group)
+        yield finding(f"{name}-{index}", group[0].where, group[0].document.arm or MISSING, verdict, shown)
+
+
+def _latencies(group: Sequence[Timed]) -> Iterator[Beside]:
+    for one in group:
+        paper = _paper_times(one.index)
+        for length in [length for length in one.by_length if length in paper]:
+            ours = (
+                f"{number(one.by_length[length].microseconds.p50, 0)} ({number(one.ratio(length), 1)} times)"
+            )
+            theirs = f"{number(paper[length], 0)} ({number(paper[FULL] / paper[length], 1)} times)"
+            what = f"{INDEXES[one.index]}, {one.effort}, {length}: microseconds"
+            yield one.where, one.document.arm or MISSING, what, ours, theirs
+
+
+CHAPTERS = (
+    Chapter(
+        "table-8",
+        "Three levels (Table 8)",
+        "The gain of a level is its accuracy at full length less that at the first prefix; S of two "
+        "levels is the finer one's gain less the coarser one's.",
+        ablated("depth"),
+        _judge_depth,
+        _deep,
+    ),
+    Chapter(
+        "table-7",
+        "Retrieval (Table 7)",
+        "One half of the test rows asks, the other is searched. Recall@1 is the share of queries whose "
+        "nearest document is of their class.",
+        evaluated("retrieval", lambda one: f"{one.n_queries + one.n_documents} test rows"),
+        _judge_retrieval,
+        _retrieved,
+    ),
+    Chapter(
+        "figure-11",
+        "Routing (Figure 11)",
+        "Adaptive routing answers coarse queries at the shortest prefix and fine ones at the full length; "
+        "alpha is the share of coarse queries.",
+        evaluated("routing"),
+        _judge_routing,
+        _routed,
+    ),
+    Chapter(
+        "section-7",
+        "One head or two (Section 7)",
+        "Two dedicated heads need two indexes; one head is cut to its shortest prefix for coarse queries. "
+        "The paper's figures stand beside the dense protocol.",
+        evaluated("dual"),
+        _judge_two_encoders,
+        _two_encoders,
+    ),
+    Chapter(
+        "table-9",
+        "Query latency (Table 9)",
+        "Median microseconds of a single query, and how many times faster that is than at the full "
+        "length. Times are of the machine that ran them, ratios less so. The paper does not say how its "
+        "HNSW was built and searched.",
+        _timed,
+        _judge_latency,
+        _latencies,
+    ),
+)

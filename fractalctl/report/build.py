@@ -1,0 +1,108 @@
+"""A report: every section that the results have something for, written in every format."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fractalctl.documents import Document
+from fractalctl.documents.ablation import Ablation
+from fractalctl.documents.latency import Latency
+from fractalctl.documents.synth import Synthesis
+from fractalctl.documents.zoom import Zoom
+from fractalctl.plugins import modules_of
+from fractalctl.progress import Progress, silent
+from fractalctl.report import sections as package
+from fractalctl.report.figures import save_figure
+from fractalctl.report.html import html_page
+from fractalctl.report.metrics import further_sections
+from fractalctl.report.results import Results, grouped
+from fractalctl.report.sections import ablations, examples, latency, synthesis
+from fractalctl.report.writers import csv_table, latex_table, markdown_page
+from fractalctl.tables import Part, Picture, Section, Table
+from store.files import write_aside
+
+TITLE = "Results"
+OVERVIEWS: dict[type[Document], Callable[[Any], list[Table]]] = {
+    Ablation: ablations.overview_tables,
+    Synthesis: synthesis.overview_tables,
+    Zoom: examples.overview_tables,
+    Latency: latency.overview_tables,
+}
+
+
+def report_sections(results: Results) -> list[Section]:
+    """Every section that the results have something for, in the order of reading."""
+    found = [module.build(results) for module in modules_of(package)]
+    made = [section for section in found if section] + list(further_sections(results))
+    return sorted(made, key=lambda section: section.order)
+
+
+def overview(documents: Sequence[Document]) -> list[Table]:
+    """What a terminal shows of experiments' files, kind by kind; of evaluations see `metric_tables`."""
+    found = grouped(documents, type)
+    made = [table for kind, members in found.items() for table in OVERVIEWS[kind](members)]
+    return [table.in_brief() for table in made if table.brief != ()]
+
+
+def write_report(
+    sections: Sequence[Section], output: Path, title: str = TITLE, progress: Progress = silent
+) -> list[Path]:
+    """Write ``results.md``, ``report.html``, ``tables/`` (CSV, LaTeX) and ``figures/`` (PNG, PDF).
+
+    Each file is written aside and renamed; the same sections give the same bytes.
+
+    Args:
+        sections: in the order of reading.
+        output: folder.
+        title: of the pages.
+        progress: counts sections.
+
+    Returns:
+        Every path written, the Markdown page and the HTML page first.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    sections = _prepared(sections)
+    written: list[Path] = []
+    with progress("drawing the report", len(sections)) as advance:
+        for section in sections:
+            for part in section.parts:
+                written += _write_part(part, output)
+            advance(1)
+    pages = {"results.md": markdown_page(title, sections), "report.html": html_page(title, sections)}
+    return [*(_write(output / name, text) for name, text in pages.items()), *written]
+
+
+def _prepared(sections: Sequence[Section]) -> list[Section]:
+    """The same sections, where no two tables, and no two pictures, have one name, and each is drawn once."""
+    seen: Counter[tuple[type, str]] = Counter()
+
+    def prepared(part: Part) -> Part:
+        if not isinstance(part, Table | Picture):
+            return part
+        seen[type(part), part.name] += 1
+        turn = seen[type(part), part.name]
+        one = part if turn == 1 else replace(part, name=f"{part.name}-{turn}")
+        return replace(one, draw=cache(one.draw)) if isinstance(one, Picture) else one
+
+    return [replace(section, parts=[prepared(part) for part in section.parts]) for section in sections]
+
+
+def _write_part(part: Part, output: Path) -> list[Path]:
+    """A table or a picture as files of its own."""
+    if isinstance(part, Picture):
+        return save_figure(part.draw(), output / "figures" / part.name)
+    if isinstance(part, Table):
+        forms = {"csv": csv_table(part.columns, part.rows), "tex": latex_table(part)}
+        return [_write(output / "tables" / f"{part.name}.{suffix}", text) for suffix, text in forms.items()]
+    return []
+
+
+def _write(path: Path, text: str) -> Path:
+    with write_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8", newline="\n")
+    return path

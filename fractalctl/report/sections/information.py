@@ -1,0 +1,120 @@
+"""Bits that prefixes hold of each level."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from fractalctl.numbers import mean_sd, number, percents
+from fractalctl.report.figures import line_panels
+from fractalctl.report.metrics import SPREAD, by_dims, metric_groups
+from fractalctl.report.results import Group, Measured, Results
+from fractalctl.tables import Picture, Section, Table
+
+ORDER = 84
+
+
+def build(results: Results) -> Section | None:
+    """The report's part on information."""
+    text = (
+        "Lower bounds on mutual information in bits, I >= H - CE, from calibrated logistic probes on test "
+        "rows. A difference of two lower bounds proves nothing by itself; a bound above the other side's "
+        "entropy does. Fano's least error is that of any classifier if the prefix held no more than the "
+        "bound."
+    )
+    pictures = [_picture(group, results.places) for group in _groups(results)]
+    return Section("Information", [text, *metric_tables(results), *pictures], ORDER) if pictures else None
+
+
+def metric_tables(results: Results) -> list[Table]:
+    """Bounds by prefix, and what is sure of coarse and fine information at the shortest."""
+    return [
+        table
+        for lengths, dims, groups in by_dims(_groups(results))
+        for table in (_bounds_table(lengths, dims, groups), _shortest_table(lengths, groups))
+    ]
+
+
+def _groups(results: Results) -> list[Group]:
+    """The protocol plays no part: only which rows were taken does."""
+    return metric_groups(results, "information", lambda row: f"{row.result.rows.test} test rows")
+
+
+def _bound(row: Measured, length: int, quantity: str, key: str = "bits") -> float:
+    return float(getattr(row.result.bounds[str(length)][quantity], key))
+
+
+def _bits(values: Sequence[float]) -> str:
+    return mean_sd(values, 2, sign=False)
+
+
+def _bounds_table(lengths: str, dims: Sequence[int], groups: Sequence[Group]) -> Table:
+    short, rows = dims[0], []
+    for group in groups:
+        for quantity, entropy in group.rows[0].result.entropy.items():
+            for arm in group.arms:
+                found = group.of(arm)
+                bits = [_bits([_bound(row, d, quantity) for row in found]) for d in dims]
+                bits.append(_bits([_bound(row, short, quantity, "fano_bits") for row in found]))
+                errors = [
+                    percents([_bound(row, short, quantity, f"{key}error") for row in found])
+                    for key in ("", "fano_")
+                ]
+                rows.append([group.name, f"I(z; {quantity})", arm, number(entropy), *bits, *errors])
+    columns = ["where", "quantity", "arm", "entropy", *(f"@{d}" for d in dims)]
+    columns += [f"from error @{short}", f"error @{short}", f"Fano @{short}"]
+    caption = (
+        f"Lower bounds in bits at each prefix length, {SPREAD}; at the shortest prefix also what the probe's "
+        "error rate alone proves, that error in %, and Fano's least error for the bits measured."
+    )
+    return Table(f"information-{lengths}", caption, columns, rows, left=3)
+
+
+def _shortest_table(lengths: str, groups: Sequence[Group]) -> Table:
+    rows = []
+    for group, arm in ((one, arm) for one in groups for arm in one.arms):
+        found = [row.result.theorem_1 for row in group.of(arm)]
+        bits = [
+            _bits([getattr(one, key).bits for one in found])
+            for key in ("coarse", "fine_given_coarse", "difference")
+        ]
+        bits += [
+            number(max(getattr(one, key).most for one in found))
+            for key in ("h_coarse", "h_fine_given_coarse")
+        ]
+        lean = percents([(one.coarse_share or 0.0) - (one.fine_share or 0.0) for one in found], sign=True)
+        sure = ", ".join(f"{count} x {word}" for word, count in Counter(one.verdict for one in found).items())
+        rows.append([group.name, arm, *bits, lean, sure])
+    caption = (
+        "At the shortest prefix: bits of L0, bits of all finer levels given L0, their difference; the most "
+        "that H(L0) and H(finer given L0) can be, with 95 % confidence; the share of H(L0) less the share "
+        f"of H(finer given L0), in points. {SPREAD.capitalize()}. Per seed, with 95 % confidence, I(z; L0) > "
+        "I(z; finer given L0): holds if the coarse bound exceeds all that the finer levels can add, fails "
+        "if the fine bound exceeds all of L0."
+    )
+    columns = [
+        "where",
+        "arm",
+        "coarse",
+        "fine given coarse",
+        "difference",
+        "H(L0) at most",
+        "H(finer | L0) at most",
+    ]
+    return Table(
+        f"information-shortest-{lengths}", caption, [*columns, "lean to coarse", "more coarse"], rows, left=2
+    )
+
+
+def _picture(group: Group, places: dict[str, int]) -> Picture:
+    dims, panels = group.first.dims, {}
+    for quantity, entropy in group.rows[0].result.entropy.items():
+        lines = {
+            arm: (dims, [[_bound(row, d, quantity) for d in dims] for row in group.of(arm)])
+            for arm in group.arms
+        }
+        panels[f"I(z; {quantity})"] = lines | {"entropy": (dims, [[entropy] * len(dims)])}
+    caption = (
+        f"{group.name}: lower bounds on mutual information at each prefix length, mean over seeds; bars are "
+        "95 % confidence intervals of the mean, crosses are all there is to know."
+    )
+    labels = "dimensions", "at least (bits)"
+    return Picture(f"information-{group.slug}", caption, lambda: line_panels(panels, places, *labels))

@@ -1,0 +1,180 @@
+"""What shorter lengths save in search."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from fractalctl.documents.latency import Latency, TimedIndex
+from fractalctl.numbers import number
+from fractalctl.report.figures import COLOURS, MARKERS, frame, legend, new_figure
+from fractalctl.report.results import Results, grouped, slug
+from fractalctl.report.writers import markdown_text
+from fractalctl.tables import Picture, Section, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ORDER = 90
+NAMES = {"flat": "Flat", "hnsw": "HNSW", "ivf": "IVF"}
+MEBIBYTE = 2**20
+
+
+def build(results: Results) -> Section | None:
+    """The report's part on latency; None where nothing was timed."""
+    if not results.latencies:
+        return None
+    texts = dict.fromkeys(_text(one) for one in results.latencies)
+    pictures = [_picture(one, n) for one in results.latencies for n in one.recipe.sizes]
+    return Section("Query latency", [*texts, _table(results.latencies), *pictures], ORDER)
+
+
+def where(one: Latency) -> str:
+    """What tables call the embeddings."""
+    if one.embeddings.source == "random":
+        return f"random vectors of {one.full}"
+    return f"{one.corpus}, {one.backbone}, {one.arm}, seed {one.seed}"
+
+
+def settings(one: Latency) -> list[list[TimedIndex]]:
+    """Results by index, size and effort: one for each length, ascending."""
+    found = grouped(one.results, lambda timed: (timed.n, timed.index, tuple(timed.effort.items())))
+    return [sorted(members, key=lambda timed: timed.dimension) for members in found.values()]
+
+
+def overview_tables(found: Sequence[Latency]) -> list[Table]:
+    """Each document at a glance: medians, what the shortest length gains, and what it finds."""
+    return [_overview(one) for one in found]
+
+
+def _overview(one: Latency) -> Table:
+    rows = []
+    for setting in settings(one):
+        medians = [number(timed.microseconds.p50, 0) for timed in setting]
+        gains = [number(_speedup(setting, setting[0]), 1), number(100 * setting[0].recall.full, 1)]
+        rows.append([*_place(setting[0]), *medians, *gains])
+    short = one.dims[0]
+    columns = [
+        "index",
+        "setting",
+        *(f"@{d}" for d in one.dims),
+        f"@{short}, times faster",
+        f"@{short}, recall",
+    ]
+    caption = (
+        f"{where(one)}: median microseconds of a query at each length, and recall@{one.recipe.k} in % "
+        "against exact search at the full length"
+    )
+    return Table("latency-overview", caption, columns, rows, left=2)
+
+
+def _speedup(setting: Sequence[TimedIndex], timed: TimedIndex) -> float:
+    """How many times faster a median query is than at the longest length."""
+    return setting[-1].microseconds.p50 / timed.microseconds.p50
+
+
+def _place(timed: TimedIndex) -> list[str]:
+    effort = ", ".join(f"{name} = {value}" for name, value in timed.effort.items()) or "exact"
+    return [f"{NAMES.get(timed.index, timed.index)}, n = {timed.n:,}", effort]
+
+
+def _text(one: Latency) -> str:
+    found, recipe, machine = one.embeddings, one.recipe, one.machine
+    if found.source == "random":
+        rows = f"{found.rows} Gaussian vectors (seed {found.random_seed})"
+    elif found.repeated_rows:
+        rows = (
+            f"{found.real_rows} training rows, the {found.repeated_rows} beyond them repetitions with "
+            f"Gaussian noise of {found.noise} standard deviations on each feature"
+        )
+    else:
+        rows = f"{found.real_rows} training rows"
+    return (
+        f"{markdown_text(where(one))}: up to {rows}. {recipe.queries} queries, {recipe.rounds} rounds, one "
+        f"query at a time, {machine.threads} thread on one core ({markdown_text(machine.processor)}, faiss "
+        f"{machine.faiss}); inner products of unit vectors, k = {recipe.k}; the lengths take turns. Times "
+        "are of this machine, ratios less so."
+    )
+
+
+def _table(found: Sequence[Latency]) -> Table:
+    rows = []
+    for one in found:
+        for setting in settings(one):
+            for timed in setting:
+                spent, low, high = timed.microseconds, *_round_ratios(setting, timed)
+                cells = [
+                    timed.dimension,
+                    *(number(value, 0) for value in (spent.p50, spent.p95, spent.p99, spent.qps)),
+                    number(_speedup(setting, timed), 1), f"{number(low, 1)} to {number(high, 1)}",
+                    *(number(100 * share, 1) for share in (timed.recall.own, timed.recall.full)),
+                    number(timed.index_bytes / MEBIBYTE, 1), number(timed.build_seconds, 1),
+                    number(100 * timed.core_share, 0),
+                ]  # fmt: skip
+                rows.append([where(one), *_place(timed), *cells])
+    columns = ["where", "index", "setting", "dimensions", "p50", "p95", "p99", "per second", "times faster"]
+    columns += ["over rounds", "recall, own", "recall, full", "MiB", "built in s", "core"]
+    caption = (
+        "Microseconds of a query (percentiles over queries and rounds), queries per second, times faster "
+        "than at the longest length (medians; smallest and largest ratio over rounds), recall in % against "
+        "exact search at that length and at the full one, size of the index, time to build it with one "
+        "thread, and the share of the wall clock in % that the process had its core while it was timed: far "
+        "below 100, others had it too."
+    )
+    return Table("latency", caption, columns, rows, left=3)
+
+
+def _round_ratios(setting: Sequence[TimedIndex], timed: TimedIndex) -> tuple[float, float]:
+    rounds = zip(setting[-1].medians_by_round, timed.medians_by_round, strict=True)
+    ratios = [slow / fast for slow, fast in rounds]
+    return min(ratios), max(ratios)
+
+
+def _picture(one: Latency, n: int) -> Picture:
+    caption = (
+        f"{where(one)}: what a query costs and what it finds, among {n:,} rows. Points of a line differ in "
+        "how hard the search tries; the dotted line bounds what is reached in a given time. Exact "
+        f"neighbours at {one.full} dimensions are the truth."
+    )
+    return Picture(f"latency-{slug(where(one))}-{n}", caption, lambda: _draw(one, n))
+
+
+def _draw(one: Latency, n: int) -> "Figure":
+    """Recall against time, a colour for each length and a marker for each kind of index."""
+    from matplotlib.ticker import LogLocator
+
+    found = [timed for timed in one.results if timed.n == n]
+    figure = new_figure(8.0, 3.6)
+    axes = figure.subplots()
+    for place, index in enumerate(dict.fromkeys(timed.index for timed in found)):
+        for turn, d in enumerate(one.dims):
+            points = [_point(timed) for timed in found if (timed.index, timed.dimension) == (index, d)]
+            x, y = zip(*points, strict=True)
+            axes.plot(
+                x, y, color=COLOURS[turn % len(COLOURS)], marker=MARKERS[place % len(MARKERS)], linewidth=0.8,
+                markersize=5, label=f"{NAMES.get(index, index)}, {d}",
+            )  # fmt: skip
+    x, y = zip(*frontier(map(_point, found)), strict=True)
+    axes.step(x, y, where="post", color="black", linewidth=0.8, linestyle=":", label="best")
+    label = f"recall@{one.recipe.k} against the full length (%)"
+    axes.set_xscale("log")
+    frame(axes, xlabel="microseconds per query (median)", ylabel=label, title=f"n = {n:,}")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    legend(figure)
+    return figure
+
+
+def _point(timed: TimedIndex) -> tuple[float, float]:
+    return timed.microseconds.p50, 100 * timed.recall.full
+
+
+def frontier(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Those of (cost, quality) points that no cheaper one equals or exceeds, by cost.
+
+    >>> frontier([(1, 50), (2, 40), (3, 90), (3, 80)])
+    [(1, 50), (3, 90)]
+    """
+    best: list[tuple[float, float]] = []
+    for cost, quality in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not best or quality > best[-1][1]:
+            best.append((cost, quality))
+    return best

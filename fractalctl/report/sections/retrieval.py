@@ -1,0 +1,91 @@
+"""Retrieval by prefix."""
+
+from collections.abc import Sequence
+
+from fractalctl.numbers import percents
+from fractalctl.report.figures import line_panels
+from fractalctl.report.metrics import SPREAD, by_dims, metric_groups
+from fractalctl.report.results import Group, Measured, Results
+from fractalctl.tables import Picture, Section, Table
+
+ORDER = 80
+DEPTHS = ("5", "10", "20")
+
+
+def build(results: Results) -> Section | None:
+    """The report's part on retrieval."""
+    text = (
+        "The test rows are split in half at random: one half asks, the other is searched by cosine, every "
+        "prefix normalised anew. The hit rate at k is the share of queries with a document of their class "
+        "among the first k."
+    )
+    pictures = [_picture(group, results.places) for group in _groups(results)]
+    return Section("Retrieval", [text, *metric_tables(results), *pictures], ORDER) if pictures else None
+
+
+def metric_tables(results: Results) -> list[Table]:
+    """Hit rate at 1 by prefix, and how hits and ranks go on at the two ends."""
+    return [
+        table
+        for lengths, dims, groups in by_dims(_groups(results))
+        for table in (_rates_table(lengths, dims, groups), _depth_table(lengths, dims, groups))
+    ]
+
+
+def _groups(results: Results) -> list[Group]:
+    """The protocol plays no part: only which rows were taken does."""
+    return metric_groups(
+        results, "retrieval", lambda row: f"{row.result.n_queries + row.result.n_documents} test rows"
+    )
+
+
+def _rate(row: Measured, length: int, level: str, k: str = "1") -> float:
+    return float(row.result.hit_rate[str(length)][level][k])
+
+
+def _rates_table(lengths: str, dims: Sequence[int], groups: Sequence[Group]) -> Table:
+    rows = []
+    for group, level, arm, found in (
+        (g, level, arm, g.of(arm)) for g in groups for level in g.levels for arm in g.arms
+    ):
+        shares = [percents([_rate(row, d, level) for row in found]) for d in dims]
+        rises = [_rate(row, dims[-1], level) - _rate(row, dims[0], level) for row in found]
+        rows.append([group.name, level, arm, *shares, percents(rises, sign=True)])
+    columns = ["where", "level", "arm", *(f"@{d}" for d in dims), "ramp (points)"]
+    return Table(
+        f"retrieval-{lengths}", f"Hit rate at 1 in % at each prefix length, {SPREAD}.", columns, rows, left=3
+    )
+
+
+def _depth_table(lengths: str, dims: Sequence[int], groups: Sequence[Group]) -> Table:
+    ends = list(dict.fromkeys((dims[0], dims[-1])))
+    rows = []
+    for group, level, arm, found in (
+        (g, level, arm, g.of(arm)) for g in groups for level in g.ends for arm in g.arms
+    ):
+        cells = []
+        for d in ends:
+            cells += [percents([_rate(row, d, level, k) for row in found]) for k in DEPTHS]
+            cells.append(percents([row.result.mrr[str(d)][level] for row in found]))
+        rows.append([group.name, level, arm, *cells])
+    heads = [f"{what} @{d}" for d in ends for what in (*(f"hit {k}" for k in DEPTHS), "MRR")]
+    caption = (
+        f"Hit rates at 5, 10, 20 and mean reciprocal rank in % at the shortest and the full length, {SPREAD}."
+    )
+    return Table(
+        f"retrieval-depth-{lengths}", caption, ["where", "level", "arm", *heads], rows, left=3, folded=True
+    )
+
+
+def _picture(group: Group, places: dict[str, int]) -> Picture:
+    dims = group.first.dims
+    panels = {
+        level: {
+            arm: (dims, [[100 * _rate(row, d, level) for d in dims] for row in group.of(arm)])
+            for arm in group.arms
+        }
+        for level in group.ends
+    }
+    caption = f"{group.name}: hit rate at 1 at each prefix length, mean over seeds with 95 % intervals."
+    labels = "dimensions", "hit rate at 1 (%)"
+    return Picture(f"retrieval-{group.slug}", caption, lambda: line_panels(panels, places, *labels))

@@ -1,0 +1,111 @@
+"""Routing queries by their granularity."""
+
+from collections.abc import Sequence
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from fractalctl.numbers import MISSING, number, percents
+from fractalctl.report.figures import draw_lines, frame, legend, look, new_figure
+from fractalctl.report.metrics import SPREAD, metric_groups
+from fractalctl.report.results import Group, Measured, Results
+from fractalctl.tables import Picture, Section, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ORDER = 82
+EVEN = 0.5
+"""The workload that tables show: as many coarse queries as fine ones."""
+
+
+def build(results: Results) -> Section | None:
+    """The report's part on routing."""
+    text = (
+        "Adaptive routing answers coarse queries at the shortest prefix and fine ones at the full length. "
+        "alpha is the share of coarse queries; it is known here which query is which."
+    )
+    pictures = [_picture(group, results.places) for group in metric_groups(results, "routing")]
+    return Section("Routing", [text, *metric_tables(results), *pictures], ORDER) if pictures else None
+
+
+def metric_tables(results: Results) -> list[Table]:
+    """What an even mix gains and saves, and where adaptive routing is ahead of the best full length."""
+    rows = []
+    for group in metric_groups(results, "routing"):
+        full = {arm: [_at_even(row, _own_full(row)) for row in group.of(arm)] for arm in group.arms}
+        best = max(full, key=lambda arm: mean(full[arm]))
+        for arm in group.arms:
+            found = group.of(arm)
+            adaptive = [_at_even(row, row.result.adaptive) for row in found]
+            gains = [a - b for a, b in zip(adaptive, full[arm], strict=True)]
+            length = number(_at_even(found[0], found[0].result.mean_dimension), 0)
+            shares = [percents(adaptive), percents(full[arm]), percents(gains, sign=True)]
+            over_best = percents([mean(adaptive) - mean(full[best])], sign=True)
+            rows.append([group.name, arm, length, *shares, best, over_best, _ahead(found, group.of(best))])
+    columns = ["where", "arm", "mean length", "adaptive", "own full length", "gain", "best at full length"]
+    caption = (
+        "Mixed accuracy in % where half of the queries are coarse, and its gain in points over the same arm "
+        "at full length and over the arm that is best at full length; the shares of coarse queries at which "
+        f"the mean adaptive curve is no worse than that arm's. {SPREAD.capitalize()}."
+    )
+    return (
+        [Table("routing", caption, [*columns, "gain on it", "ahead for alpha"], rows, left=2)] if rows else []
+    )
+
+
+def _at_even(row: Measured, curve: Sequence[float]) -> float:
+    return float(curve[row.result.alphas.index(EVEN)])
+
+
+def _own_full(row: Measured) -> Sequence[float]:
+    curve: Sequence[float] = row.result.fixed[str(row.result.full)].mixed
+    return curve
+
+
+def _ahead(ours: Sequence[Measured], theirs: Sequence[Measured]) -> str:
+    """Where the mean adaptive curve is no worse than others' mean at full length; both are straight lines."""
+    from fractalctl.measures.metrics.routing import ahead
+
+    curves = [row.result.adaptive for row in ours], [_own_full(row) for row in theirs]
+    adaptive, fixed = ((mean(one[0] for one in side), mean(one[-1] for one in side)) for side in curves)
+    found = ahead(adaptive, fixed)
+    return MISSING if found is None else " to ".join(number(limit) for limit in dict.fromkeys(found))
+
+
+def _picture(group: Group, places: dict[str, int]) -> Picture:
+    caption = (
+        f"{group.name}. Left: mixed accuracy of adaptive routing against the share of coarse queries, dotted "
+        "at full length alone; means over seeds. Right: an even mix, accuracy against mean length; lines "
+        "join fixed lengths, stars route adaptively; bars are 95 % confidence intervals of the mean."
+    )
+    return Picture(f"routing-{group.slug}", caption, lambda: _draw(group, places))
+
+
+def _draw(group: Group, places: dict[str, int]) -> "Figure":
+    import numpy as np
+
+    figure, mixes = new_figure(9.5, 3.6), {}
+    by_workload, even = figure.subplots(1, 2)
+    for arm in group.arms:
+        found, colour = group.of(arm), look(places[arm])["color"]
+        for curves, style in (
+            ([row.result.adaptive for row in found], "-"),
+            (list(map(_own_full, found)), ":"),
+        ):
+            by_workload.plot(
+                found[0].result.alphas, 100 * np.mean(curves, axis=0), color=colour, linestyle=style
+            )
+        dims = [int(length) for length in found[0].result.fixed]
+        fixed = [[100 * _at_even(row, one.mixed) for one in row.result.fixed.values()] for row in found]
+        mixes[arm] = dims, fixed
+        adaptive = 100 * mean(_at_even(row, row.result.adaptive) for row in found)
+        star = {"marker": "*", "markersize": 12, "linestyle": "none", "markeredgecolor": "white"}
+        even.plot(_at_even(found[0], found[0].result.mean_dimension), adaptive, color=colour, **star)
+    draw_lines(even, mixes, places)
+    frame(
+        by_workload, xlabel="alpha, share of coarse queries", ylabel="mixed accuracy (%)", title="by workload"
+    )
+    ticks = sorted({length for dims, _ in mixes.values() for length in dims})
+    frame(even, xlabel="mean dimensions per query", title="an even mix", xticks=ticks)
+    legend(figure)
+    return figure

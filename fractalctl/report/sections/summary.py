@@ -1,0 +1,55 @@
+"""What was run: arms, corpora, backbones; and which files were left out."""
+
+from fractalctl.numbers import MISSING
+from fractalctl.report.results import Measured, Results, grouped, protocol_of
+from fractalctl.report.writers import markdown_text
+from fractalctl.tables import Section, Table
+
+ORDER = 0
+INTRODUCTION = (
+    "`fractalctl report` writes this page from the files of the runs; no number in it is typed. An arm is "
+    "what is compared: a strategy, what carries its losses, and the settings in which it departs from its "
+    "defaults."
+)
+
+
+def build(results: Results) -> Section:
+    """The report's beginning."""
+    left_out = [f"**Note:** {markdown_text(warning)}." for warning in results.warnings]
+    arms = [_table(results)] if results.evaluations else []
+    return Section("Summary", [INTRODUCTION, *left_out, *arms], ORDER)
+
+
+def _table(results: Results) -> Table:
+    rows = [
+        [arm, *_cells(members)] for arm, members in grouped(results.measured, lambda row: row.arm).items()
+    ]
+    columns = [
+        "arm",
+        "strategy",
+        "method",
+        "trunk",
+        "lengths",
+        "nested",
+        "seeds",
+        "corpora",
+        "backbones",
+        "protocols",
+    ]
+    return Table("arms", "Arms that were evaluated.", columns, rows, left=4)
+
+
+def _cells(rows: list[Measured]) -> list[object]:
+    documents = [row.document for row in rows]
+    first = documents[0]
+    return [
+        first.strategy,
+        first.method,
+        first.trunk or MISSING,
+        ", ".join(map(str, first.dims)),
+        "yes" if first.nested else "no",
+        len({one.seed for one in documents}),
+        len({row.corpus for row in rows}),
+        len({one.backbone for one in documents}),
+        ", ".join(dict.fromkeys(map(protocol_of, documents))),
+    ]

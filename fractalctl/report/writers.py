@@ -1,0 +1,192 @@
+"""Sections and tables as text: Markdown, LaTeX and CSV, each with the one function that escapes for it."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from fractalctl.tables import Part, Picture, Section, Slider, Table
+
+_MARKUP = re.compile(r"[\\`*\[\]|]|(?<!\w)_|_(?!\w)")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+def markdown_text(text: object) -> str:
+    r"""Plain text as one line of Markdown, in a table's cell too.
+
+    >>> print(markdown_text("H(L1|L0) of *a_b* < 1"))
+    H(L1\|L0) of \*a_b\* &lt; 1
+    """
+    plain = re.sub(r"\s+", " ", str(text))
+    safe = re.sub("[&<>]", lambda found: _ENTITIES[found.group()], plain)
+    return _MARKUP.sub(lambda found: f"\\{found.group()}", safe)
+
+
+def markdown_page(title: str, sections: Sequence[Section], figures: str = "figures") -> str:
+    """Sections under a heading of level 1.
+
+    Args:
+        title: plain text.
+        sections: in the order of reading.
+        figures: folder of the pictures, as seen from the page.
+    """
+    parts = [f"# {markdown_text(title)}"]
+    for section in sections:
+        parts.append(f"## {markdown_text(section.title)}")
+        parts += [_markdown_part(part, figures) for part in section.parts if not isinstance(part, Slider)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_part(part: Part, figures: str) -> str:
+    if isinstance(part, Picture):
+        alt, caption = markdown_text(part.alt or part.name.replace("-", " ")), markdown_text(part.caption)
+        return f"![{alt}]({figures}/{part.name}.png)\n\n{caption}"
+    return markdown_table(part) if isinstance(part, Table) else str(part)
+
+
+def markdown_table(table: Table) -> str:
+    r"""A table under its caption.
+
+    >>> print(markdown_table(Table("t", "Effects", ["corpus", "d"], [["a|b", "1.5"]])))
+    **Effects**
+    <BLANKLINE>
+    | corpus | d |
+    | :-- | --: |
+    | a\|b | 1.5 |
+    """
+    rule = [":--" if place < table.left else "--:" for place in range(len(table.columns))]
+    cells = [[*map(markdown_text, row)] for row in (table.columns, *table.rows)]
+    lines = [f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:])]
+    return f"**{markdown_text(table.caption)}**\n\n" + "\n".join(lines)
+
+
+SYMBOLS = {
+    "H(L1|L0)": "$H(L_1|L_0)$",
+    "H(L0)": "$H(L_0)$",
+    "±": r"$\pm$",
+    "τ²": r"$\tau^2$",
+    "I²": "$I^2$",
+    "R²": "$R^2$",
+    "²": "$^2$",
+    "Δ": r"$\Delta$",
+    "—": "---",
+    "<": "$<$",
+    ">": "$>$",
+    "%": r"\%",
+    "&": r"\&",
+    "_": r"\_",
+    "#": r"\#",
+    "$": r"\$",
+    "{": r"\{",
+    "}": r"\}",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "\\": r"\textbackslash{}",
+    "|": r"\textbar{}",
+}
+"""How LaTeX writes what its own syntax, or its standard fonts, do not let stand as text."""
+
+_SYMBOL = re.compile("|".join(re.escape(text) for text in sorted(SYMBOLS, key=len, reverse=True)))
+_MINUS = re.compile(r"(?<![\w$\\])-(?=\d)")
+
+
+def latex_text(text: object) -> str:
+    r"""Plain text as LaTeX, a minus before a number as a minus sign.
+
+    >>> print(latex_text("H(L1|L0) 63 % of -0.5 & more"))
+    $H(L_1|L_0)$ 63 \% of $-$0.5 \& more
+    """
+    return _MINUS.sub("$-$", _SYMBOL.sub(lambda found: SYMBOLS[found.group()], str(text)))
+
+
+def latex_page(title: str, sections: Sequence[Section]) -> str:
+    r"""Sections for ``\input``; tables need the packages booktabs and graphicx. Pictures are left out."""
+    parts = [f"\\section{{{latex_text(title)}}}"]
+    for section in sections:
+        parts.append(f"\\subsection{{{latex_text(section.title)}}}")
+        shown = [part for part in section.parts if isinstance(part, str | Table)]
+        parts += [latex_table(part) if isinstance(part, Table) else _latex_prose(part) for part in shown]
+    return "\n\n".join(parts) + "\n"
+
+
+def latex_table(table: Table) -> str:
+    r"""A floating table for ``\input``, scaled down where it is wider than a line."""
+    alignment = "l" * table.left + "r" * (len(table.columns) - table.left)
+    lines = [
+        r"\begin{table}[htbp]",
+        r"  \centering\footnotesize\setlength{\tabcolsep}{4pt}",
+        f"  \\caption{{{latex_text(table.caption)}}}",
+        f"  \\label{{tab:{re.sub('[^A-Za-z0-9-]+', '-', table.name)}}}",
+        r"  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        f"  \\begin{{tabular}}{{{alignment}}}",
+        r"    \toprule",
+        f"    {_latex_row(table.columns)}",
+        r"    \midrule",
+        *(f"    {_latex_row(row)}" for row in table.rows),
+        r"    \bottomrule",
+        r"  \end{tabular}}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_row(cells: Sequence[object]) -> str:
+    return " & ".join(map(latex_text, cells)) + r" \\"
+
+
+@cache
+def commonmark() -> MarkdownIt:
+    """Markdown without markup of its own and without pictures, which would come from elsewhere."""
+    return MarkdownIt("commonmark", {"html": False}).disable("image")
+
+
+_LATEX: dict[str, Callable[[Token], str]] = {
+    "text": lambda token: latex_text(token.content),
+    "code_inline": lambda token: f"\\texttt{{{latex_text(token.content)}}}",
+    "fence": lambda token: f"\\begin{{verbatim}}\n{token.content}\\end{{verbatim}}\n\n",
+    "softbreak": lambda _: "\n",
+    "strong_open": lambda _: r"\textbf{",
+    "strong_close": lambda _: "}",
+    "em_open": lambda _: r"\emph{",
+    "em_close": lambda _: "}",
+    "paragraph_close": lambda token: "" if token.hidden else "\n\n",
+    "bullet_list_open": lambda _: "\\begin{itemize}\n",
+    "bullet_list_close": lambda _: "\\end{itemize}\n\n",
+    "list_item_open": lambda _: r"\item ",
+    "list_item_close": lambda _: "\n",
+}
+"""What is written for each kind of Markdown that prose uses; of other kinds the text alone stays."""
+
+
+def _latex_prose(text: str) -> str:
+    tokens = [one for token in commonmark().parse(text) for one in (token.children or [token])]
+    return "".join(_LATEX[token.type](token) for token in tokens if token.type in _LATEX).strip()
+
+
+_NUMBER = re.compile(r"[+-]?\d[\d.,]*(?:e[+-]?\d+)?(?: ± [\d.]+)?| *-+")
+
+
+def csv_text(cell: object) -> str:
+    """A cell that no spreadsheet takes for a formula: text that begins as one gets an apostrophe.
+
+    >>> csv_text("=HYPERLINK(1)"), csv_text("+0.150 ± 0.028"), csv_text("-0.5"), csv_text("@a")
+    ("'=HYPERLINK(1)", '+0.150 ± 0.028', '-0.5', "'@a")
+    """
+    text = str(cell)
+    return (
+        f"'{text}"
+        if text.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(text)
+        else text
+    )
+
+
+def csv_table(columns: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
+    """The cells as they stand, one header row; None is an empty cell."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerows(["" if cell is None else csv_text(cell) for cell in row] for row in (columns, *rows))
+    return stream.getvalue()

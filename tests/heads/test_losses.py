@@ -1,0 +1,54 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from fractalctl.heads.losses import cross_entropy, info_nce, margin_ranking, supervised_contrastive
+from tests.heads.plain_fractal import plain_contrastive, plain_margin
+
+
+@pytest.mark.parametrize("n_classes", [1, 3, 50])
+def test_loss_terms_equal_plain_loops(n_classes: int) -> None:
+    random = torch.Generator().manual_seed(n_classes)
+    anchors, positives = torch.randn(2, 3, 10, 6, generator=random)
+    labels = torch.randint(n_classes, (3, 10), generator=random)
+    weights = torch.rand(3, 10, generator=random)
+    logits = torch.randn(3, 10, 50, generator=random)
+    for run in range(3):
+        unit, others = functional.normalize(anchors[run], dim=1), functional.normalize(positives[run], dim=1)
+        assert info_nce(anchors, positives, weights)[run].item() == pytest.approx(
+            plain_contrastive(unit, others, weights[run]).item(), rel=1e-5
+        )
+        assert margin_ranking(anchors, labels, weights)[run].item() == pytest.approx(
+            plain_margin(unit, labels[run], weights[run]).item(), rel=1e-5
+        )
+        each = functional.cross_entropy(logits[run], labels[run], reduction="none")
+        assert cross_entropy(logits, labels, weights)[run].item() == pytest.approx(
+            (each * weights[run]).mean().item(), rel=1e-5
+        )
+        assert supervised_contrastive(anchors, labels, weights, 0.3)[run].item() == pytest.approx(
+            plain_supcon(unit, labels[run], weights[run], 0.3), rel=1e-5
+        )
+
+
+def plain_supcon(
+    unit: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, temperature: float
+) -> float:
+    """Khosla et al. 2020, Eq. 2, anchor by anchor; those without a positive are skipped."""
+    found = []
+    for i, anchor in enumerate(unit):
+        positives = [p for p in range(len(unit)) if p != i and labels[p] == labels[i]]
+        if positives:
+            all_others = sum(torch.exp(anchor @ unit[a] / temperature) for a in range(len(unit)) if a != i)
+            shares = [torch.log(torch.exp(anchor @ unit[p] / temperature) / all_others) for p in positives]
+            found.append(weights[i] * -sum(shares) / len(positives))
+    return float(sum(found) / len(found)) if found else 0.0
+
+
+def test_supcon_of_lonely_rows_is_nothing_and_has_a_gradient() -> None:
+    embeddings = torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    loss = supervised_contrastive(embeddings, torch.arange(4)[None], torch.ones(1, 4))
+    assert loss.item() == 0
+    assert (torch.autograd.grad(loss.sum(), embeddings)[0] == 0).all()
+    zeros = torch.zeros(1, 4, 3, requires_grad=True)
+    loss = supervised_contrastive(zeros, torch.zeros(1, 4, dtype=torch.long), torch.ones(1, 4))
+    assert torch.autograd.grad(loss.sum(), zeros)[0].isfinite().all()

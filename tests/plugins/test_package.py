@@ -1,0 +1,106 @@
+"""A package of somebody else is installed, and its corpus, backbone, methods and metric go the whole road."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.backbones.models import as_sentence_transformers, build_bert
+
+PACKAGE = Path(__file__).parent / "garden"
+
+
+class Installed:
+    """The command line, where the package is installed.
+
+    Args:
+        site: folder that it was installed into.
+        work: where commands run and what they keep.
+    """
+
+    def __init__(self, site: Path, work: Path) -> None:
+        self.site, self.work = site, work
+
+    def run(self, command: str, *, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command in a process of its own."""
+        environment = {**os.environ, "PYTHONPATH": str(self.site), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        environment |= {
+            "FRACTALCTL_STORE": str(self.work / "features"),
+            "FRACTALCTL_RUNS": str(self.work / "runs"),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "fractalctl", *command.split()],
+            cwd=self.work, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, f"{command}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+
+@pytest.fixture(scope="module")
+def garden(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    folder = tmp_path_factory.mktemp("plug-in")
+    source = Path(shutil.copytree(PACKAGE, folder / "source"))
+    as_sentence_transformers(build_bert(source / "fractal_garden" / "model"), "mean_tokens")
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
+    subprocess.run([*install, "--target", str(folder / "site"), str(source)], check=True)
+    (folder / "work").mkdir()
+    return Installed(folder / "site", folder / "work")
+
+
+def test_its_corpus_backbone_methods_and_metric_go_the_whole_road(garden: Installed) -> None:
+    assert "garden" in garden.run("corpora ls").stdout.split()
+    about = json.loads(garden.run("corpora info garden --json").stdout)
+    assert (about["classes"], about["title"]) == ([3, 6], "The garden")
+    assert {"rotation", "halves"} <= set(garden.run("strategies ls").stdout.split())
+
+    made = garden.run("featurize garden --backbone seedling --device cpu")
+    assert Path(made.stdout.strip()).parts[-2:] == ("garden", "seedling.h5")
+    assert "grown in the garden" in made.stderr
+    assert "is in the store" in garden.run("featurize garden --backbone seedling").stderr
+
+    trained = garden.run(
+        "train garden --strategy v5,rotation,halves --seeds 1,2,3 --set dims=8x16x24x32 --device cpu"
+    )
+    folders = {Path(path).parts[-3] for path in trained.stdout.split()}
+    assert {folder.partition("-")[0] for folder in folders} == {"v5", "rotation", "halves"}
+
+    evaluated = garden.run("evaluate --metrics evenness --device cpu").stdout.split()
+    assert len(evaluated) == 9
+    document = json.loads(Path(evaluated[0]).read_text())
+    assert 0 < document["metrics"]["evenness"]["result"]["participation"] <= 1
+
+    arms = {json.loads(Path(path).read_text())["arm"] for path in evaluated}
+    (v5,) = (arm for arm in arms if arm.startswith("v5"))
+    for other in arms - {v5}:
+        compared = garden.run(f"stats --compare {v5},{other} --json")
+        (comparison,) = json.loads(compared.stdout)["comparisons"]
+        assert (comparison["a"], comparison["b"], comparison["n"]) == (v5, other, 3)
+
+    garden.run("report")
+    (page,) = garden.work.rglob("report.html")
+    written = page.read_text()
+    assert "Evenness" in written
+    assert all(arm in written for arm in arms)
+    assert next(garden.work.rglob("evenness.csv")).read_text().count("\n") == 10
+
+
+def test_what_it_adds_can_be_searched_and_is_gone_with_it(garden: Installed) -> None:
+    found = garden.run("search --row 3 --device cpu --json")
+    assert json.loads(found.stdout)
+    elsewhere = Installed(garden.work, garden.work)
+    assert "garden" not in elsewhere.run("corpora ls").stdout.split()
+    assert "is neither a registered corpus" in elsewhere.run("featurize garden", code=2).stderr
