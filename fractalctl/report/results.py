@@ -214,7 +214,8 @@ def _key(document: Document, path: Path) -> Hashable:
     """What may be there once: an arm's seed on a feature set under one protocol; other files as they are."""
     if not isinstance(document, Evaluation):
         return path
-    return setting_of(document), _unit(document), _arm(document), document.seed
+    arm = document.arm, _trained(document, per_level=True)
+    return setting_of(document), _unit(document), arm, document.seed
 
 
 def protocol_of(one: Conditions) -> str:
@@ -268,15 +269,31 @@ def corpus_names(documents: Iterable[Any]) -> list[str]:
     return names
 
 
-def _arm(one: Evaluation) -> tuple[str, str]:
-    what = msgspec.json.encode([one.strategy, one.method, one.trunk, one.settings], order="sorted")
-    return one.arm, sha256(what).hexdigest()[:8]
+def _trained(one: Evaluation, *, per_level: bool) -> str:
+    """Hexadecimal SHA-256 of an arm, with or without the settings that have a number for each level."""
+    kept = {
+        name: value
+        for name, value in one.settings.items()
+        if per_level or name == "dims" or not isinstance(value, list | dict)
+    }
+    what = msgspec.json.encode([one.strategy, one.method, one.trunk, kept], order="sorted")
+    return sha256(what).hexdigest()
 
 
-def _arm_names(evaluations: Iterable[Evaluation]) -> list[str]:
-    keys = list(map(_arm, evaluations))
-    labels = [label for label, _ in dict.fromkeys(keys)]
-    return [label if labels.count(label) == 1 else f"{label} [{identity}]" for label, identity in keys]
+def _arm_names(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Labels, with digits of a hash where one label was trained in several ways.
+
+    Corpora with another number of levels may differ in settings that have a number for each level.
+    """
+    ways: dict[tuple[str, int], set[str]] = {}
+    for one in evaluations:
+        for levels in (0, len(one.profile.classes)):
+            ways.setdefault((one.arm, levels), set()).add(_trained(one, per_level=levels > 0))
+    several = {arm for (arm, _), found in ways.items() if len(found) > 1}
+    return [
+        f"{one.arm} [{_trained(one, per_level=True)[:8]}]" if one.arm in several else one.arm
+        for one in evaluations
+    ]
 
 
 def grouped(members: Iterable[Member], key: Callable[[Member], Key]) -> dict[Key, list[Member]]:

@@ -9,7 +9,16 @@ from fractalctl.errors import RequestError
 from fractalctl.report import Results, read_results, report_sections
 from fractalctl.report.results import slug
 from fractalctl.tables import Table
-from tests.report.documents import CLOSE, evaluation, evaluations, latency, metric_results, with_metric, zoom
+from tests.report.documents import (
+    CLOSE,
+    evaluation,
+    evaluations,
+    latency,
+    metric_results,
+    profile,
+    with_metric,
+    zoom,
+)
 
 
 def write(folder: Path, documents, name: str = "evaluation-loo.json") -> None:
@@ -129,3 +138,14 @@ def test_an_arm_has_one_colour_everywhere() -> None:
 
 def test_names_of_files() -> None:
     assert slug("clinc (minilm-1a2b), loo-2000/x: v5 - mrl") == "clinc-minilm-1a2b-loo-2000-x-v5-mrl"
+
+
+def test_an_arm_has_one_name_on_trees_of_any_depth() -> None:
+    two = evaluation("v5", 42, 0.1, settings={"epochs": 5, "dims": [64, 256], "full": [0.0, 1.0]})
+    three = evaluation(
+        "v5", 42, 0.1, "deep", profile=profile((2, 4, 8), (1.0, 1.0, 1.0)),
+        settings={"epochs": 5, "dims": [64, 256], "full": [0.0, 0.0, 1.0]},
+    )  # fmt: skip
+    other = evaluation("v5", 123, 0.1, settings={"epochs": 9, "dims": [64, 256], "full": [0.0, 1.0]})
+    assert {row.arm for row in Results(evaluations=(two, three)).measured} == {"v5"}
+    assert len({row.arm for row in Results(evaluations=(two, three, other)).measured}) == 3
