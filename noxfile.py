@@ -1,4 +1,4 @@
-"""Everything a developer runs: ``nox -s tests``, ``demo``, ``lint``, ``bench``, ``docs``."""
+"""Everything a developer runs: ``nox -s tests``, ``faults``, ``demo``, ``lint``, ``bench``, ``docs``."""
 
 import nox
 
@@ -22,9 +22,18 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the test suite; arguments are passed on to pytest."""
+    """Run the test suite, a file at a time on each core; arguments are passed on to pytest."""
     install(session, "test")
-    session.run("pytest", *session.posargs)
+    spread = ("--numprocesses=auto", "--dist=loadfile")
+    session.run("pytest", *spread, *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Damage files, kill the road and feed nonsense, a thousand times each unless told otherwise."""
+    install(session, "test")
+    count = session.posargs[0] if session.posargs else "1000"
+    session.run("pytest", "tests/faults", env={"FRACTALCTL_FAULTS": count})
 
 
 @nox.session

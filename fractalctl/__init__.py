@@ -11,13 +11,17 @@ if TYPE_CHECKING:
     from fractalctl.backbones.featurize import featurize as featurize
     from fractalctl.corpora.corpus import Corpus as Corpus
     from fractalctl.corpora.request import CorpusRequest as CorpusRequest
+    from fractalctl.corpora.texts import TextFile as TextFile
     from fractalctl.corpora.tree import LabelTree as LabelTree
     from fractalctl.documents.evaluation import Evaluation as Evaluation
     from fractalctl.documents.latency import LatencyRecipe as LatencyRecipe
     from fractalctl.errors import FractalError as FractalError
     from fractalctl.errors import RequestError as RequestError
     from fractalctl.experiments.ablation import ablate as ablate
+    from fractalctl.experiments.comparing import compare_arms as compare_arms
+    from fractalctl.experiments.embedding import Embedder as Embedder
     from fractalctl.experiments.evaluating import evaluate_heads as evaluate_heads
+    from fractalctl.experiments.exporting import export_head as export_head
     from fractalctl.experiments.latency import bench_head as bench_head
     from fractalctl.experiments.latency import bench_random as bench_random
     from fractalctl.experiments.report import report_results as report_results
@@ -27,7 +31,10 @@ if TYPE_CHECKING:
     from fractalctl.experiments.synthesis import synthesise as synthesise
     from fractalctl.experiments.training import build_arms as build_arms
     from fractalctl.experiments.training import train_heads as train_heads
+    from fractalctl.experiments.vector_files import VectorRequest as VectorRequest
+    from fractalctl.experiments.vector_files import write_text_vectors as write_text_vectors
     from fractalctl.experiments.zoom import show_zooms as show_zooms
+    from fractalctl.export.exporter import Exporter as Exporter
     from fractalctl.heads.arms import Arm as Arm
     from fractalctl.heads.arms import Strategy as Strategy
     from fractalctl.heads.arms import build_arm as build_arm
@@ -61,12 +68,14 @@ _HOMES = {
     "Arm": "fractalctl.heads.arms",
     "Corpus": "fractalctl.corpora.corpus",
     "CorpusRequest": "fractalctl.corpora.request",
+    "Embedder": "fractalctl.experiments.embedding",
     "Evaluation": "fractalctl.documents.evaluation",
     "Evaluator": "fractalctl.measures.evaluation",
     "Fitted": "fractalctl.heads.method",
     "FractalError": "fractalctl.errors",
     "GradientMethod": "fractalctl.heads.method",
     "Head": "fractalctl.heads.head",
+    "Exporter": "fractalctl.export.exporter",
     "LabelTree": "fractalctl.corpora.tree",
     "LatencyRecipe": "fractalctl.documents.latency",
     "LinearMap": "fractalctl.heads.method",
@@ -82,6 +91,8 @@ _HOMES = {
     "Subject": "fractalctl.measures.metrics",
     "Term": "fractalctl.heads.terms",
     "TrainingSettings": "fractalctl.heads.settings",
+    "TextFile": "fractalctl.corpora.texts",
+    "VectorRequest": "fractalctl.experiments.vector_files",
     "ablate": "fractalctl.experiments.ablation",
     "analyse": "fractalctl.statistics.document",
     "bench_head": "fractalctl.experiments.latency",
@@ -89,9 +100,11 @@ _HOMES = {
     "build_arm": "fractalctl.heads.arms",
     "build_arms": "fractalctl.experiments.training",
     "compare": "fractalctl.statistics.comparisons",
+    "compare_arms": "fractalctl.experiments.comparing",
     "estimate": "fractalctl.measures.steerability",
     "evaluate_heads": "fractalctl.experiments.evaluating",
     "featurize": "fractalctl.backbones.featurize",
+    "export_head": "fractalctl.experiments.exporting",
     "find_heads": "fractalctl.heads.head",
     "load_head": "fractalctl.heads.head",
     "nearest": "fractalctl.measures.neighbours",
@@ -106,6 +119,7 @@ _HOMES = {
     "summarise": "fractalctl.statistics.summary",
     "synthesise": "fractalctl.experiments.synthesis",
     "train_heads": "fractalctl.experiments.training",
+    "write_text_vectors": "fractalctl.experiments.vector_files",
 }
 
 __all__ = sorted(_HOMES)

@@ -1,5 +1,48 @@
-"""Run the command line as ``python -m fractalctl``."""
+"""Where the program begins: ``fractalctl`` and ``python -m fractalctl``."""
 
-from fractalctl.cli import main
+import os
+import signal
+import sys
+from types import FrameType
 
-main()
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; an interrupt ends it with 130 whenever it comes.
+
+    Only this file is loaded by then: loading the command line itself takes a moment, and may be interrupted.
+    """
+    try:
+        _open_standard_streams()
+        from fractalctl.cli import main as command_line
+
+        signal.signal(signal.SIGTERM, _terminated)
+        command_line()
+    except KeyboardInterrupt:
+        os._exit(INTERRUPTED)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done but the end of Python itself
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> None:
+    """End as by an error, so that temporary folders and other processes go."""
+    sys.exit(128 + signal.SIGTERM)
+
+
+def _open_standard_streams() -> None:
+    """Put the null device where a standard stream is closed.
+
+    The next file that is opened would get its number, and whatever a library prints would end up in there.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  a number, for good
+
+
+if __name__ == "__main__":
+    main()

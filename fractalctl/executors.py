@@ -1,5 +1,6 @@
 """Other processes that do the work: on this machine, on a Dask cluster or on Ray, by joblib's backends."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fractalctl.errors import FractalError, MissingExtraError, RequestError, UnreachableError
+from fractalctl.orphans import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -80,6 +82,7 @@ class Workers:
         backend: what `joblib.parallel_config` takes to use them.
         losses: exceptions that mean that a process ended without a result.
         one_by_one: whether results are to be had before the last of them is ready.
+        parent: process with which they end, where the backend does not see to that.
         ahead: items under way at a time, as joblib's ``pre_dispatch``.
     """
 
@@ -87,6 +90,7 @@ class Workers:
     backend: Mapping[str, Any]
     losses: tuple[type[Exception], ...]
     one_by_one: bool = True
+    parent: int | None = None
     ahead: int | str = "2 * n_jobs"
 
     def map(
@@ -112,12 +116,19 @@ class Workers:
         with joblib.parallel_config(**self.backend):
             parallel = joblib.Parallel(batch_size=1, return_as=return_as, pre_dispatch=self.ahead)
         try:
-            yield from parallel(joblib.delayed(function)(item) for item in items)
+            yield from parallel(joblib.delayed(_call)(self.parent, function, item) for item in items)
         except self.losses as error:
             raise FractalError(
                 f"a worker process ended in the middle of its work ({type(error).__name__}); was it killed "
                 "for the memory it took? What was finished is kept, and the same command goes on from there"
             ) from error
+
+
+def _call(parent: int | None, function: Callable[[Item], Result], item: Item) -> Result:
+    """What a worker does, which is this process where there is to be one alone."""
+    if parent is not None and parent != os.getpid():
+        end_with_parent(parent)
+    return function(item)
 
 
 @contextmanager
@@ -128,7 +139,7 @@ def _local(executor: Executor) -> Iterator[Workers]:
     import joblib
 
     count = joblib.effective_n_jobs(executor.n_workers or -1)
-    yield Workers(count, {"backend": "loky", "n_jobs": count}, (BrokenProcessPool,))
+    yield Workers(count, {"backend": "loky", "n_jobs": count}, (BrokenProcessPool,), parent=os.getpid())
 
 
 @contextmanager

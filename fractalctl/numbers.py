@@ -1,9 +1,13 @@
 """Numbers as every table, figure, page and message prints them. What does not exist is a dash."""
 
+import math
+import re
 from collections.abc import Sequence
 from statistics import mean, stdev
 
 MISSING = "—"
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def number(value: float | None, decimals: int = 2) -> str:
@@ -106,3 +110,25 @@ def listed(words: Sequence[str]) -> str:
     ('a', 'a, b and c')
     """
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def read_whole(text: str) -> int:
+    """A whole number as people and programs write it: ASCII digits; Python's ``1_000`` is none.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _WHOLE.fullmatch(text) or len(text) > 40:
+        raise ValueError(text)
+    return int(text)
+
+
+def read_decimal(text: str) -> float:
+    """A finite decimal number in ASCII digits.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _DECIMAL.fullmatch(text) or not math.isfinite(float(text)):
+        raise ValueError(text)
+    return float(text)

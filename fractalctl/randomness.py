@@ -26,6 +26,9 @@ class Purpose(IntEnum):
     LATENCY_VECTORS = 16
     LATENCY_QUERIES = 17
     CLOSED_FORM = 18
+    LABELLED_ROWS = 19
+    UNSEEN_CLASSES = 20
+    TUNING = 21
 
 
 def generator(seed: int, purpose: Purpose, *further: int) -> np.random.Generator:

@@ -1,5 +1,6 @@
 """What a report or a terminal shows, as plain data: tables, pictures and sections of them."""
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
@@ -8,6 +9,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from fractalctl.documents.zoom import Zoom
+
+
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    r"""Text that shows what it holds: control characters, and those that turn a line, spelled out.
+
+    >>> print(visible("a\x1b[31mb"))
+    a\x1b[31mb
+    """
+    return _UNSEEN.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from store.checked import note_path
 from store.draft import Writer, parts_folder
 from store.errors import StoreError, StoreRequestError
 from store.features import FeatureSet
@@ -48,11 +49,16 @@ class FeatureStore:
         return sorted(found, key=lambda feature_set: feature_set.written, reverse=True)
 
     def find(self, recipe: Recipe) -> FeatureSet | None:
-        """The feature set of a recipe, or None; loads neither corpus nor backbone."""
+        """The feature set of a recipe, or None; loads neither corpus nor backbone.
+
+        Raises:
+            StoreError: it is there, and damaged.
+        """
         identity = recipe.identity()
         for feature_set in self._readable(f"{recipe.corpus}/*.h5"):
             if feature_set.identity == identity:
                 _clear_leftovers(feature_set.path)
+                feature_set.check()
                 return feature_set
         return None
 
@@ -158,6 +164,7 @@ class FeatureStore:
         try:
             with _lock(path).acquire(timeout=0):
                 path.unlink(missing_ok=True)
+                note_path(path).unlink(missing_ok=True)
                 shutil.rmtree(parts_folder(path), ignore_errors=True)
         except TimeoutError:
             raise StoreError(f"{path}: a process is writing it just now; nothing is removed") from None

@@ -2,7 +2,8 @@
 
 import json
 import mmap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from store.checked import check, stamp
 from store.errors import StoreError, StoreRequestError
 from store.layout import check_encoding, opened, text_attribute
 from store.recipe import Recipe
@@ -24,7 +26,8 @@ class FeatureSet:
     """All features and labels of one corpus under one backbone recipe: a read-only view of one file.
 
     Opening it reads the recipe and the shapes; everything else is read when it is asked for, and features are
-    never loaded but mapped. The file is not kept open, so a feature set can be sent to other processes.
+    never loaded but mapped. Before the first of it the file is checked, see `store.checked`. The file is not
+    kept open, so a feature set can be sent to other processes.
 
     Args:
         path: an ``.h5`` file of a feature store.
@@ -65,13 +68,20 @@ class FeatureSet:
             self._shapes: dict[str, tuple[int, int]] = {
                 split: file[split]["features"].shape for split in self.splits
             }
-            recipe = Recipe.from_document(self.recipe)
+            recipe = self._recipe()
             status = self.path.stat()
         if recipe.identity() != self.identity or not self.splits:
             raise StoreError(f"{self.path}: its recipe is damaged; remove it and featurize again")
         self.corpus, self.backbone = recipe.corpus, recipe.backbone
         self.dimension = int(self._shapes[self.splits[0]][1])
         self.n_bytes, self.written = status.st_size, status.st_mtime_ns
+        self._stamp, self._checked = stamp(status), False
+
+    def _recipe(self) -> Recipe:
+        try:
+            return Recipe.from_document(self.recipe)
+        except StoreRequestError as error:
+            raise StoreError(f"{self.path}: its recipe is damaged ({error})") from error
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to other processes, whose working directory may be another one."""
@@ -89,14 +99,14 @@ class FeatureSet:
     @cached_property
     def class_names(self) -> tuple[tuple[str, ...], ...]:
         """Class names of each level, coarsest level first; position is class id."""
-        with opened(self.path) as file:
+        with self._reading() as file:
             levels = file["levels"]
             return tuple(tuple(_decoded(levels[str(level)]["names"])) for level in range(len(levels)))
 
     @cached_property
     def parents(self) -> tuple[NDArray[np.int32], ...]:
         """D - 1 arrays; ``parents[l][c]`` is the class at level ``l`` of class ``c`` of level ``l + 1``."""
-        with opened(self.path) as file:
+        with self._reading() as file:
             levels = file["levels"]
             return tuple(levels[str(level)]["parents"][:] for level in range(1, len(levels)))
 
@@ -116,27 +126,27 @@ class FeatureSet:
             Shape (n, h), float32, a read-only memory map of the file: rows are read as they are used.
         """
         shape = self._shape(split)
-        with opened(self.path) as file:
+        with self._reading() as file:
             offset = file[split]["features"].id.get_offset()
-        return np.memmap(self.path, dtype="<f4", mode="r", offset=offset, shape=shape)
+            return np.memmap(self.path, dtype="<f4", mode="r", offset=offset, shape=shape)
 
     def labels(self, split: str) -> NDArray[np.int32]:
         """Class ids of a split, shape (n, D), int32, coarsest level first."""
         self._shape(split)
-        with opened(self.path) as file:
+        with self._reading() as file:
             labels: NDArray[np.int32] = file[split]["labels"][:]
         return labels
 
     def ids(self, split: str) -> list[str]:
         """The names by which the rows of a split are known outside."""
         self._shape(split)
-        with opened(self.path) as file:
+        with self._reading() as file:
             return _decoded(file[split]["ids"])
 
     def texts(self, split: str, rows: Iterable[int] | None = None) -> list[str]:
         """The texts of a split: all of them, or only those of ``rows``, in the order of ``rows``."""
         self._shape(split)
-        with opened(self.path) as file:
+        with self._reading() as file:
             ends = file[split]["text_ends"][:]
             starts = np.concatenate(([0], ends[:-1]))
             texts = file[split]["texts"] if rows is not None else file[split]["texts"][:]
@@ -146,6 +156,32 @@ class FeatureSet:
     def verify(self) -> None:
         """Check every byte of the file, see `store.verify`."""
         verify(self.path)
+
+    def check(self) -> None:
+        """See that the file is whole before it is used for the first time, and still the same one after that.
+
+        To be called again when something was made of what was read: features are mapped, so whoever writes
+        into the file changes them.
+
+        Raises:
+            StoreError: it is damaged, or was changed meanwhile.
+        """
+        if self._checked and not self.path.exists():
+            return  # what is mapped stays, even of a file that was removed
+        if stamp(self.path.stat()) != self._stamp:
+            raise StoreError(
+                f"{self.path}: was changed by another program while it was in use; what was made of it is "
+                "dropped, so give the command again"
+            )
+        if not self._checked:
+            check(self.path)
+            self._checked = True
+
+    @contextmanager
+    def _reading(self) -> Iterator[h5py.File]:
+        self.check()
+        with opened(self.path) as file:
+            yield file
 
     def _shape(self, split: str) -> tuple[int, int]:
         if split not in self._shapes:

@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,83 @@ def write_aside(path: Path, folder: Path | None = None) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+@contextmanager
+def replace_folder(folder: Path, goes: Sequence[str]) -> Iterator[Path]:
+    """Publish a folder as a whole: the block fills an empty folder beside it, success puts that in its place.
+
+    Killed at any moment, this leaves the old folder or the new one: between the two renames the old one lies
+    beside its place, where `settle` finds it. Two processes never mix. If the block raises, nothing changes.
+
+    Args:
+        folder: to make or to replace; missing parent folders are made.
+        goes: patterns of names that give way with the old content; everything else in it, such as files that
+            the user put there, moves into the new folder.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    aside.mkdir()
+    try:
+        yield aside
+        for path in aside.iterdir():
+            with path.open("rb+") as stream:
+                os.fsync(stream)
+        with locked(folder.parent):
+            settle(folder)
+            for path in _stays(folder, aside, goes):
+                (shutil.copytree if path.is_dir() else shutil.copy2)(path, aside / path.name)
+            if folder.exists():
+                folder.rename(_replaced(folder))
+            aside.rename(folder)
+            _sync_folder(folder.parent)
+            settle(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _stays(folder: Path, aside: Path, goes: Sequence[str]) -> list[Path]:
+    """What of a folder's content is to be found in the new one too."""
+    return [
+        path
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if not any(fnmatch(path.name, pattern) for pattern in goes) and not (aside / path.name).exists()
+    ]
+
+
+def _replaced(folder: Path) -> Path:
+    """Where a folder lies for the moment in which another takes its place."""
+    return folder.with_name(f".{folder.name}.replaced")
+
+
+def settle(folder: Path) -> None:
+    """End what a killed process began in `replace_folder`: put a folder back, or drop the one replaced."""
+    old = _replaced(folder)
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only process that puts something into a folder; others wait.
+
+    The lock is a file that stays, since removing a lock file can let two in. Where the file system has no
+    locks, the file's existence is the lock.
+    """
+    from filelock import FileLock, SoftFileLock
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lock: FileLock | SoftFileLock = FileLock(folder / ".lock")
+    try:
+        lock.acquire()
+    except NotImplementedError:
+        lock = SoftFileLock(folder / ".lock.soft")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -63,17 +142,61 @@ def read_json(path: Path) -> Any:
 
     Raises:
         StoreRequestError: there is no such file.
-        StoreError: the file is not JSON; the message names the line and column.
+        StoreError: the file is not JSON, or says something twice; the message names the line and column.
+    """
+    return parse_json(read_bytes(path), str(path))
+
+
+def parse_json(data: bytes | str, source: str) -> Any:
+    """Decode JSON in which every key of an object stands once.
+
+    Args:
+        data: UTF-8, or text.
+        source: what to call it in messages.
+
+    Raises:
+        StoreError: it is not; the message names the line and column.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StoreRequestError(f"{path}: no such file") from None
+        return json.loads(data, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise StoreError(f"{path}: not JSON ({error.msg}, {where}); make it again") from error
+        raise StoreError(f"{source}: not JSON ({error.msg}, {where}); make it again") from error
     except UnicodeDecodeError as error:
-        raise StoreError(f"{path}: not UTF-8 text ({error.reason}); make it again") from error
+        raise StoreError(f"{source}: not UTF-8 text ({error.reason}); make it again") from error
+    except RecursionError as error:
+        raise StoreError(f"{source}: not JSON (nested too deeply); make it again") from error
+    except ValueError as error:
+        raise StoreError(f"{source}: {error}; make it again") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise ValueError(f"the key '{twice}' stands twice in one object")
+    return found
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file whole.
+
+    Raises:
+        StoreRequestError: there is no such file, or it is a pipe or a device, which may never end.
+    """
+    if not path.is_file():
+        raise StoreRequestError(f"{path}: {why_no_file(path)}")
+    return path.read_bytes()
+
+
+def why_no_file(path: Path) -> str:
+    """Why a path is not that of a file which can be read, twice if need be."""
+    if not path.exists():
+        return "no such file"
+    if path.is_dir():
+        return "a folder, expected a file"
+    return "a pipe or a device, which cannot be read twice; save what comes out of it as a file first"
 
 
 def sha256_of(path: Path, start: int = 0) -> str:

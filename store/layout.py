@@ -24,7 +24,10 @@ SEAL_BYTES = 4096
 
 _BYTES_AT_ONCE = 1 << 24
 
-_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
+_DAMAGE = (
+    *(OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError, IndexError),
+    SystemError,
+)
 """What h5py raises, depending on the byte that is wrong."""
 
 

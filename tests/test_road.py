@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROAD = ("corpora", "backbones", "heads", "measures", "statistics", "report", "paper", "experiments", "cli")
+ROAD = ("corpora", "backbones", "heads", "measures", "statistics", "report", "paper", "export", "experiments",
+        "cli")  # fmt: skip
 FREE = {"errors", "progress", "versions", "device", "executors", "plugins", "randomness", "numbers", "tables",
-        "documents"}  # fmt: skip
+        "documents", "orphans"}  # fmt: skip
 """What every part may know; these know only one another."""
 MODULES = sorted([*ROOT.glob("fractalctl/**/*.py"), *ROOT.glob("store/*.py")])
 

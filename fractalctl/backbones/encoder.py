@@ -170,7 +170,14 @@ def load_backbone(backbone: str | BackboneSpec, *, device: str = "auto", offline
     }
     transformer = said.transformer
     model = load_exported(said, weights) if exported else load_transformer(transformer, spec.dtype, place)
-    return Backbone(spec, load_tokenizer(transformer), model, said.dimension, place, observed)
+    tokenizer = load_tokenizer(transformer)
+    special = tokenizer.num_special_tokens_to_add()
+    if spec.max_length <= special:
+        raise RequestError(
+            f"{spec.name} puts {special} special tokens around a text; --max-length {spec.max_length} leaves "
+            f"none of it, give {special + 1} or more"
+        )
+    return Backbone(spec, tokenizer, model, said.dimension, place, observed)
 
 
 def _check(spec: BackboneSpec, said: ModelFolder, folder: Path) -> None:

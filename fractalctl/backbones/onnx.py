@@ -1,7 +1,7 @@
 """ONNX Runtime in the place of PyTorch: the transformer exported once, then run from the exported file."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -90,12 +90,21 @@ def checked_device(spec: BackboneSpec, device: str) -> torch.device:
         )
     if spec.dtype is not Dtype.FLOAT32:
         raise RequestError(f"ONNX Runtime encodes in float32; --dtype {spec.dtype} needs --engine torch")
+    require_onnx("encoding with ONNX Runtime")
+    return torch.device("cpu")
+
+
+def require_onnx(purpose: str) -> None:
+    """See that ONNX Runtime is installed, and what writes its files.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
     try:
         for library in ("onnx", "onnxruntime"):
             version(library)
     except PackageNotFoundError:
-        raise MissingExtraError("encoding with ONNX Runtime", "onnx") from None
-    return torch.device("cpu")
+        raise MissingExtraError(purpose, "onnx") from None
 
 
 def exports_folder() -> Path:
@@ -155,22 +164,43 @@ def _export(said: ModelFolder, path: Path) -> None:
 
 
 def _write(states: _StatesOnly, path: Path) -> None:
-    """Trace the transformer on a small batch with padding; numbers of texts and tokens stay free.
+    """Trace the transformer on a small batch with padding; numbers of texts and tokens stay free."""
+    axes = {name: {0: "texts", 1: "tokens"} for name in (*INPUTS, OUTPUT)}
+    write_graph(states, probe_tokens(states.vocabulary, 2, 3), path, INPUTS, [OUTPUT], axes)
+
+
+def write_graph(
+    module: torch.nn.Module,
+    example: tuple[torch.Tensor, ...],
+    path: Path,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    axes: Mapping[str, Mapping[int, str]],
+) -> None:
+    """Write a module as an ONNX file by tracing it; what it gives is for the caller to compare.
 
     PyTorch's exporter by tracing is deprecated. Its successor needs a minute and a package more for the same
     file, which runs no faster (docs/backbones.md).
+
+    Args:
+        module: traced.
+        example: what it is called with.
+        path: of the file.
+        inputs: names of its arguments.
+        outputs: names of what it gives.
+        axes: of inputs and outputs, those that stay free, by name.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecation, and doubts about the trace that the comparison settles
         torch.onnx.export(
-            states,
-            _probe(states, 2, 3),
+            module,
+            example,
             str(path),
             dynamo=False,
             opset_version=OPSET,
-            input_names=list(INPUTS),
-            output_names=[OUTPUT],
-            dynamic_axes={name: {0: "texts", 1: "tokens"} for name in (*INPUTS, OUTPUT)},
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes={name: dict(own) for name, own in axes.items()},
         )
 
 
@@ -178,17 +208,17 @@ def _least_cosine(states: _StatesOnly, path: Path, length: int) -> float:
     """Least cosine between token states of both engines, over batches of other shapes than the traced one."""
     exported = ExportedTransformer(path)
     found = []
-    for ids, mask in (_probe(states, 5, 7), _probe(states, 2, length)):
+    for ids, mask in (probe_tokens(states.vocabulary, *shape) for shape in ((5, 7), (2, length))):
         ours, theirs = exported(ids, mask).last_hidden_state, states(ids, mask)
         found.append(torch.cosine_similarity(ours, theirs, dim=2)[mask.bool()].min())
     return float(torch.stack(found).min())
 
 
-def _probe(states: _StatesOnly, n_texts: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
+def probe_tokens(vocabulary: int, n_texts: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Token numbers and mask, (n, t) int64 each, of texts of which each is a token shorter than the last."""
     lengths = length - torch.arange(n_texts)
     mask = (torch.arange(length) < lengths.unsqueeze(1)).long()
-    return torch.arange(n_texts * length).reshape(n_texts, length) % states.vocabulary * mask, mask
+    return torch.arange(n_texts * length).reshape(n_texts, length) % vocabulary * mask, mask
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def pool(states: torch.Tensor, mask: torch.Tensor, pooling: Pooling) -> torch.Te
     if pooling is Pooling.CLS:
         return states[:, 0]
     if pooling is Pooling.LAST:
-        return states[torch.arange(len(states), device=states.device), mask.sum(1) - 1]
+        return states[torch.arange(states.shape[0], device=states.device), mask.sum(1) - 1]
     if bool(mask.all()):
         return states.mean(1)
     return (states * mask.unsqueeze(2)).sum(1) / mask.sum(1, keepdim=True)

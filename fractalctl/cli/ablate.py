@@ -22,13 +22,17 @@ def ablate(
     invocation: Invocation,
     features: shared.FeaturesArgument = None,
     axis: Annotated[
-        str, typer.Option("--axis", help="What is varied: alignment, capacity, noise, depth or backbone.")
+        str,
+        typer.Option(
+            "--axis", help="What is varied: alignment, capacity, noise, depth, rows, unseen or backbone."
+        ),
     ] = "alignment",
     values: Annotated[
         str | None,
         typer.Option(
             "--values",
-            help="Points of the axis, separated by commas: numbers per block (capacity), percent (noise).",
+            help="Points of the axis, separated by commas: numbers per block (capacity), percent (noise), "
+            "labelled rows of a class (rows).",
             show_default="the paper's",
         ),
     ] = None,
@@ -62,6 +66,8 @@ def ablate(
     which prefix is trained on which level? The others compare v5 with mrl: capacity over numbers per
     block, noise over shares of wrong coarse labels in training, depth on three or more levels, backbone
     on a frozen encoder and on one whose last layers are trained too. --strategy compares others.
+    rows and unseen ask what a head is worth with few labels, and among classes that training did not see,
+    beside the untouched backbone; there --protocol index is what a search does.
 
     Tests are corrected over all feature sets given. An interrupted call goes on where it stopped.
 
@@ -79,6 +85,10 @@ def ablate(
         fractalctl ablate clinc --axis noise --values 0,30 --seeds 42,123
 
         fractalctl ablate clinc --axis depth
+
+        fractalctl ablate clinc --axis rows --values 10 --strategy zoom,raw --protocol index --seeds 42,123
+
+        fractalctl ablate clinc --axis unseen --strategy zoom,raw --protocol index --seeds 42,123
 
         fractalctl ablate clinc --axis backbone --layers 2 --max-train 2000 --seeds 42,123
     """

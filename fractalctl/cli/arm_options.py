@@ -1,7 +1,7 @@
 """The options that say which arms are meant: strategies, their trunk and their settings."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +20,7 @@ SHORTHANDS = {
     "batch_size": "Rows of a step.",
     "learning_rate": "Peak rate of AdamW.",
     "weight_decay": "Of AdamW.",
-    "schedule": "cosine or constant.",
+    "schedule": "cosine, constant or one-cycle.",
     "standardise": "Centre and scale the features: yes or no.",
     "holdout": "Share of training rows that chooses the best epoch.",
     "prefix_per": "Draw a prefix length per batch or per sample.",
@@ -106,7 +106,13 @@ def _assign(settings: dict[str, str], name: str, value: str) -> None:
         raise RequestError(f"{name} has two values: {settings[name]} and {value}")
 
 
-def spelled(arm: "Arm") -> dict[str, Any]:
-    """Values of these options that make an arm again, every setting among them, for `Invocation.argv`."""
-    settings = [f"{name}={text}" for name, text in arm.typed().items() if name != "trunk"]
+def spelled(arm: "Arm", without: Collection[str] = ()) -> dict[str, Any]:
+    """Values of these options that make an arm again, for `Invocation.argv`.
+
+    Args:
+        arm: every setting of it is spelled out.
+        without: settings that are left out, since they are chosen again.
+    """
+    left_out = {"trunk", *without}
+    settings = [f"{name}={text}" for name, text in arm.typed().items() if name not in left_out]
     return {"head": arm.trunk, "assignments": settings, **dict.fromkeys(SHORTHANDS)}

@@ -3,12 +3,13 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from fractalctl.progress import Advance
+from fractalctl.tables import visible
 
 if TYPE_CHECKING:
     import rich.console
@@ -18,6 +19,32 @@ if TYPE_CHECKING:
 
 WIDTH_OF_FILES = 160
 """Columns of standard error when it is no terminal: nothing is wrapped in logs."""
+
+
+class _StandardError:
+    """Standard error, whatever has become of it: closed, full, or a pipe without a reader.
+
+    Nobody reads it then, and that is no reason to lose work.
+    """
+
+    @property
+    def encoding(self) -> str:
+        return sys.stderr.encoding
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+    def fileno(self) -> int:
+        return sys.stderr.fileno()
 
 
 class Console:
@@ -38,7 +65,7 @@ class Console:
     def _stderr(self) -> "rich.console.Console":
         from rich.console import Console as RichConsole
 
-        console = RichConsole(stderr=True, soft_wrap=True, highlight=False)
+        console = RichConsole(file=cast(TextIO, _StandardError()), soft_wrap=True, highlight=False)
         if not console.is_terminal:
             console.width = WIDTH_OF_FILES
         return console
@@ -46,7 +73,7 @@ class Console:
     def note(self, message: str) -> None:
         """Say something to the person at the terminal."""
         if not self.quiet:
-            sys.stderr.write(f"{message}\n")
+            _StandardError().write(f"{visible(message)}\n")
 
     def detail(self, message: str) -> None:
         """Say something that only ``--verbose`` shows."""
@@ -56,28 +83,31 @@ class Console:
     def warn(self, message: str) -> None:
         """Say something that may change how a result is read."""
         if not self.quiet:
-            self._stderr.print(f"Warning: {message}", style="yellow", markup=False)
+            self._stderr.print(f"Warning: {visible(message)}", style="yellow", markup=False)
 
     def error(self, message: str) -> None:
         """Say why the command ends; shown even with ``--quiet``."""
-        self._stderr.print(f"Error: {message}", style="red", markup=False)
+        self._stderr.print(f"Error: {visible(message)}", style="red", markup=False)
 
     def tables(self, tables: "Iterable[Table]") -> None:
         """Draw tables for people, of each the columns that it has for a terminal."""
         if self.quiet:
             return
         from rich import box
-        from rich.markup import escape
         from rich.table import Table as Grid
+        from rich.text import Text
+
+        def plain(cell: object) -> Text:
+            return Text(visible(str(cell)))
 
         for table in (one.in_brief() for one in tables):
-            grid = Grid(title=escape(table.caption), title_justify="left", box=box.SIMPLE_HEAD)
+            grid = Grid(title=plain(table.caption), title_justify="left", box=box.SIMPLE_HEAD)
             for place, column in enumerate(table.columns):
                 grid.add_column(
-                    escape(column), justify="left" if place < table.left else "right", overflow="fold"
+                    plain(column), justify="left" if place < table.left else "right", overflow="fold"
                 )
             for row in table.rows:
-                grid.add_row(*(escape(str(cell)) for cell in row))
+                grid.add_row(*map(plain, row))
             self._stderr.print(grid)
 
     @contextmanager
@@ -89,9 +119,10 @@ class Console:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        text = TextColumn("{task.description}", markup=False)
+        columns = (text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Bar(*columns, console=self._stderr) as bar:
-            task = bar.add_task(description, total=total)
+            task = bar.add_task(visible(description), total=total)
             yield lambda amount: bar.advance(task, amount)
 
     def emit(self, paths: Iterable[Path | str], document: Any) -> None:

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 def demo(invocation: Invocation, device: shared.DeviceOption = "auto") -> None:
     """Go the whole road on text that is already installed; nothing is downloaded with the extra minilm.
 
-    Docstrings of the installed scientific packages (library > module) are featurized with MiniLM; v5 and
+    Docstrings of the installed scientific packages (library > module) are featurized with MiniLM; zoom and
     mrl heads are trained with five seeds, evaluated and compared; a figure is drawn; and a few queries are
     answered at 64 and at 256 dimensions.
 

@@ -28,8 +28,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             "--metrics",
-            help="Further metrics: retrieval, localisation, routing, dual, information, retention, those of "
-            "plug-ins, or all; repeat it or separate names by commas.",
+            help="Metrics beside leakage and cascade: retrieval, localisation, routing, dual, information, "
+            "retention, those of plug-ins, or all; none leaves those two out. Repeat it or use commas.",
         ),
     ] = None,
     features: Annotated[
@@ -38,10 +38,11 @@ def evaluate(
     overwrite: shared.OverwriteOption = Overwrite.CHANGED,
     device: shared.DeviceOption = "auto",
 ) -> None:
-    """Measure heads: k-NN accuracy at every prefix and level, steerability, intervals over queries.
+    """Measure heads: k-NN accuracy at every prefix and level, steerability, leakage, cascades.
 
     Under loo some test rows ask each other; under index test rows ask the training rows. The sparser the
-    reference, the larger S: compare only results of one protocol.
+    reference, the larger S: compare only results of one protocol. Leakage is how well a linear probe tells
+    the finest class from the shortest prefix; a cascade searches a shortlist by that prefix at full length.
 
     --metrics adds parts to the same files, and computes only those that are not there yet. Some compare a
     head with one of another strategy, trained alike; under all, those whose heads are missing are left out.
@@ -55,22 +56,23 @@ def evaluate(
 
         fractalctl evaluate --protocol index --metrics all runs/clinc/minilm/v5
 
-        fractalctl evaluate --drop-duplicates --rows-seed 7
+        fractalctl evaluate --metrics none --drop-duplicates --rows-seed 7
 
         fractalctl train --strategy v5 | fractalctl evaluate - --protocol loo --max-test 2000
     """
     from fractalctl.cli.overview import evaluation_tables
     from fractalctl.experiments.evaluating import evaluate_heads
     from fractalctl.heads.head import find_heads
-    from fractalctl.measures.metrics import metric_names
+    from fractalctl.measures.metrics import NONE, metrics_to_measure
     from store import FeatureStore
 
     console, store = invocation.console, FeatureStore(invocation.store)
     wanted = shared.names(metrics)
+    tables, standard = metrics_to_measure(wanted), set(metrics_to_measure(()))
 
     def argv(head: "Head", measured: Sequence[str]) -> list[str]:
-        parts = [",".join(measured)] if measured else None
-        return invocation.argv(heads=[head.folder], metrics=parts, overwrite=None, device=None)
+        names = measured if standard <= set(measured) else [NONE, *measured]
+        return invocation.argv(heads=[head.folder], metrics=[",".join(names)], overwrite=None, device=None)
 
     result = evaluate_heads(
         find_heads(shared.head_paths(invocation, heads)),
@@ -85,7 +87,7 @@ def evaluate(
         console.note,
     )
     console.tables(evaluation_tables(result.documents))
-    for name in metric_names(wanted):
+    for name in tables:
         from fractalctl.report import metric_tables
 
         console.tables(metric_tables(name, result.documents))

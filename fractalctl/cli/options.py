@@ -11,8 +11,10 @@ from fractalctl.cli.plumbing import Invocation, expand_stdin
 from fractalctl.errors import RequestError
 from fractalctl.executors import Executor, ExecutorKind
 from fractalctl.experiments.policy import Overwrite
+from fractalctl.numbers import read_whole
 
 if TYPE_CHECKING:
+    from fractalctl.heads.head import Head
     from fractalctl.measures.protocols import Protocol
     from store import FeatureSet
 
@@ -47,19 +49,28 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cu
 OfflineOption = Annotated[
     bool, typer.Option("--offline", help="Use what the local Hugging Face cache holds; never the network.")
 ]
+EncoderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--encoder", exists=True, file_okay=False, help="Where the backbone is, if it was a folder."
+    ),
+]
 DEFAULT_SEEDS = "42,123,456,789,1024"
 
 
 def numbers(text: str, option: str) -> tuple[int, ...]:
-    """Whole numbers separated by commas.
+    """Whole numbers separated by commas; there is no option for which less than 0 means anything.
 
     Raises:
-        RequestError: a part is no whole number.
+        RequestError: a part is no whole number, or less than 0.
     """
     try:
-        return tuple(int(part) for part in text.split(","))
+        found = tuple(read_whole(part.strip()) for part in text.split(","))
     except ValueError:
         raise RequestError(f"{option} '{text}': expected whole numbers separated by commas") from None
+    if min(found) < 0:
+        raise RequestError(f"{option} '{text}': expected numbers of 0 and more")
+    return found
 
 
 def names(values: Sequence[str] | None) -> tuple[str, ...]:
@@ -153,3 +164,24 @@ def head_paths(invocation: Invocation, arguments: Sequence[str] | None) -> list[
     if not paths:
         invocation.console.note(f"Heads: all below {invocation.runs}")
     return paths or [invocation.runs]
+
+
+def one_head(invocation: Invocation, arguments: Sequence[str], hint: str = "") -> "Head":
+    """The one head that is meant by paths, or by the folder of runs; says on standard error which.
+
+    Args:
+        invocation: knows the folder of runs.
+        arguments: heads or folders of heads; ``-`` reads paths from standard input.
+        hint: for whoever named a path that is not there.
+
+    Raises:
+        RequestError: a path does not exist or holds no head.
+    """
+    from fractalctl.experiments.addresses import RULE, choose_head
+
+    folders = [Path(path) for path in expand_stdin(arguments)] or [invocation.runs]
+    if missing := [folder for folder in folders if not folder.exists()]:
+        raise RequestError(f"{missing[0]}: no such file or folder{hint}")
+    head = choose_head(folders)
+    invocation.console.note(f"Head: {head.folder} ({RULE})")
+    return head

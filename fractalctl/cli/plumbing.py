@@ -134,6 +134,10 @@ def command(
             invocation = Invocation(common["store"], common["runs"], console, context)
 
             def call() -> None:
+                for name, value in context.params.items():
+                    for word in _words(value):
+                        check_text(word, f"--{name.replace('_', '-')}")
+                check_text(str(Path.cwd()), "the current folder")
                 for made, maker in makers.items():
                     options[made] = maker(**{part.name: options.pop(part.name) for part in parts[made]})
                 function(invocation, **options)
@@ -199,6 +203,19 @@ def _end(console: Console, message: str, exit_code: int) -> NoReturn:
     raise typer.Exit(exit_code) from None
 
 
+def check_text(word: str, what: str) -> None:
+    """See that a word can stand in a result file, where it is to be found again.
+
+    Raises:
+        RequestError: it holds bytes that are no UTF-8.
+    """
+    if any("\ud800" <= letter <= "\udfff" for letter in word):
+        raise RequestError(
+            f"{what}: {word!a} holds bytes that are no UTF-8, so no result could name it; rename the file or "
+            "folder, or convert the text"
+        )
+
+
 def expand_stdin(arguments: Iterable[str] | None, expected: str = "a path on each line") -> list[str]:
     """Replace each ``-`` among the arguments by the non-empty lines of standard input.
 
@@ -208,7 +225,7 @@ def expand_stdin(arguments: Iterable[str] | None, expected: str = "a path on eac
     """
     expanded: list[str] = []
     for argument in arguments or ():
-        lines = sys.stdin.read().splitlines() if argument == "-" else [argument]
+        lines = _standard_input().splitlines() if argument == "-" else [argument]
         found = [line for line in lines if line.strip()]
         if argument == "-" and not found:
             raise RequestError(
@@ -216,3 +233,12 @@ def expand_stdin(arguments: Iterable[str] | None, expected: str = "a path on eac
             )
         expanded.extend(found)
     return expanded
+
+
+def _standard_input() -> str:
+    try:
+        text = sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise RequestError(f"standard input: not UTF-8 text ({error.reason})") from error
+    check_text(text, "standard input")
+    return text

@@ -1,8 +1,10 @@
 """``fractalctl search``."""
 
+import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,13 +14,20 @@ from fractalctl.cli import options as shared
 from fractalctl.cli.console import Console
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
 from fractalctl.errors import RequestError
-from fractalctl.numbers import percent
+from fractalctl.numbers import number, percent
 
 if TYPE_CHECKING:
-    from fractalctl.experiments.search import Found
+    from fractalctl.backbones.encoder import Backbone
+    from fractalctl.experiments.search import Found, Lookup
     from fractalctl.heads.head import Head
-    from fractalctl.measures.answers import Answer, Answered
+    from fractalctl.measures.answers import Answer, Answered, Reference
     from store import FeatureSet
+
+
+HINT = " (a query of several words belongs in quotes; what stands before it are heads)"
+
+
+AUTO = "auto"
 
 
 def register(app: typer.Typer) -> None:
@@ -55,12 +64,21 @@ def search(
             "longest.",
         ),
     ] = None,
-    encoder: Annotated[
+    funnel: Annotated[
+        bool,
+        typer.Option("--funnel", help="With --shortlist: go through every length of --dims on the way."),
+    ] = False,
+    index: Annotated[
         Path | None,
         typer.Option(
-            "--encoder", exists=True, file_okay=False, help="Where the backbone is, if it was a folder."
+            "--index", exists=True, file_okay=False, help="Search this folder of 'fractalctl index' instead."
         ),
     ] = None,
+    level: Annotated[
+        str | None,
+        typer.Option("--level", help="With --index: answer at this level, or auto: the finest that is sure."),
+    ] = None,
+    encoder: shared.EncoderOption = None,
     features: Annotated[
         str | None, typer.Option("--features", help="The feature set to search, if not the head's own.")
     ] = None,
@@ -71,6 +89,7 @@ def search(
 
     Beside each length stand the classes that the answers vote for: short prefixes route, the full length
     finds. Of several heads one is taken, and named. Nothing is written; --json gives programs the answers.
+    Without a query, at a terminal, it asks for one after the other.
 
     Examples:
         fractalctl search "my card was swallowed by the machine"
@@ -79,31 +98,42 @@ def search(
 
         fractalctl search --row 17 --shortlist 100
 
+        fractalctl search --dims 64,128,256 --shortlist 100 --funnel --row 17
+
+        fractalctl search --index trec-index --level auto "who wrote it"
+
         cat questions.txt | fractalctl search runs/trec - --json
     """
-    from fractalctl.backbones.recorded import recorded_backbone
-    from fractalctl.experiments.search import Lookup, search_rows, search_texts
+    from fractalctl.experiments.search import Lookup, rows_in, texts_in
 
     paths, query = _divided(words or [], bool(row))
-    lookup = Lookup(top, shared.numbers(dims, "--dims") if dims else None, shortlist)
-    head = _choose(invocation, paths)
-    chosen = _features(invocation, head, features)
+    reference = _reference(invocation, paths, index, features, device)
+    wanted = _level(reference, level)
+    lookup = Lookup(top, shared.numbers(dims, "--dims") if dims else None, shortlist, funnel, wanted)
     if row:
-        found = search_rows(head, chosen, row, lookup, device)
-    else:
-        if offline:
-            from fractalctl.backbones.locate import go_offline
+        found = rows_in(reference, row, lookup)
+        _show(invocation.console, found, reference, lookup)
+        invocation.console.emit([], _document(reference, found))
+        return
+    if offline:
+        from fractalctl.backbones.locate import go_offline
 
-            go_offline()
-        texts = expand_stdin([query], "a query on each line")
-        spec = recorded_backbone(chosen, encoder, offline=offline)
-        found = search_texts(head, chosen, texts, lookup, spec, device, offline)
-    for one in found:
-        show_zoom(invocation.console, one.zoom)
-        if one.two_stage is not None:
-            invocation.console.note("  in two stages:")
-            _show_answers(invocation.console, one.two_stage)
-    invocation.console.emit([], _document(head, chosen, found))
+        go_offline()
+    found = []
+
+    @cache
+    def load() -> "Backbone":
+        from fractalctl.backbones.encoder import load_backbone
+        from fractalctl.backbones.recorded import recorded_backbone
+
+        spec = recorded_backbone(reference.features, encoder, offline=offline)
+        return load_backbone(spec, device=device, offline=offline)
+
+    for texts in _questions(invocation.console, query):
+        own = texts_in(reference, texts, lookup, load)
+        _show(invocation.console, own, reference, lookup)
+        found += own
+    invocation.console.emit([], _document(reference, found))
 
 
 def _divided(words: Sequence[str], by_rows: bool) -> tuple[list[str], str]:
@@ -112,26 +142,85 @@ def _divided(words: Sequence[str], by_rows: bool) -> tuple[list[str], str]:
     Raises:
         RequestError: there is no query, or standard input is asked for twice.
     """
-    if not words and not by_rows:
+    if not words and not by_rows and not sys.stdin.isatty():
         raise RequestError("nothing to search for: give a query, - for standard input, or --row N")
-    heads, query = (list(words), "") if by_rows else (list(words[:-1]), words[-1])
+    heads, query = (list(words), "") if by_rows or not words else (list(words[:-1]), words[-1])
     if query == "-" and "-" in heads:
         raise RequestError("standard input can give heads or queries, not both")
     return heads, query
 
 
-def _choose(invocation: Invocation, paths: Sequence[str]) -> "Head":
-    from fractalctl.experiments.addresses import RULE, choose_head
+def _reference(
+    invocation: Invocation, paths: Sequence[str], index: Path | None, features: str | None, device: str
+) -> "Reference":
+    """What is searched: an index, or the feature set of a head."""
+    from fractalctl.device import choose_device
+    from fractalctl.experiments.indexing import open_index
+    from fractalctl.measures.answers import Reference
+    from store import FeatureStore
 
-    folders = [Path(path) for path in expand_stdin(paths)] or [invocation.runs]
-    if missing := [folder for folder in folders if not folder.exists()]:
-        raise RequestError(
-            f"{missing[0]}: no such file or folder (a query of several words belongs in quotes; what stands "
-            "before it are heads)"
-        )
-    head = choose_head(folders)
-    invocation.console.note(f"Head: {head.folder} ({RULE})")
-    return head
+    if index is None:
+        head = shared.one_head(invocation, paths, HINT)
+        return Reference(head, _features(invocation, head, features), choose_device(device))
+    if paths or features:
+        raise RequestError("--index names a head and its feature set already; leave the others out")
+    found = open_index(index, FeatureStore(invocation.store), device)
+    invocation.console.note(f"Index: {index} (head {found.head.folder})")
+    return found
+
+
+def _level(reference: "Reference", name: str | None) -> int | None:
+    """The number of a level that a user calls by its name or by L0, L1 ...
+
+    Raises:
+        RequestError: there is none of that name.
+    """
+    from fractalctl.corpora.recorded import level_names, unnamed
+    from fractalctl.experiments.search import FINEST_SURE
+
+    if name is None or name == AUTO:
+        return None if name is None else FINEST_SURE
+    names = level_names(reference.features)
+    for known in (names, unnamed(len(names))):
+        if name in known:
+            return known.index(name)
+    raise RequestError(f"--level {name}: expected {', '.join(names)} or {AUTO}")
+
+
+def _questions(console: Console, query: str) -> Iterator[list[str]]:
+    """What is asked: all that is given at once, or at a terminal one after the other until an empty one."""
+    if query:
+        yield expand_stdin([query], "a query on each line")
+        return
+    while not console.quiet:
+        console.note("\nQuery (empty to end):")
+        line = sys.stdin.readline().strip()
+        if not line:
+            return
+        yield [line]
+
+
+def _show(console: Console, found: "Sequence[Found]", reference: "Reference", lookup: "Lookup") -> None:
+    from fractalctl.corpora.recorded import level_names
+
+    names = level_names(reference.features)
+    for one in found:
+        show_zoom(console, one.zoom)
+        if one.two_stage is not None:
+            console.note("  through the funnel:" if lookup.funnel else "  in two stages:")
+            _show_answers(console, one.two_stage)
+        if one.decision is not None:
+            decision = one.decision
+            sure = "sure" if decision.sure else "not sure"
+            inside = (
+                ""
+                if decision.inside
+                else "; further from the corpus than 95 % of its own rows: none of these?"
+            )
+            console.note(
+                f"  {names[decision.level]}: {' > '.join(decision.labels)} ({sure}, margin "
+                f"{number(decision.margin)}){inside}"
+            )
 
 
 def _features(invocation: Invocation, head: "Head", name: str | None) -> "FeatureSet":
@@ -170,8 +259,9 @@ def _short(text: str) -> str:
     return textwrap.shorten(text, 90, placeholder=" ...")
 
 
-def _document(head: "Head", features: "FeatureSet", found: "Sequence[Found]") -> dict[str, Any]:
+def _document(reference: "Reference", found: "Sequence[Found]") -> dict[str, Any]:
     """What ``--json`` prints."""
+    head, features = reference.head, reference.features
     return {
         "corpus": head.corpus,
         "backbone": head.backbone,
@@ -190,6 +280,7 @@ def _document(head: "Head", features: "FeatureSet", found: "Sequence[Found]") ->
                     for length, answers in one.zoom.answers.items()
                 },
                 "two_stage": None if one.two_stage is None else [asdict(answer) for answer in one.two_stage],
+                "decision": None if one.decision is None else asdict(one.decision),
             }
             for one in found
         ],

@@ -129,13 +129,17 @@ def stats(
     from msgspec.structs import replace
 
     from fractalctl.documents import write_document
+    from fractalctl.documents.base import check_output
+    from fractalctl.documents.statistics import Statistics
     from fractalctl.paper import annotate
     from fractalctl.report import brief_tables, draw_forest, write_statistics
     from fractalctl.report.prose import notes
     from fractalctl.statistics import Options, analyse
     from fractalctl.versions import versions
 
-    console = invocation.console
+    console, path = invocation.console, output or invocation.runs / "stats.json"
+    if output:
+        check_output(output, Statistics)
     if form and console.json:
         raise RequestError("--format and --json both want standard output: give one of them")
     options = Options(
@@ -158,7 +162,6 @@ def stats(
     paths = expand_stdin(sources)
     document = annotate(analyse(_observations(invocation, paths, optional=quadratic is not None), options))
     document = replace(document, versions=versions(), argv=invocation.argv(sources=paths))
-    path = output or invocation.runs / "stats.json"
     write_document(path, document)
     written = [path]
     if figure:

@@ -12,9 +12,12 @@ from fractalctl.experiments.policy import Overwrite
 
 if TYPE_CHECKING:
     from fractalctl.executors import Executor
+    from fractalctl.experiments.tuning import TunedArm
     from fractalctl.heads.arms import Arm
     from fractalctl.heads.head import Head
     from store import FeatureSet
+
+    Origins = dict[Arm, TunedArm]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +37,16 @@ def train(
             exists=True,
             dir_okay=False,
             help="An own table of supervision (TOML), called as its file is; may be repeated.",
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--tune",
+            min=2,
+            metavar="TRIALS",
+            help="First choose the learning rate, and what else the method names, on validation rows.",
+            show_default="no tuning",
         ),
     ] = None,
     seeds: shared.SeedsOption = shared.DEFAULT_SEEDS,
@@ -59,22 +72,43 @@ def train(
 
         fractalctl train --supervision my-table.toml --dims 32,64,128,256
 
+        fractalctl train clinc --strategy mrl-e,hanley --tune 8 --seeds 42
+
         fractalctl store ls --quiet | fractalctl train - --strategy lda | fractalctl evaluate -
     """
     from fractalctl.experiments.training import build_arms, train_heads
+    from fractalctl.experiments.tuning import TunedArm, tune
 
     files = {path.stem: path for path in supervision or ()}
-    strategies = wanted.strategies or (() if files else ("v5",))
+    strategies = wanted.strategies or (() if files else ("zoom",))
     heads: list[Head] = []
     for chosen in shared.choose_features(invocation, features):
+        arms = build_arms(strategies, chosen.n_levels, wanted.trunk, wanted.settings, supervision or ())
+        tuned = [TunedArm(arm, arm) for arm in arms]
+        if trials is not None:
+            tuned = tune(
+                chosen,
+                arms,
+                trials,
+                invocation.runs,
+                wanted.settings,
+                device,
+                invocation.console.progress,
+                executor,
+                invocation.console.note,
+                again=overwrite is Overwrite.ALWAYS,
+            )
+        origins = {one.arm: one for one in tuned}
 
-        def argv(arm: "Arm", seed: int, chosen: "FeatureSet" = chosen) -> list[str]:
-            own = files.get(arm.strategy)
+        def argv(
+            arm: "Arm", seed: int, chosen: "FeatureSet" = chosen, origins: "Origins" = origins
+        ) -> list[str]:
+            own, origin = files.get(arm.strategy), origins[arm]
             return invocation.argv(
                 features=[chosen.path],
                 strategy=None if own else [arm.strategy],
                 supervision=[own] if own else None,
-                **spelled(arm),
+                **spelled(origin.plain, without=origin.tuning.ranges if origin.tuning else ()),
                 seeds=seed,
                 overwrite=None,
                 device=None,
@@ -82,7 +116,7 @@ def train(
 
         trained = train_heads(
             chosen,
-            build_arms(strategies, chosen.n_levels, wanted.trunk, wanted.settings, supervision or ()),
+            [one.arm for one in tuned],
             invocation.runs,
             shared.numbers(seeds, "--seeds"),
             overwrite,
@@ -91,6 +125,7 @@ def train(
             argv,
             executor,
             invocation.console.note,
+            {arm: one.tuning for arm, one in origins.items() if one.tuning},
         )
         invocation.console.note(f"{chosen.corpus}/{chosen.name}: {trained.summary()}")
         heads += trained.heads

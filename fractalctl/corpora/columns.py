@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import normalize
 
 from fractalctl.corpora.records import Record, Row, split_called
 from fractalctl.corpora.tabular import Table
@@ -71,6 +72,8 @@ def text_in(row: Row, column: str, place: str) -> str:
     value = row[column]
     if value is not None and not isinstance(value, str):
         raise RequestError(f"{place}: column '{column}' holds {type(value).__name__}, not text")
+    if value and not value.isprintable():
+        _check_characters(value, column, place)
     return value or ""
 
 
@@ -101,21 +104,32 @@ def label_at(row: Row, reference: str, place: str) -> str:
 
 
 def label_of(value: Any, column: str, place: str) -> str:
-    """A label as text without surrounding space; numbers are written out.
+    """A label as text without surrounding space, in composed form (NFC); numbers are written out.
+
+    Letters with accents can be written in two ways that look the same; both are one class.
 
     Raises:
-        RequestError: there is no label, or it is a list or an object.
+        RequestError: there is no label, or it is a list, an object, bytes or no number.
     """
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         raise RequestError(f"{place}: no label in column '{column}'")
-    if isinstance(value, (list, dict)):
+    if isinstance(value, (list, dict, bytes)) or (isinstance(value, float) and math.isinf(value)):
         raise RequestError(
             f"{place}: column '{column}' holds a {type(value).__name__}, not one label: {value!r:.80}"
         )
-    label = str(value).strip()
+    label = normalize("NFC", str(value).strip())
     if not label:
         raise RequestError(f"{place}: no label in column '{column}'")
+    _check_characters(label, column, place)
     return label
+
+
+def _check_characters(text: str, column: str, place: str) -> None:
+    """Refuse half a character, which no file in UTF-8 can hold."""
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise RequestError(
+            f"{place}: column '{column}' holds an unpaired surrogate, which is no character: {text[:40]!a}"
+        )
 
 
 def id_in(row: Row, column: str | None) -> str | None:

@@ -10,6 +10,7 @@ from fractalctl.corpora.corpus_spec import CorpusSpec
 from fractalctl.corpora.records import split_called
 from fractalctl.corpora.tabular import open_table, table_format
 from fractalctl.errors import RequestError
+from store.files import why_no_file
 
 DATASET_CARD = "README.md"
 """What every repository of the hub has, and a folder that merely holds tables seldom."""
@@ -49,6 +50,8 @@ def find_copy(spec: CorpusSpec, path: Path) -> LocalCopy:
     """
     if not path.exists():
         raise RequestError(f"--data {path}: there is no such file or folder")
+    if not path.is_dir() and not path.is_file():
+        raise RequestError(f"--data {path}: {why_no_file(path)}")
     folder = path.parent if path.name in spec.files.values() else path
     copy = _in_folder(spec, folder) if folder.is_dir() else _single_file(spec, path)
     if copy is None:

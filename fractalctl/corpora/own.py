@@ -11,6 +11,7 @@ from fractalctl.corpora.local import digest_of, split_files
 from fractalctl.corpora.records import ReadContext, Reading
 from fractalctl.corpora.tabular import SplitTables, open_tables, table_format
 from fractalctl.errors import RequestError
+from store.files import why_no_file
 
 HUB_PREFIX = "hub:"
 
@@ -34,6 +35,8 @@ class FileSource:
 
     def _files(self) -> dict[str, Path]:
         if not self.path.is_dir():
+            if not self.path.is_file():
+                raise RequestError(f"{self.path}: {why_no_file(self.path)}")
             return {"all": self.path}
         files = split_files(self.path)
         if not files:

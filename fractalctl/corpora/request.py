@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from fractalctl.corpora.records import SPLITS, OnConflict, ReadContext, Source
 from fractalctl.corpora.registry import no_such_corpus, registered_corpora
@@ -55,6 +56,10 @@ class CorpusRequest:
             raise RequestError(f"--on-conflict is {' or '.join(OnConflict)}, not '{self.on_conflict}'")
         if self.path_column and self.levels:
             raise RequestError("--path and --levels exclude each other: the path names all levels")
+        if repeated := sorted({level for level in self.levels if self.levels.count(level) > 1}):
+            raise RequestError(f"--levels names '{repeated[0]}' twice; each level has labels of its own")
+        if self.seed < 0:
+            raise RequestError(f"--seed must be at least 0, not {self.seed}")
         if not self.separator:
             raise RequestError("--separator must not be empty")
         named = self.source in registered_corpora()
@@ -82,7 +87,7 @@ class CorpusRequest:
         if self.source.startswith("hub:"):
             words = re.split(r"[/:@]", self.source.removeprefix("hub:"))
             return re.sub(r"[^\w.-]+", "-", "--".join(words))
-        stem = Path(self.source).resolve().name
+        stem = normalize("NFC", Path(self.source).resolve().name)
         return re.sub(r"[^\w-]+", "-", re.sub(r"(\.\w+)(\.gz)?$", "", stem)).strip("-") or "corpus"
 
     def identity(self) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Nothing is inferred: the label ``01`` stays ``01`` and ``NA`` stays a word. Ever
 
 import csv
 import gzip
-import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,8 +16,15 @@ from typing import Any, TextIO
 
 from fractalctl.corpora.records import Origin, Row
 from fractalctl.errors import FractalError, RequestError
+from store.errors import StoreError
+from store.files import parse_json, why_no_file
 
 NumberedRows = Iterator[tuple[int, Row]]
+
+LONGEST_LINE = 2**26
+"""Characters of a line or a cell, more than any text has: bounds what a few bytes of gzip unfold into."""
+BATCH_ROWS = 4096
+"""Of a Parquet file in memory at a time."""
 
 SUFFIXES = {
     ".csv": "csv",
@@ -104,35 +110,67 @@ def open_text(path: Path, encoding: str = "utf-8-sig", *, errors: str = "strict"
     Raises:
         FractalError: (while reading) the bytes are not of this encoding, or the gzip stream is broken.
     """
+    if not path.is_file():
+        raise RequestError(f"{path}: {why_no_file(path)}")
     with path.open("rb") as stream:
-        binary: Any = gzip.GzipFile(fileobj=stream) if path.suffix.lower() == ".gz" else stream
+        binary: Any = gzip.GzipFile(fileobj=stream) if _is_gzip(path) else stream
         try:
             with TextIOWrapper(binary, encoding, errors, newline="\n") as text:
                 yield text
         except UnicodeDecodeError as error:
             found = f"byte {error.object[error.start]:#04x}"
+            name = encoding.removesuffix("-sig")
             raise FractalError(
-                f"{path}: not {encoding.removesuffix('-sig')} text ({found}); convert it first"
+                f"{path}, line {_undecodable(path, name)}: not {name} text ({found}); convert the file, for "
+                f"example with iconv -f latin1 -t {name}"
             ) from error
         except (gzip.BadGzipFile, zlib.error, EOFError) as error:
             raise FractalError(f"{path}: the gzip file is broken or incomplete ({error})") from error
 
 
+def _is_gzip(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
+
+
+def _undecodable(path: Path, encoding: str) -> int:
+    """The first line of a file that is not of an encoding, from 1."""
+    number = 1
+    with gzip.open(path) if _is_gzip(path) else path.open("rb") as stream:
+        for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):  # noqa: B007  used below
+            try:
+                line.decode(encoding)
+            except UnicodeDecodeError:
+                break
+    return number
+
+
+def text_lines(path: Path, stream: TextIO) -> Iterator[str]:
+    """Lines of a text file, none of which can fill the memory, however well it was compressed.
+
+    Raises:
+        FractalError: a line is longer than any text is.
+    """
+    for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), ""), 1):
+        if len(line) == LONGEST_LINE and not line.endswith("\n"):
+            raise FractalError(
+                f"{path}, line {number}: longer than {LONGEST_LINE:,} characters; is this a file of lines?"
+            )
+        yield line
+
+
 def _delimited_table(origin: Origin, path: Path, delimiter: str, header: tuple[str, ...] | None) -> Table:
     lines = _delimited_lines(path, delimiter)
     columns = header or next(lines, (0, ()))[1]
-    repeated = sorted({name for name in columns if columns.count(name) > 1})
-    if repeated:
-        raise RequestError(f"{path}: the header names the column '{repeated[0]}' twice")
+    _check_columns(path, columns)
     return Table(origin, columns, _named_cells(path, columns, lines))
 
 
 def _delimited_lines(path: Path, delimiter: str) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Line on which each record of a CSV file begins, and its cells; blank lines are left out."""
-    csv.field_size_limit(2**31 - 1)
+    csv.field_size_limit(LONGEST_LINE)
     with open_text(path) as stream:
         # Strict, so that a quotation mark that is never closed does not swallow the rest of the file.
-        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        reader = csv.reader(text_lines(path, stream), delimiter=delimiter, strict=True)
         begin = 1
         try:
             for cells in reader:
@@ -159,13 +197,13 @@ def _named_cells(
 
 def _json_rows(path: Path) -> NumberedRows:
     with open_text(path) as stream:
-        for number, line in enumerate(stream, 1):
+        for number, line in enumerate(text_lines(path, stream), 1):
             if line.isspace():
                 continue
             try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise FractalError(f"{path}, line {number}: not JSON ({error})") from error
+                row = parse_json(line, f"{path}, line {number}")
+            except StoreError as error:
+                raise FractalError(str(error).removesuffix("; make it again")) from error
             if not isinstance(row, dict):
                 raise FractalError(f"{path}, line {number}: each line must hold one JSON object {{...}}")
             yield number, row
@@ -174,9 +212,25 @@ def _json_rows(path: Path) -> NumberedRows:
 def _parquet_table(origin: Origin, path: Path) -> Table:
     from pyarrow import ArrowException, parquet
 
+    if not path.is_file():
+        raise RequestError(f"{path}: {why_no_file(path)}")
     try:
         file = parquet.ParquetFile(path)
     except (ArrowException, OSError) as error:
         raise FractalError(f"{path}: not a readable Parquet file ({error})") from error
-    rows = (row for batch in file.iter_batches() for row in batch.to_pylist())
-    return Table(origin, tuple(file.schema_arrow.names), enumerate(rows, 1))
+    columns = tuple(file.schema_arrow.names)
+    _check_columns(path, columns)
+
+    def rows() -> Iterator[Row]:
+        try:
+            for batch in file.iter_batches(BATCH_ROWS):
+                yield from batch.to_pylist()
+        except (ArrowException, OSError, ValueError) as error:
+            raise FractalError(f"{path}: the Parquet file is damaged ({error})") from error
+
+    return Table(origin, columns, enumerate(rows(), 1))
+
+
+def _check_columns(path: Path, columns: tuple[str, ...]) -> None:
+    if repeated := sorted({name for name in columns if columns.count(name) > 1}):
+        raise RequestError(f"{path}: the header names the column '{repeated[0]}' twice")

@@ -118,6 +118,12 @@ def grow_tree(
         tuple(PATH_SEPARATOR.join(path) if path[-1] in names else path[-1] for path in level)
         for level, names in zip(prefixes, repeated, strict=True)
     )
+    for level, own in zip(levels, names, strict=True):
+        if twice := [name for name, count in Counter(own).items() if count > 1]:
+            raise RequestError(
+                f"two classes of level '{level}' would both be called '{twice[0]}': one by its name, one by "
+                "its full path; rename one of them"
+            )
     parents = tuple(
         np.array([coarser[path[:-1]] for path in level], np.int32)
         for coarser, level in zip(ids[:-1], prefixes[1:], strict=True)

@@ -1,12 +1,14 @@
 """The form that all result files share, and the one place where they are read and written."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
 from fractalctl.errors import FractalError, RequestError
-from store.files import write_json
+from store.errors import StoreError
+from store.files import parse_json, why_no_file, write_json
 
 TYPE = "encoding-type"
 VERSION = "encoding-version"
@@ -29,6 +31,13 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, tag_field=TYPE):
     version: str = msgspec.field(name=VERSION, default=CURRENT)
     versions: dict[str, str] = msgspec.field(default_factory=dict)
     argv: list[str] | None = None
+
+    def check(self) -> None:
+        """Refuse what no type can: numbers that contradict each other. Called when a file is read.
+
+        Raises:
+            ValueError: they do.
+        """
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -54,6 +63,26 @@ def to_json(document: msgspec.Struct) -> dict[str, Any]:
     return values
 
 
+def check_output(path: Path, kind: type[Document]) -> None:
+    """See that writing to a path that the user named costs nothing but an older result of the same kind.
+
+    To be called before anything is computed.
+
+    Raises:
+        RequestError: there is something else, an input or a file that this program did not write.
+    """
+    if not path.exists():
+        return
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        data = path.read_bytes() if path.is_file() else b""
+        if msgspec.json.decode(data, type=_Header).kind == kind.__struct_config__.tag:
+            return
+    raise RequestError(
+        f"{path}: is there and no earlier output of this command, so it is not replaced; name another path, "
+        "or remove it"
+    )
+
+
 def read_document(path: Path, kind: type[AnyDocument]) -> AnyDocument:
     """Read a result file of one kind.
 
@@ -62,11 +91,9 @@ def read_document(path: Path, kind: type[AnyDocument]) -> AnyDocument:
         FractalError: it is damaged, or of a format that this version does not read; the message names the
             file, the field, and what was expected.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise RequestError(f"{path}: no such file") from None
-    return decode(data, kind, str(path))
+    if not path.is_file():
+        raise RequestError(f"{path}: {why_no_file(path)}")
+    return decode(path.read_bytes(), kind, str(path))
 
 
 def decode(data: bytes, kind: type[AnyDocument], source: str) -> AnyDocument:
@@ -83,6 +110,11 @@ def decode(data: bytes, kind: type[AnyDocument], source: str) -> AnyDocument:
     """
     wanted = str(kind.__struct_config__.tag)
     try:
+        parse_json(data, source)  # which sees keys that stand twice; msgspec takes the last
+    except StoreError as error:
+        why = str(error).removeprefix(f"{source}: ").removesuffix("; make it again")
+        raise FractalError(f"{source}: not a result file ({why}); make it again") from error
+    try:
         header = msgspec.json.decode(data, type=_Header)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FractalError(f"{source}: not a result file ({_said(error)}); make it again") from error
@@ -94,9 +126,11 @@ def decode(data: bytes, kind: type[AnyDocument], source: str) -> AnyDocument:
             f"{kind.CURRENT}; make it again with {kind.MADE_BY}"
         )
     try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        document = msgspec.json.decode(data, type=kind)
+        document.check()
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise FractalError(f"{source}: {_said(error)}; make it again with {kind.MADE_BY}") from error
+    return document
 
 
 def _said(error: Exception) -> str:

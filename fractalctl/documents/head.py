@@ -1,6 +1,6 @@
 """``head.json``: what a head is, beside its weights."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -22,6 +22,42 @@ class EpochRecord(msgspec.Struct, frozen=True, kw_only=True):
     validation: dict[str, float]
 
 
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One trial of a tuning.
+
+    Attributes:
+        settings: that were tried, by name.
+        validation: k-NN accuracy of held-out training rows by level, in the best epoch; None where the loss
+            was no longer a number.
+    """
+
+    settings: dict[str, float]
+    validation: dict[str, float] | None
+
+    @property
+    def score(self) -> float:
+        """The sum over levels; less than any accuracy where there is none."""
+        return -1.0 if self.validation is None else sum(self.validation.values())
+
+
+class Tuning(msgspec.Struct, frozen=True, kw_only=True):
+    """How settings of an arm were chosen, on held-out training rows alone.
+
+    Attributes:
+        ranges: lowest and highest value of each setting, drawn on a logarithmic scale.
+        seed: of every trial.
+        trials: in the order in which they were drawn; the first is the arm as it was.
+        chosen: settings of the first trial with the highest sum of accuracies.
+        identity: hexadecimal SHA-256 of all that determines the choice.
+    """
+
+    ranges: dict[str, tuple[float, float]]
+    seed: int
+    trials: list[Trial]
+    chosen: dict[str, float]
+    identity: str
+
+
 class HeadDocument(Document, frozen=True, kw_only=True, tag="fractalctl-head"):
     """What a head is and what made it.
 
@@ -39,6 +75,9 @@ class HeadDocument(Document, frozen=True, kw_only=True, tag="fractalctl-head"):
         history: every epoch; empty for a closed form.
         weights_sha256: of ``head.safetensors``.
         identity: hexadecimal SHA-256 of all that determines the weights.
+        encoder: what made the features, as their set's recipe says: model, pooling, prompt, maximum length;
+            None in files of earlier versions.
+        tuning: how some of its settings were chosen; None where nothing was tuned.
     """
 
     MADE_BY: ClassVar[str] = "fractalctl train --overwrite always"
@@ -60,3 +99,5 @@ class HeadDocument(Document, frozen=True, kw_only=True, tag="fractalctl-head"):
     history: list[EpochRecord]
     weights_sha256: str
     identity: str
+    encoder: dict[str, Any] | None = None
+    tuning: Tuning | None = None

@@ -1,19 +1,23 @@
 """What every file of measurements says: of what, how they were taken, and what came out."""
 
 import base64
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import msgspec
 
 from fractalctl.documents.base import Document
-from fractalctl.errors import FractalError
+from fractalctl.errors import FractalError, RequestError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from store import FeatureSet
 
-Accuracy = dict[str, dict[str, float]]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Bits = Annotated[float, msgspec.Meta(ge=0)]
+Difference = Annotated[float, msgspec.Meta(ge=-2, le=2)]
+"""Of two sums of two shares."""
+Accuracy = dict[str, dict[str, Share]]
 """Fractions by length ("64"), then by level ("L0" is the coarsest)."""
 Settings = dict[str, Any]
 """A method's settings as JSON values by name; `fractalctl.heads` knows their types."""
@@ -37,9 +41,15 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, features: "FeatureSet") -> Self:
-        """What a document says of a feature set, or of a view of one."""
-        path = features.path.resolve()
-        return cls(corpus=features.corpus, name=features.name, identity=features.identity, path=str(path))
+        """What a document says of a feature set, or of a view of one.
+
+        Raises:
+            RequestError: its path is no UTF-8, which no document can hold.
+        """
+        path = str(features.path.resolve())
+        if not path.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in path):
+            raise RequestError(f"{path!a}: this path is no UTF-8, so no result can name it; rename it")
+        return cls(corpus=features.corpus, name=features.name, identity=features.identity, path=path)
 
 
 class ArmName(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,10 +83,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     classes: list[int]
-    entropies: list[float]
-    h_l0: float
-    h_l1_given_l0: float
-    baseline: dict[str, float]
+    entropies: list[Bits]
+    h_l0: Bits
+    h_l1_given_l0: Bits
+    baseline: dict[str, Share]
     truncated: Accuracy
 
 
@@ -87,16 +97,16 @@ class Steerability(msgspec.Struct, frozen=True, kw_only=True):
         intervals: 95 % bootstrap interval over queries of each, by its key in the file.
     """
 
-    s: float = msgspec.field(name="S")
-    s_auc: float = msgspec.field(name="S_auc")
-    s_mono: float = msgspec.field(name="S_mono")
-    s_gap: float = msgspec.field(name="S_gap")
-    delta_coarse: float
-    delta_fine: float
-    short_coarse: float
-    full_fine: float
-    specialization_gap: float
-    control_auc: float
+    s: Difference = msgspec.field(name="S")
+    s_auc: Difference = msgspec.field(name="S_auc")
+    s_mono: Share = msgspec.field(name="S_mono")
+    s_gap: Difference = msgspec.field(name="S_gap")
+    delta_coarse: Difference
+    delta_fine: Difference
+    short_coarse: Share
+    full_fine: Share
+    specialization_gap: Difference
+    control_auc: Difference
     intervals: dict[str, Interval]
 
     def values(self) -> dict[str, float]:
@@ -217,4 +227,4 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     steerability: Steerability
     hits: PackedHits
     more: dict[str, float] = {}
-    baseline: dict[str, float] | None = None
+    baseline: dict[str, Share] | None = None

@@ -19,6 +19,7 @@ from fractalctl.experiments.axes import Plan, alignment, capacity, depth, noise
 from fractalctl.experiments.conditions import Study, run_conditions
 from fractalctl.experiments.fine_tuning import backbone
 from fractalctl.experiments.policy import Note, Overwrite, reusable, unheard
+from fractalctl.experiments.scarcity import rows, unseen
 from fractalctl.heads.settings import SEEDS
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.protocols import Protocol
@@ -29,6 +30,7 @@ from store import FeatureSet
 from store.recipe import identity_of
 
 RIVALS = ("v5", "mrl")
+SCARCE = ("zoom", "zoom-anchored", "v5", "pca", "raw")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ AXES: Table[str, Axis] = {
     "capacity": Axis(capacity),
     "noise": Axis(noise, max_test=500),
     "depth": Axis(depth),
+    "rows": Axis(rows, SCARCE),
+    "unseen": Axis(unseen, SCARCE),
     "backbone": Axis(backbone),
 }
 """Every axis by name. The paper's Tables 4 and 8 leave one out among up to 2000 test rows; its S under noise

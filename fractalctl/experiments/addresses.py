@@ -25,7 +25,7 @@ from fractalctl.heads.settings import TrainingSettings, spelled
 from fractalctl.measures.protocols import Protocol
 from store import FeatureSet, FeatureStore
 from store.errors import StoreError
-from store.files import read_json
+from store.files import locked, read_json
 from store.recipe import identity_of
 
 CLAIM_FILE = "features.json"
@@ -65,9 +65,16 @@ def _numbered(plain: Path, identity: str) -> Path:
 
 
 def claim(folder: Path, features: FeatureSet) -> None:
-    """Write down whose results a folder of `set_folder` holds, before the first of them."""
-    if not (folder / CLAIM_FILE).is_file():
-        write_document(folder / CLAIM_FILE, Claim(features=Features.of(features)))
+    """Write down whose results a folder of `set_folder` holds, before the first of them.
+
+    Raises:
+        FractalError: another process has just claimed it for another set.
+    """
+    with locked(folder.parent):
+        if not (folder / CLAIM_FILE).is_file():
+            write_document(folder / CLAIM_FILE, Claim(features=Features.of(features)))
+        elif _set_in(folder) != features.identity:
+            raise FractalError(f"{folder}: another process has just taken it for another set; call again")
 
 
 def arm_folder(folder: Path, arm: Arm) -> Path:

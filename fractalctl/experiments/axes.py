@@ -71,7 +71,7 @@ def capacity(study: Study, values: Sequence[int] = BLOCKS) -> Plan:
     Raises:
         RequestError: a value is wrong.
     """
-    sizes, arms = _ascending(values), study.arms()
+    sizes, arms = ascending(values), study.arms()
     if sizes[0] < 1:
         raise RequestError(f"--values {sizes[0]}: a block needs at least one number")
     n_blocks = max(len(arm.dims) for arm in arms.values())
@@ -84,7 +84,7 @@ def capacity(study: Study, values: Sequence[int] = BLOCKS) -> Plan:
         )
         for size in sizes
     ]
-    return Plan(study.features, arms, points, "block", sizes, departing=_departing(sizes, BLOCKS))
+    return Plan(study.features, arms, points, "block", sizes, departing=departing(sizes, BLOCKS))
 
 
 def noise(study: Study, values: Sequence[int] = NOISE) -> Plan:
@@ -101,7 +101,7 @@ def noise(study: Study, values: Sequence[int] = NOISE) -> Plan:
     Raises:
         RequestError: a value is wrong, or no label can be.
     """
-    shares, arms = _ascending(values), study.arms()
+    shares, arms = ascending(values), study.arms()
     if wrong := [share for share in shares if not 0 <= share <= 100]:
         raise RequestError(f"--values {wrong[0]}: noise is a percentage, between 0 and 100")
     points = [
@@ -109,7 +109,7 @@ def noise(study: Study, values: Sequence[int] = NOISE) -> Plan:
         for share in shares
         for seed in study.seeds
     ]
-    return Plan(study.features, arms, points, "noise", shares, departing=_departing(shares, NOISE))
+    return Plan(study.features, arms, points, "noise", shares, departing=departing(shares, NOISE))
 
 
 def depth(study: Study) -> Plan:
@@ -133,13 +133,19 @@ def depth(study: Study) -> Plan:
     return Plan(deep, arms, [condition], about=about)
 
 
-def _ascending(values: Sequence[int]) -> list[int]:
+def ascending(values: Sequence[int]) -> list[int]:
+    """Points of an axis, each once.
+
+    Raises:
+        RequestError: there is none.
+    """
     if not values:
         raise RequestError("--values: name at least one value")
     return sorted(set(values))
 
 
-def _departing(values: Sequence[int], usual: Sequence[int]) -> dict[str, list[int]]:
+def departing(values: Sequence[int], usual: Sequence[int]) -> dict[str, list[int]]:
+    """The points, where they are not the usual ones."""
     return {} if list(values) == list(usual) else {"values": list(values)}
 
 

@@ -80,12 +80,13 @@ class Condition:
     """Heads that are trained alike on the same rows.
 
     Attributes:
-        features: the set, or a view of it, that is trained on and evaluated.
+        features: the set, or a view of it, that is trained on and, unless others are asked, evaluated.
         arms: by the label that results have.
         seeds: one head each per arm.
         point: where on the axis; it stands in every run.
         fixed: further JSON values that determine the numbers.
         more: from a run's accuracies to further numbers of it.
+        asked: the view that is evaluated instead.
     """
 
     features: FeatureSet
@@ -94,6 +95,7 @@ class Condition:
     point: Point = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     more: Callable[[Accuracy], dict[str, float]] = lambda _: {}
+    asked: FeatureSet | None = None
 
     def jobs(self) -> dict[Job, str]:
         """What is trained, in the order of a file, and the label of each."""
@@ -110,6 +112,7 @@ class Condition:
                 "seed": job.seed,
                 "protocol": asdict(protocol),
                 "point": dict(self.point),
+                **({} if self.asked is None else {"asked": self.asked.identity}),
                 **self.fixed,
             }
         )
@@ -118,7 +121,7 @@ class Condition:
         self, jobs: Sequence[Job], protocol: Protocol, device: str, progress: Progress
     ) -> Iterator[tuple[Job, Run]]:
         """Yield each run, once trained and measured, in no particular order."""
-        evaluator = Evaluator(self.features, protocol, choose_device(device))
+        evaluator = Evaluator(self.asked or self.features, protocol, choose_device(device))
         for job, fitted in fit_arms(self.features, jobs, device, progress):
             yield job, self.outcome(job, fitted, evaluator)
 

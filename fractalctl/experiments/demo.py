@@ -26,8 +26,8 @@ from fractalctl.tables import Picture
 from fractalctl.versions import versions
 from store import FeatureSet, FeatureStore
 
-CORPUS, BACKBONE, STRATEGIES = "pydocs", "minilm", ("v5", "mrl")
-PROTOCOL = Protocol("loo")
+CORPUS, BACKBONE, STRATEGIES = "pydocs", "minilm", ("zoom", "mrl")
+PROTOCOL = Protocol("index")
 QUERIES_SHOWN = 3
 
 
@@ -61,7 +61,7 @@ def demonstrate(
     progress: Progress = silent,
     note: Callable[[str], None] = lambda _: None,
 ) -> Demonstration:
-    """Featurize ``pydocs`` with ``minilm``, train v5 and mrl with five seeds, measure and compare them.
+    """Featurize ``pydocs`` with ``minilm``, train zoom and mrl with five seeds, measure and compare them.
 
     Args:
         store: where the feature set goes.
@@ -86,7 +86,8 @@ def demonstrate(
         observation(one, str(path))
         for one, path in zip(evaluations.documents, evaluations.paths, strict=True)
     ]
-    statistics = replace(analyse(measured, Options(correction="holm")), versions=versions())
+    options = Options(pairs=(STRATEGIES,), correction="holm")
+    statistics = replace(analyse(measured, options), versions=versions())
     write_document(folder / "stats.json", statistics)
     note("5/5 draw, and search at two lengths")
     section = accuracy.build(Results(evaluations=evaluations.documents))

@@ -22,7 +22,7 @@ from fractalctl.experiments.addresses import (
 from fractalctl.experiments.policy import Note, Overwrite, reusable, unheard
 from fractalctl.heads.head import Head
 from fractalctl.measures.evaluation import Evaluator
-from fractalctl.measures.metrics import Matched, Metric, Subject, metric_names
+from fractalctl.measures.metrics import Matched, Metric, Subject, metrics_to_measure
 from fractalctl.measures.metrics import metrics as known_metrics
 from fractalctl.measures.protocols import Protocol
 from fractalctl.progress import Progress, silent
@@ -67,7 +67,7 @@ def evaluate_heads(
     """Write ``evaluation-<protocol>.json`` beside each head; those that are up to date stay as they are.
 
     Metrics are parts of the same file. A file that is up to date but lacks one gets that part and no other;
-    one that is made anew has the metrics asked for.
+    one that is made anew has the standard metrics and those asked for.
 
     Args:
         heads: see `fractalctl.heads.head.find_heads`.
@@ -79,7 +79,8 @@ def evaluate_heads(
         device: ``auto`` or a PyTorch device.
         progress: counts heads, once for the evaluation and once for its metrics.
         argv: see `Argv`.
-        metrics: names of `fractalctl.measures.metrics`, or ``all``: those whose matched heads are there.
+        metrics: names of `fractalctl.measures.metrics` beside the standard ones, or ``all``: those whose
+            matched heads are there; ``none`` leaves the standard ones out.
         note: told, before anything is measured, of each file that will be replaced.
 
     Raises:
@@ -122,7 +123,7 @@ def _chosen(heads: Sequence[Head], wanted: Sequence[str]) -> tuple[tuple[str, ..
         RequestError: there is no such metric, or one that was asked for by name lacks heads.
     """
     known, kept, left_out = known_metrics(), [], []
-    for name in metric_names(wanted):
+    for name in metrics_to_measure(wanted):
         try:
             require_matched(heads, known[name].needs, name)
         except RequestError as error:
@@ -194,7 +195,9 @@ class _Task:
         """Make the evaluation of a head that has none."""
         path = self.paths[head.folder]
         if path not in self.documents:
-            self._write(path, replace(self.evaluator.evaluate(head), versions=versions()), head)
+            found = self.evaluator.evaluate(head)
+            self.evaluator.features.check()
+            self._write(path, replace(found, versions=versions()), head)
 
     def measure(self, head: Head, names: Sequence[str]) -> None:
         """Add the metrics that a head's evaluation lacks, or has out of date.

@@ -61,7 +61,8 @@ def fit_arms(
 
     Raises:
         RequestError: the set has no train split, or an arm does not fit it.
-        FractalError: a worker was lost, or does not see the feature set; at the end, if some diverged.
+        FractalError: a worker was lost, or does not see the feature set.
+        DivergedError: at the end, if some diverged.
     """
     if not jobs:
         return
@@ -81,7 +82,7 @@ def fit_arms(
         yield from fitted
         errors += [error] if error else []
     if errors:
-        raise FractalError("; ".join(errors))
+        raise DivergedError("; ".join(errors), ())
 
 
 def _examples(features: FeatureSet, device: str) -> Examples:

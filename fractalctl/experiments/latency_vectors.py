@@ -43,6 +43,7 @@ def head_vectors(head: Head, features: FeatureSet, recipe: LatencyRecipe) -> Vec
 
     Beyond the training rows there are, they are repeated with Gaussian noise on their features.
     """
+    head.needs_columns("latency of an index")
     n, real = max(recipe.sizes), features.n_rows("train")
 
     def reference() -> Iterator[Prefixes]:

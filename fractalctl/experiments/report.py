@@ -11,7 +11,9 @@ from fractalctl.documents.base import to_json, write_document
 from fractalctl.documents.statistics import Statistics
 from fractalctl.progress import Progress, silent
 from fractalctl.report import read_results, report_sections, write_report
-from fractalctl.statistics.summary import summarise
+from fractalctl.report.build import check_folder
+from fractalctl.report.results import slug
+from fractalctl.statistics.summary import compare_all, summarise
 from fractalctl.versions import versions
 
 
@@ -33,10 +35,11 @@ def report_results(
         RequestError: there is nothing to report.
         MissingExtraError: matplotlib is not installed.
     """
+    check_folder(output)
     results = read_results(folder)
     found = summarise(results.evaluations, results.ablations, results.syntheses)
     tested = tuple(msgspec.structs.replace(one, versions=versions()) for one in found)
-    results = replace(results, statistics=tested)
+    results = replace(results, statistics=tested, compared=compare_all(results.evaluations))
     sections = report_sections(results)
     if paper:
         from fractalctl.paper import sections as paper_sections
@@ -53,7 +56,7 @@ def _write_statistics(documents: Sequence[Statistics], folder: Path) -> list[Pat
     for one in documents:
         about = to_json(one.about) if one.about else {}
         words = [about.get(key) for key in ("kind", "axis", "backbone", "protocol")]
-        stem = "-".join(word.replace("/", "-") for word in words if word) or "statistics"
+        stem = slug("-".join(word for word in words if word) or "statistics")
         names[stem] += 1
         number = f"-{names[stem]}" if names[stem] > 1 else ""
         paths.append(folder / f"{stem}{number}.json")

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from fractalctl.device import choose_device
-from fractalctl.documents.head import HeadDocument
+from fractalctl.documents.head import HeadDocument, Tuning
 from fractalctl.documents.measured import Features
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.executors import Executor
@@ -17,14 +18,12 @@ from fractalctl.experiments.addresses import arm_folder, claim, set_folder
 from fractalctl.experiments.fleets import Job, fit_arms
 from fractalctl.experiments.policy import Note, Overwrite, unheard
 from fractalctl.heads.arms import Arm, build_arm, read_arm, strategies
-from fractalctl.heads.head import DESCRIPTION_FILE, Head, head_identity, load_head, save_head
+from fractalctl.heads.head import DESCRIPTION_FILE, RESULTS, Head, head_identity, load_head, save_head
 from fractalctl.heads.settings import SEEDS
 from fractalctl.progress import Progress, silent
 from fractalctl.versions import versions
 from store import FeatureSet
-
-RESULTS = ("evaluation-*.json", "latency*.json", "latency-times*.npz")
-"""What describes a head and lies beside it."""
+from store.files import locked, settle
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,12 @@ def train_heads(
     argv: Callable[[Arm, int], list[str]] | None = None,
     executor: Executor | None = None,
     note: Note = unheard,
+    tunings: Mapping[Arm, Tuning] = MappingProxyType({}),
 ) -> TrainedHeads:
     """Train one head per arm and seed; heads that already lie there are not trained again.
 
-    Every head is written as soon as it is trained, and only then what was measured of the one before it is
-    removed: what fails or diverges costs nothing that was there.
+    Every head is written as soon as it is trained, its folder in one step, and only then the one before it
+    goes with what was measured of it: what fails or diverges costs nothing that was there.
 
     Args:
         features: trained on its train split.
@@ -118,10 +118,12 @@ def train_heads(
         argv: gives the argument vector that remakes a head from its arm and seed, for its description.
         executor: trains fleets side by side; None is this process. The bytes are the same.
         note: told before anything is trained of all that will be replaced, a line for each file.
+        tunings: how settings of some arms were chosen, see `fractalctl.experiments.tuning`.
 
     Raises:
         RequestError: an arm does not fit the set, or ``never`` meets a head that would have to be replaced.
         FractalError: a worker was lost, or some heads diverged; the others are written.
+        StoreError: the set is damaged, or was changed meanwhile.
     """
     folder = set_folder(runs, features)
     jobs = list(dict.fromkeys(Job(arm, seed) for arm in arms for seed in seeds))
@@ -139,10 +141,12 @@ def train_heads(
         choose_device(device)
         claim(folder, features)
     for job, fitted in fit_arms(features, missing, device, progress, executor):
+        features.check()
         command = argv(job.arm, job.seed) if argv else None
-        heads[job] = save_head(places[job], fitted, _document(features, job, identities[job], command))
-        for path in lost[job][1:]:
-            path.unlink(missing_ok=True)
+        with locked(folder):  # another process may have given the same label to another arm meanwhile
+            place = arm_folder(folder, job.arm) / f"seed-{job.seed}"
+            document = _document(features, job, identities[job], command, tunings.get(job.arm))
+            heads[job] = save_head(place, fitted, document)
     replaced = tuple(path for paths in lost.values() for path in paths)
     return TrainedHeads(tuple(heads[job] for job in jobs), len(jobs) - len(missing), replaced)
 
@@ -153,6 +157,7 @@ def _there(place: Path, identity: str, overwrite: Overwrite) -> tuple[Head | Non
     Raises:
         RequestError: ``never`` meets a head that would have to be replaced.
     """
+    settle(place)
     if not (place / DESCRIPTION_FILE).is_file():
         return None, "nothing is there"
     try:
@@ -176,7 +181,9 @@ def _lost(place: Path) -> list[Path]:
     return [place / DESCRIPTION_FILE, *sorted(path for pattern in RESULTS for path in place.glob(pattern))]
 
 
-def _document(features: FeatureSet, job: Job, identity: str, argv: list[str] | None) -> HeadDocument:
+def _document(
+    features: FeatureSet, job: Job, identity: str, argv: list[str] | None, tuning: Tuning | None
+) -> HeadDocument:
     """What ``head.json`` says, but for what comes from the weights."""
     return HeadDocument(
         corpus=features.corpus,
@@ -192,6 +199,8 @@ def _document(features: FeatureSet, job: Job, identity: str, argv: list[str] | N
         history=[],
         weights_sha256="",
         identity=identity,
+        encoder=features.recipe["backbone"]["identity"],
+        tuning=tuning,
         versions=versions(),
         argv=argv,
     )

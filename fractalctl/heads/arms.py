@@ -46,6 +46,7 @@ class Strategy:
         overrides: settings that depart from the method's defaults, or what gives them from J and D.
         meaning: what it is, in half a line.
         source: paper, equation or measurement that it rests on.
+        knob: the one setting that a number behind the name stands for, as in ``zoom-0.5``; None has none.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Strategy:
     overrides: Overrides = field(default_factory=dict)
     meaning: str = ""
     source: str = ""
+    knob: str | None = None
 
     def defaults(self, n_blocks: int, n_levels: int) -> dict[str, Any]:
         """The settings in which it departs from its method's, for J prefixes and D levels."""
@@ -143,6 +145,11 @@ class Arm:
         return self.settings.dims
 
     @property
+    def tuned(self) -> Mapping[str, tuple[float, float]]:
+        """Settings that are tuned where tuning is asked for, with their ranges."""
+        return self._method.tuned
+
+    @property
     def nested(self) -> bool:
         """Whether a shorter embedding is the first columns of the full one."""
         return self._method.nested(self.settings)
@@ -195,7 +202,7 @@ def build_arm(
     """The arm of a named strategy: its defaults, then the trunk's, then what the user set.
 
     Args:
-        strategy: a name of `strategies`.
+        strategy: a name of `strategies`, or one with a number for its knob behind it, such as ``zoom-0.5``.
         n_levels: D, of the corpus.
         trunk: None is the strategy's own.
         settings: what departs from the defaults, by name; values may be text.
@@ -203,12 +210,15 @@ def build_arm(
     Raises:
         RequestError: a name is unknown, or a value does not fit; the message names the field.
     """
-    known = strategies()
+    known, chosen = strategies(), dict(settings or {})
+    plain, _, number = strategy.rpartition("-")
+    if strategy not in known and plain in known and (knob := known[plain].knob) and knob not in chosen:
+        strategy, chosen = plain, {**chosen, knob: number}
     if strategy not in known:
         near = get_close_matches(strategy, known, 1)
         guess = f"; did you mean {near[0]}?" if near else ""
         raise RequestError(f"strategy '{strategy}' is not known; choose from {', '.join(known)}{guess}")
-    return _arm(known[strategy], n_levels, trunk, dict(settings or {}))
+    return _arm(known[strategy], n_levels, trunk, chosen)
 
 
 def read_arm(
@@ -287,11 +297,12 @@ def _trunk_defaults(trunk: str | None, kind: type[MethodSettings]) -> dict[str, 
 
 
 def _label(strategy: Strategy, arm: Arm, departing: Mapping[str, Any]) -> str:
-    """Strategy, trunk if not the usual one, what departs from the defaults; a hash ends what is too long."""
+    """Strategy, knob and trunk if not the usual ones, what else departs; a hash ends what is too long."""
+    number = departing.get(strategy.knob or "")
+    knob = "" if number is None else f"-{_short(number)}"
     trunk = f"-{arm.trunk}" if arm.trunk != strategy.trunk else ""
-    label = "".join(
-        [strategy.name, trunk, *(f"-{name}={_short(value)}" for name, value in departing.items())]
-    )
+    others = (f"-{name}={_short(value)}" for name, value in departing.items() if name != strategy.knob)
+    label = "".join([strategy.name, knob, trunk, *others])
     if len(label) <= LONGEST_LABEL:
         return label
     return f"{label[: LONGEST_LABEL - 9].rstrip('-.,=')}-{arm.identity[:8]}"

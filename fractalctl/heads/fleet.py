@@ -1,15 +1,15 @@
 """Heads of one arm, stacked along a leading dimension, and their loss on a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from fractalctl.heads.classify import prefix_cross_entropy
-from fractalctl.heads.losses import LOSSES, Loss, View
+from fractalctl.heads.losses import LOSSES, Loss, View, log_shares
 from fractalctl.heads.terms import DRAWN, FULL, Objective, Part, Term, Where
 from fractalctl.heads.trunks import Shapes, Trunk, affine, initial_weights, layer_norm
 from fractalctl.randomness import Purpose, generator
@@ -34,13 +34,25 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class _Term:
-    """A term made ready: its loss looked up, its level from 0, its weight for each prefix length (J,)."""
+    """A term made ready.
+
+    Attributes:
+        loss: looked up.
+        level: from 0.
+        where: the part that it sees.
+        weights: (J,) for each prefix length.
+        options: of the loss.
+        name: of its own parameters, before theirs.
+        own: shapes of these.
+    """
 
     loss: Loss
     level: int
     where: Where
     weights: torch.Tensor
     options: dict[str, object]
+    name: str
+    own: Shapes
 
 
 class Fleet:
@@ -54,6 +66,7 @@ class Fleet:
         classes: number of classes of each level, coarsest first.
         seeds: R seeds; each fixes its head's initial weights and dropout.
         device: where the parameters live.
+        initial: for each seed weights to begin with, by name; what they lack is drawn.
 
     Attributes:
         parameters: by name, with a leading dimension R, float32.
@@ -69,9 +82,10 @@ class Fleet:
         classes: Sequence[int],
         seeds: Sequence[int],
         device: torch.device,
+        initial: Sequence[Mapping[str, torch.Tensor]] = (),
     ) -> None:
         self._trunk, self._dims, self._classes = trunk, tuple(dims), tuple(classes)
-        terms = [_ready(term, len(dims), len(classes), device) for term in objective.terms]
+        terms = [self._ready(term, place, device) for place, term in enumerate(objective.terms)]
         self.contrasted = sorted({term.level for term in terms if term.loss.contrasts})
         self._joint = [] if trunk.unit else [term for term in terms if _is_joint(term)]
         self._single = [term for term in terms if term not in self._joint]
@@ -80,7 +94,11 @@ class Fleet:
         shapes = trunk.shapes(width, dims)
         if any(term.loss.classifies for term in terms):
             shapes |= _classifier_shapes(dims[-1], classes, normalised=trunk.unit)
+        for term in terms:
+            shapes |= {f"{term.name}.{name}": shape for name, shape in term.own.items()}
         drawn = [initial_weights(shapes, seed) for seed in seeds]
+        for head, known in zip(drawn, initial, strict=False):
+            head |= {name: weights.numpy() for name, weights in known.items() if name in shapes}
         self.parameters = {
             name: torch.from_numpy(np.stack([head[name] for head in drawn])).to(device).requires_grad_()
             for name in shapes
@@ -108,14 +126,35 @@ class Fleet:
             anchors = self._masked(anchors, batch.keep)
         loss = self._joint_loss(anchors, batch) if self._joint else anchors.new_zeros(len(anchors))
         parts: dict[Where, torch.Tensor] = {}
+        compared: dict[Where, Callable[[float], torch.Tensor]] = {}
         for term in self._single:
             if term.where not in parts:
                 parts[term.where] = self._part(term.where, anchors, batch)
-            embedding, weights = parts[term.where], _row_weights(term, batch)
-            logits = partial(self._logits, embedding, term.level)
-            view = View(embedding, batch.labels[:, :, term.level], weights, logits, positives.get(term.level))
+                compared[term.where] = cache(partial(log_shares, parts[term.where]))
+            embedding = parts[term.where]
+            view = View(
+                embedding,
+                batch.labels[:, :, term.level],
+                _row_weights(term, batch),
+                partial(self._logits, embedding, term),
+                compared[term.where],
+                batch.labels,
+                positives.get(term.level),
+                batch.features[:, :rows],
+                {name: self.parameters[f"{term.name}.{name}"] for name in term.own},
+                self.parameters,
+                partial(self._embedded, term.where),
+                self._uniform,
+            )
             loss = loss + term.loss.measure(view, **term.options)
         return loss
+
+    def _ready(self, term: Term, place: int, device: torch.device) -> _Term:
+        loss = LOSSES[term.loss] if isinstance(term.loss, str) else term.loss
+        level, (first, stop) = term.level % len(self._classes), self._columns(term.where)
+        weights = torch.as_tensor(term.weight, dtype=torch.float32, device=device).expand(len(self._dims))
+        own = loss.shapes(stop - first, self._classes[level]) if loss.shapes else {}
+        return _Term(loss, level, term.where, weights, dict(term.options), f"term_{place}", own)
 
     def _joint_loss(self, embedding: torch.Tensor, batch: Batch) -> torch.Tensor:
         """All cross-entropies of full embeddings and drawn prefixes."""
@@ -133,7 +172,7 @@ class Fleet:
         )
 
     def _part(self, where: Where, anchors: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """One part (R, B, d) of embeddings, zeros where it is not."""
+        """One part of embeddings: (R, B, d), but its own columns alone of a certain prefix or block."""
         if where.part is Part.FULL:
             if self._trunk.unit and self._drops_blocks:
                 lost = 1 - batch.keep.amax(dim=2, keepdim=True)
@@ -141,20 +180,36 @@ class Fleet:
                 anchors = self._masked(anchors, torch.cat([first, batch.keep[:, :, 1:]], dim=2))
             return self._trunk.full(self.parameters, anchors)
         if where.part is Part.DRAWN:
-            kept = self._prefixes[batch.prefix]
+            cut = self._masked(anchors, self._prefixes[batch.prefix])
         else:
-            kept = self._prefixes[where.number].clone()
-            if where.part is Part.BLOCK:
-                kept[: where.number] = 0
-            kept = kept.expand(*anchors.shape[:2], -1)
-        cut = self._masked(anchors, kept)
+            cut = anchors[:, :, slice(*self._columns(where))]
         return functional.normalize(cut, dim=2) if self._trunk.unit else cut
+
+    def _columns(self, where: Where) -> tuple[int, int]:
+        """The columns that a part has, from one to before another."""
+        if where.part in (Part.FULL, Part.DRAWN):
+            return 0, self._dims[-1]
+        start = self._dims[where.number - 1] if where.part is Part.BLOCK and where.number else 0
+        return start, self._dims[where.number]
+
+    def _embedded(self, where: Where, features: torch.Tensor) -> torch.Tensor:
+        """One part (R, n, m) of the embeddings of other features (R, n, h)."""
+        blocks = self._trunk.blocks(self.parameters, features, self._dims)
+        found = self._trunk.full(self.parameters, blocks) if where.part is Part.FULL else blocks
+        return found[:, :, slice(*self._columns(where))]
+
+    def _uniform(self, shape: tuple[int, ...]) -> torch.Tensor:
+        drawn = np.stack([random.random(shape, np.float32) for random in self._random])
+        return torch.from_numpy(drawn).to(self._block_of.device)
 
     def _masked(self, blocks: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
         return blocks * keep.index_select(2, self._block_of)
 
-    def _logits(self, embedding: torch.Tensor, level: int) -> torch.Tensor:
-        """Class scores (R, B, K) at one level."""
+    def _logits(self, embedding: torch.Tensor, term: _Term) -> torch.Tensor:
+        """Class scores (R, B, K) at a term's level of its part, with zeros in the other columns."""
+        level, (first, stop) = term.level, self._columns(term.where)
+        if stop - first < self._dims[-1]:
+            embedding = functional.pad(embedding, (first, self._dims[-1] - stop))
         start = sum(self._classes[:level])
         if self._trunk.unit:
             embedding = layer_norm(embedding, self.parameters["classifier_norm"][:, :, level])
@@ -189,14 +244,8 @@ class Fleet:
         return self._trunk.embed(one, features, self._dims)[1]
 
     def weights(self, head: int) -> dict[str, torch.Tensor]:
-        """A copy of one head's parameters by name, on the CPU."""
+        """A copy of one head's weights by name, on the CPU."""
         return {name: tensor[head].detach().cpu().clone() for name, tensor in self.parameters.items()}
-
-
-def _ready(term: Term, n_blocks: int, n_levels: int, device: torch.device) -> _Term:
-    loss = LOSSES[term.loss] if isinstance(term.loss, str) else term.loss
-    weights = torch.as_tensor(term.weight, dtype=torch.float32, device=device).expand(n_blocks)
-    return _Term(loss, term.level % n_levels, term.where, weights, dict(term.options))
 
 
 def _is_joint(term: _Term) -> bool:

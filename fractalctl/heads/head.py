@@ -1,15 +1,17 @@
 """A trained head on disk: weights as safetensors, all else as JSON beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 
 from fractalctl.documents import read_document, write_document
 from fractalctl.documents.head import HeadDocument
@@ -18,11 +20,13 @@ from fractalctl.heads.arms import Arm, method_of
 from fractalctl.heads.method import Fitted, Method
 from fractalctl.heads.prefixes import Prefixes, embed
 from fractalctl.heads.settings import MethodSettings
-from store.files import sha256_of, write_aside
+from store.files import replace_folder, settle
 from store.recipe import identity_of
 
 WEIGHTS_FILE = "head.safetensors"
 DESCRIPTION_FILE = "head.json"
+RESULTS = ("evaluation-*.json", "latency*.json", "latency-times*.npz")
+"""What describes a head and lies beside it."""
 
 
 @dataclass(frozen=True)
@@ -101,31 +105,49 @@ class Head:
         Raises:
             FractalError: ``head.json`` holds settings that the method does not have.
         """
+        where = self.folder / DESCRIPTION_FILE
         try:
-            return msgspec.convert(self.document.settings, self.method.Settings)
+            found = msgspec.convert(self.document.settings, self.method.Settings)
         except msgspec.ValidationError as error:
-            raise FractalError(
-                f"{self.folder / DESCRIPTION_FILE}: field settings: {error}; train the head again"
-            ) from error
+            raise FractalError(f"{where}: field settings: {error}; train the head again") from error
+        if found.dims != self.dims:
+            raise FractalError(f"{where}: field dims is not that of the settings; train the head again")
+        return found
 
     @cached_property
     def weights(self) -> dict[str, torch.Tensor]:
         """Float32 tensors by name, read on first use.
 
         Raises:
-            FractalError: the file is missing, damaged, or not the one that ``head.json`` describes.
+            FractalError: the file is missing, damaged, not the one that ``head.json`` describes, or holds
+                what is no finite number.
         """
         path = self.weights_path
         if not path.is_file():
             raise FractalError(f"{path}: the weights are missing; train the head again")
-        if sha256_of(path) != self.document.weights_sha256:
+        data = path.read_bytes()
+        if sha256(data).hexdigest() != self.document.weights_sha256:
             raise FractalError(
                 f"{path}: the weights are not those that {DESCRIPTION_FILE} describes; train again"
             )
         try:
-            return load_file(path)
-        except SafetensorError as error:
-            raise FractalError(f"{path}: cannot be read: {error}") from error
+            found = load(data)
+        except (SafetensorError, ValueError, TypeError, KeyError) as error:
+            raise FractalError(f"{path}: no safetensors file ({error}); train the head again") from error
+        _check_finite(path, found)
+        return found
+
+    def needs_columns(self, purpose: str) -> None:
+        """Refuse a head whose vectors are sparse codes, where shorter ones have to be columns.
+
+        Raises:
+            RequestError: they are.
+        """
+        if self.method.code(self.settings) is not None:
+            raise RequestError(
+                f"{self.folder}: {self.arm} makes sparse codes, which have no columns to cut; {purpose} "
+                "needs them, so name another head"
+            )
 
     def embed(
         self, features: np.ndarray, device: torch.device | None = None, dimension: int | None = None
@@ -153,11 +175,16 @@ class Head:
 
         Raises:
             RequestError: the features are not of the length that the head takes, or its method is not here.
+            FractalError: the weights are not those of the settings.
         """
         width = self.document.input_dimension
         if features.ndim != 2 or features.shape[1] != width:
             raise RequestError(f"{self.folder}: takes features of length {width}, got shape {features.shape}")
-        return embed(self.method, self.settings, self.weights, features, device)
+        method, settings, weights = self.method, self.settings, self.weights
+        try:
+            return embed(method, settings, weights, features, device)
+        except (KeyError, RuntimeError, ValueError, IndexError) as error:
+            raise FractalError(f"{self.weights_path}: does not fit {DESCRIPTION_FILE} ({error})") from error
 
 
 def head_identity(features_identity: str, arm: Arm, seed: int) -> str:
@@ -172,27 +199,36 @@ def head_identity(features_identity: str, arm: Arm, seed: int) -> str:
 
 
 def save_head(folder: Path, fitted: Fitted, document: HeadDocument) -> Head:
-    """Write a head; its document goes last, so that a folder with one is whole.
+    """Write a head; the folder is there as a whole or not at all.
 
     Args:
-        folder: made where it does not exist; a head that lies there, damaged or not, is replaced.
+        folder: made where it does not exist; a head that lies there, damaged or not, is replaced, and its
+            `RESULTS` go with it. Other files stay.
         fitted: the weights and their history.
         document: all else; what comes from the weights is filled in here.
+
+    Raises:
+        FractalError: the weights are no finite numbers.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / DESCRIPTION_FILE).unlink(missing_ok=True)
-    with write_aside(folder / WEIGHTS_FILE) as aside:
-        save_file({name: tensor.contiguous() for name, tensor in fitted.weights.items()}, aside)
-        checksum = sha256_of(aside)
+    _check_finite(folder / WEIGHTS_FILE, fitted.weights)
+    data = save({name: tensor.contiguous() for name, tensor in fitted.weights.items()})
     whole = msgspec.structs.replace(
         document,
         seed=fitted.seed,
         best_epoch=fitted.best_epoch,
         history=list(fitted.history),
-        weights_sha256=checksum,
+        weights_sha256=sha256(data).hexdigest(),
     )
-    write_document(folder / DESCRIPTION_FILE, whole)
+    with replace_folder(folder, (WEIGHTS_FILE, DESCRIPTION_FILE, *RESULTS, ".*")) as aside:
+        (aside / WEIGHTS_FILE).write_bytes(data)
+        write_document(aside / DESCRIPTION_FILE, whole)
     return Head(folder, whole)
+
+
+def _check_finite(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    for name, tensor in weights.items():
+        if not torch.isfinite(tensor).all():
+            raise FractalError(f"{path}: '{name}' holds what is no finite number; train the head again")
 
 
 def load_head(path: Path) -> Head:
@@ -221,10 +257,18 @@ def find_heads(paths: Sequence[Path]) -> list[Head]:
     for path in paths:
         if not path.exists():
             raise RequestError(f"{path}: no such file or folder")
-        descriptions = sorted(path.rglob(DESCRIPTION_FILE)) if path.is_dir() else [path]
+        descriptions = _descriptions(path) if path.is_dir() else [path]
         if not descriptions:
             raise RequestError(f"{path}: no heads in this folder; 'fractalctl train' makes them")
         for description in descriptions:
             head = load_head(description)
             heads.setdefault(head.folder.resolve(), head)
     return list(heads.values())
+
+
+def _descriptions(path: Path) -> list[Path]:
+    """Every ``head.json`` below a folder; what a killed process left aside is put back or passed over."""
+    for old in path.rglob(".*.replaced"):
+        with suppress(OSError):
+            settle(old.with_name(old.name.removeprefix(".").removesuffix(".replaced")))
+    return sorted(one for one in path.rglob(DESCRIPTION_FILE) if not one.parent.name.startswith("."))

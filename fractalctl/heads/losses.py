@@ -17,18 +17,33 @@ class View:
     """What a loss sees of a batch.
 
     Attributes:
-        embedding: (R, B, d) one part of the embedding.
+        embedding: (R, B, m) one part of the embedding: its columns, or all d with zeros where a prefix is
+            drawn anew for each row.
         labels: (R, B) classes at the term's level.
         weights: (R, B) of the rows.
         logits: gives (R, B, K) class scores of the embedding at the term's level.
+        log_shares: gives `log_shares` (R, B, B) at a temperature; terms on one part share them.
+        levels: (R, B, D) classes at every level.
         positives: full embeddings (R, B, d) of another row of each row's class, for a loss that contrasts.
+        features: (R, B, h) that the trunk was given, standardised if the settings say so.
+        parameters: the loss's own, by the names of its `Loss.shapes`, with a leading dimension R.
+        trunk: its weights by name, with a leading dimension R.
+        embed: gives the same part (R, n, m) of other features (R, n, h), without dropout.
+        uniform: draws numbers between 0 and 1, (R, *shape), from each head's own stream.
     """
 
     embedding: torch.Tensor
     labels: torch.Tensor
     weights: torch.Tensor
     logits: Callable[[], torch.Tensor]
-    positives: torch.Tensor | None = None
+    log_shares: Callable[[float], torch.Tensor]
+    levels: torch.Tensor
+    positives: torch.Tensor | None
+    features: torch.Tensor
+    parameters: Mapping[str, torch.Tensor]
+    trunk: Mapping[str, torch.Tensor]
+    embed: Callable[[torch.Tensor], torch.Tensor]
+    uniform: Callable[[tuple[int, ...]], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -39,11 +54,14 @@ class Loss:
         measure: from a view and the term's options to (R,) losses.
         classifies: whether it takes class scores; one classifier per level serves all parts of the embedding.
         contrasts: whether it takes positives.
+        shapes: gives the shapes of parameters of its own, trained with the head, from the columns of the part
+            and the number of classes at the level; names are those of `trunks.initial_weights`.
     """
 
     measure: Callable[..., torch.Tensor]
     classifies: bool = False
     contrasts: bool = False
+    shapes: Callable[[int, int], dict[str, tuple[int, ...]]] | None = None
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -96,31 +114,80 @@ def margin_ranking(embeddings: torch.Tensor, labels: torch.Tensor, weights: torc
     return total / positive.sum(dim=(1, 2)).clamp(min=1)
 
 
-def supervised_contrastive(
-    embeddings: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, temperature: float = 0.1
-) -> torch.Tensor:
+def log_shares(embeddings: torch.Tensor, temperature: float) -> torch.Tensor:
+    """The log-softmax of each row's cosines with all others, divided by a temperature; 0 with itself.
+
+    Args:
+        embeddings: (R, B, d), compared by direction.
+        temperature: of the softmax.
+
+    Returns:
+        (R, B, B), a row for each anchor.
+    """
+    embeddings = functional.normalize(embeddings, dim=2)
+    itself = torch.eye(embeddings.shape[1], dtype=torch.bool, device=embeddings.device)
+    similarity = torch.bmm(embeddings / temperature, embeddings.transpose(1, 2))
+    return torch.log_softmax(similarity.masked_fill(itself, -torch.inf), dim=2).masked_fill(itself, 0)
+
+
+def supervised_contrastive(shares: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Find all rows of an anchor's class among all other rows (Khosla et al. 2020, Eq. 2, L_out).
 
         L_i = -1/|P(i)| sum_{p in P(i)} log( exp(s_ip / t) / sum_{a != i} exp(s_ia / t) )
 
     Args:
-        embeddings: (R, B, d), compared by direction.
+        shares: (R, B, B) as `log_shares` gives them at temperature t.
         labels: (R, B) classes; P(i) are the other rows of row i's class.
         weights: (R, B), of each anchor.
-        temperature: t.
 
     Returns:
         (R,) weighted mean over the anchors that have a positive; 0 where none has.
     """
-    embeddings = functional.normalize(embeddings, dim=2)
-    rows = embeddings.shape[1]
-    itself = torch.eye(rows, dtype=torch.bool, device=embeddings.device)
-    similarity = torch.bmm(embeddings, embeddings.transpose(1, 2)) / temperature
-    found = torch.log_softmax(similarity.masked_fill(itself, -torch.inf), dim=2).masked_fill(itself, 0)
-    positive = (labels[:, :, None] == labels[:, None, :]) & ~itself
-    n_positives = positive.sum(dim=2)
-    each = -(found * positive).sum(dim=2) / n_positives.clamp(min=1)
+    same = (labels[:, :, None] == labels[:, None, :]).to(shares.dtype)
+    n_positives = same.sum(dim=2) - 1
+    each = -(shares * same).sum(dim=2) / n_positives.clamp(min=1)
     return (each * weights).sum(dim=1) / (n_positives > 0).sum(dim=1).clamp(min=1)
+
+
+def cosines(embeddings: torch.Tensor) -> torch.Tensor:
+    """Cosines (R, B, B) of every two rows of embeddings (R, B, m); 0 with a row of zeros."""
+    unit = functional.normalize(embeddings, dim=2)
+    return torch.bmm(unit, unit.transpose(1, 2))
+
+
+def alike(labels: torch.Tensor) -> torch.Tensor:
+    """Which two rows (R, B, B) of labels (R, B) are of one class."""
+    return labels[:, :, None] == labels[:, None, :]
+
+
+def over_triplets(
+    cosines: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor,
+    penalty: Callable[[torch.Tensor], torch.Tensor],
+) -> torch.Tensor:
+    """How much more similar rows of another class are than rows of one's own, over all triplets of a batch.
+
+    Only pairs of a class are laid out, which are few where classes are many.
+
+    Args:
+        cosines: (R, B, B) of every two rows.
+        labels: (R, B) classes.
+        weights: (R, B) of the first row of each triplet.
+        penalty: of the cosine with a row of another class less that with one of the own class.
+
+    Returns:
+        (R,) mean over pairs of a class of the mean over rows of other classes; 0 where there is no triplet.
+    """
+    same = alike(labels)
+    positive = same & ~torch.eye(same.shape[1], dtype=torch.bool, device=same.device)
+    positive &= ~same.all(dim=2, keepdim=True)
+    head, first, second = positive.nonzero(as_tuple=True)
+    negative = (~same[head, first]).to(cosines.dtype)
+    excess = cosines[head, first] - cosines[head, first, second][:, None]
+    each = (penalty(excess) * negative).sum(dim=1) / negative.sum(dim=1)
+    laid = torch.zeros_like(cosines).index_put((head, first, second), each * weights[head, first])
+    return laid.sum(dim=(1, 2)) / positive.sum(dim=(1, 2)).clamp(min=1)
 
 
 LOSSES: Mapping[str, Loss] = {
@@ -132,8 +199,13 @@ LOSSES: Mapping[str, Loss] = {
         contrasts=True,
     ),
     "margin": Loss(lambda view: margin_ranking(view.embedding, view.labels, view.weights)),
+    "ranking": Loss(
+        lambda view: over_triplets(cosines(view.embedding), view.labels, view.weights, functional.softplus)
+    ),
     "supervised-contrastive": Loss(
-        lambda view, **options: supervised_contrastive(view.embedding, view.labels, view.weights, **options)
+        lambda view, temperature=0.1: supervised_contrastive(
+            view.log_shares(temperature), view.labels, view.weights
+        )
     ),
 }
 """Losses by the name that terms call them."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from fractalctl.heads.examples import Examples
+    from fractalctl.heads.layers import Layer
+    from fractalctl.heads.trunks import Trunk
 
 FLEET = 8
 """Seeds that are stepped together, at most: beyond this a step gains little and memory grows."""
@@ -72,11 +74,14 @@ class Method(ABC):
         name: by which files call it.
         source: paper, equation or measurement that it rests on.
         Settings: type of its settings.
+        tuned: lowest and highest value of the settings, two at most, that are chosen on validation rows where
+            that is asked for. None of them decides what a head is for.
     """
 
     name: ClassVar[str]
     source: ClassVar[str]
     Settings: ClassVar[type[MethodSettings]] = MethodSettings
+    tuned: ClassVar[dict[str, tuple[float, float]]] = {}
 
     @abstractmethod
     def fit(
@@ -112,6 +117,17 @@ class Method(ABC):
     def nested(self, settings: Any) -> bool:
         """Whether a shorter embedding is the first columns of the full one."""
 
+    def layers(self, _weights: Weights, _settings: Any) -> "Sequence[Layer] | None":
+        """The whole map as layers that every library has; None where it is more than that, or not nested."""
+        return None
+
+    def code(self, _settings: Any) -> int | None:
+        """Numbers of a sparse code, of which a vector is the largest; None where it is the first columns.
+
+        Such a method is not nested, and its `embed` gives the longest length's codes twice.
+        """
+        return None
+
     def check(self, settings: Any, n_levels: int) -> None:  # noqa: B027  most settings fit any number
         """See that settings fit a corpus of D levels.
 
@@ -132,6 +148,7 @@ class GradientMethod(Method):
     """A trunk and a list of loss terms, trained by the one loop of `fractalctl.heads.training`."""
 
     Settings: ClassVar[type[MethodSettings]] = TrainingSettings
+    tuned: ClassVar[dict[str, tuple[float, float]]] = {"learning_rate": (2e-4, 2e-2)}
 
     @abstractmethod
     def objective(self, settings: Any, n_levels: int) -> Objective:
@@ -140,6 +157,12 @@ class GradientMethod(Method):
         Raises:
             RequestError: the settings do not fit so many levels.
         """
+
+    def trunk(self, settings: Any) -> "Trunk":
+        """What carries the losses: the trunk of that name, or one that the method makes from its settings."""
+        from fractalctl.heads.trunks import trunk
+
+        return trunk(settings.trunk)
 
     def check(self, settings: Any, n_levels: int) -> None:
         """See that the objective can be made."""
@@ -159,27 +182,26 @@ class GradientMethod(Method):
         objective = self.objective(settings, len(examples.classes))
         found: list[Fitted] = []
         for fleet in divided(seeds, self.at_once(settings, examples.device.type)):
-            found += train(examples, objective, fleet, settings, validate, progress)
+            found += train(examples, self.trunk(settings), objective, fleet, settings, validate, progress)
         return found
 
     def embed(self, weights: Weights, features: "Tensor", settings: Any) -> "tuple[Tensor, Tensor]":
         """Blocks and full embeddings by the trunk, of standardised features."""
-        from fractalctl.heads.trunks import trunk
-
         inputs = (features - weights["input_mean"]) * weights["input_scale"]
-        return trunk(settings.trunk).embed(weights, inputs, settings.dims)
+        return self.trunk(settings).embed(weights, inputs, settings.dims)
 
     def nested(self, settings: Any) -> bool:
         """What the trunk says."""
-        from fractalctl.heads.trunks import trunk
+        return self.trunk(settings).nested
 
-        return trunk(settings.trunk).nested
+    def layers(self, weights: Weights, settings: Any) -> "Sequence[Layer] | None":
+        """Those of the trunk, the standardisation folded into the first."""
+        found = self.trunk(settings).layers(weights)
+        return found and [found[0].after(weights["input_mean"], weights["input_scale"]), *found[1:]]
 
     def at_once(self, settings: Any, device: str) -> int:
         """As many as the trunk says on a processor, where each core can have a fleet of its own."""
-        from fractalctl.heads.trunks import trunk
-
-        return trunk(settings.trunk).at_once if device == "cpu" else FLEET
+        return self.trunk(settings).at_once if device == "cpu" else FLEET
 
     def steps(self, examples: "Examples", settings: Any) -> int:
         """Optimiser steps over all epochs."""
@@ -224,6 +246,12 @@ class LinearMap(Method):
     def nested(self, _settings: Any) -> bool:
         """Always."""
         return True
+
+    def layers(self, weights: Weights, _settings: Any) -> "Sequence[Layer]":
+        """One."""
+        from fractalctl.heads.layers import Affine
+
+        return [Affine(weights["projection"], weights["bias"])]
 
 
 def divided(seeds: Sequence[int], at_once: int) -> list[tuple[int, ...]]:

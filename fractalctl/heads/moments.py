@@ -64,6 +64,12 @@ def covariance(features: np.ndarray, centres: np.ndarray, groups: np.ndarray | N
     return total / len(features)
 
 
+def principal_directions(features: np.ndarray, count: int) -> np.ndarray:
+    """Principal directions (h, count) of rows (n, h), largest variance first, zeros where there are fewer."""
+    vectors = np.linalg.eigh(covariance(features, mean_of(features)))[1][:, ::-1]
+    return filled(fixed_signs(vectors), count)
+
+
 def class_means(features: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
     """Mean (K, h) of the rows of each class by labels (n,); zeros for a class without rows."""
     sums = np.zeros((n_classes, features.shape[1]))

@@ -1,12 +1,29 @@
 """AdamW over stacked heads."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
 from fractalctl.heads.settings import TrainingSettings
 
+
+def _falling(done: float) -> float:
+    """Half a cosine from 1 to 0."""
+    return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _one_cycle(done: float) -> float:
+    """Up from 1/25 over the first three tenths, then down to 0 (Smith 2018, "super-convergence")."""
+    return 1 - 0.96 * _falling(done / 0.3) if done < 0.3 else _falling((done - 0.3) / 0.7)
+
+
+SCHEDULES: Mapping[str, Callable[[float], float]] = {
+    "constant": lambda _done: 1.0,
+    "cosine": _falling,
+    "one-cycle": _one_cycle,
+}
+"""Share of the peak rate by the share of all steps that are done."""
 SMALLEST_NORM = 1e-6
 """Added to a norm before dividing by it, as `torch.nn.utils.clip_grad_norm_` does."""
 
@@ -34,9 +51,8 @@ class FleetOptimizer:
         """Clip each head's gradient, then update; the gradients are overwritten."""
         gradients = [gradient.contiguous() for gradient in gradients]
         self._clip(gradients)
-        if self._settings.schedule == "cosine":
-            share = 0.5 * (1 + math.cos(math.pi * self._step / self._total))
-            self._adamw.param_groups[0]["lr"] = self._rate * share
+        share = SCHEDULES[self._settings.schedule](self._step / self._total)
+        self._adamw.param_groups[0]["lr"] = self._rate * share
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
         self._adamw.step()

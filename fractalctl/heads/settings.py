@@ -69,7 +69,8 @@ class TrainingSettings(MethodSettings, frozen=True, kw_only=True, forbid_unknown
         AtLeastZero, Meta(description="decoupled decay of AdamW (published runs; the paper is silent)")
     ] = 0.01
     schedule: Annotated[
-        Literal["cosine", "constant"], Meta(description="of the rate; cosine falls to zero over all steps")
+        Literal["cosine", "constant", "one-cycle"],
+        Meta(description="of the rate; cosine falls to zero over all steps, one-cycle rises before it falls"),
     ] = "cosine"
     clip_norm: Annotated[Positive, Meta(description="largest Euclidean norm of a head's whole gradient")] = (
         1.0
@@ -137,8 +138,8 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
 def _read(text: str) -> Any:
     """A truth, nothing, a list, or the text itself.
 
-    >>> _read("64x128"), _read("[[1, 0], [0, 1]]"), _read("no"), _read("1e-3"), _read("0.1,0.9")
-    (['64', '128'], [[1, 0], [0, 1]], False, '1e-3', ['0.1', '0.9'])
+    >>> _read("64x128"), _read("[[1, 0], [0, 1]]"), _read("no"), _read("1e-3"), _read(".5"), _read("0.1,0.9")
+    (['64', '128'], [[1, 0], [0, 1]], False, '1e-3', '0.5', ['0.1', '0.9'])
     """
     text = text.strip()
     if text.lower() in _WORDS:
@@ -148,7 +149,9 @@ def _read(text: str) -> Any:
     if "," in text:
         return [part.strip() for part in text.split(",") if part.strip()]
     parts = text.split("x")
-    return parts if len(parts) > 1 and all(part.isdigit() for part in parts) else text
+    if len(parts) > 1 and all(part.isdigit() for part in parts):
+        return parts
+    return f"0{text}" if text.startswith(".") else text
 
 
 def spelled(value: Any) -> str:

@@ -20,7 +20,7 @@ class Part(Enum):
 
 @dataclass(frozen=True)
 class Where:
-    """Which part of an embedding a term sees; all but the full one are padded with zeros.
+    """Which part of an embedding a term sees; classifiers see zeros in its other columns.
 
     Attributes:
         part: the whole, with block dropout where there is any; a prefix whose length is drawn with the

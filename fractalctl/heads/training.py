@@ -12,11 +12,11 @@ from fractalctl.documents.head import EpochRecord
 from fractalctl.heads.draws import draw_epoch, draw_positives, held_out
 from fractalctl.heads.examples import Examples
 from fractalctl.heads.fleet import Batch, Fleet
-from fractalctl.heads.method import DivergedError, Fitted, Validate
+from fractalctl.heads.method import DivergedError, Fitted, Validate, Weights
 from fractalctl.heads.optimizer import FleetOptimizer
 from fractalctl.heads.settings import TrainingSettings
 from fractalctl.heads.terms import Objective
-from fractalctl.heads.trunks import trunk
+from fractalctl.heads.trunks import Trunk
 from fractalctl.progress import Progress, silent
 
 VALIDATION_ROWS = 1000
@@ -29,22 +29,26 @@ FREED_BYTES = 30 * 2**20
 
 def train(
     examples: Examples,
+    trunk: Trunk,
     objective: Objective,
     seeds: Sequence[int],
     settings: TrainingSettings,
     validate: Validate,
     progress: Progress = silent,
+    initial: Sequence[Weights] = (),
 ) -> list[Fitted]:
     """Train a head for each seed, all together; each equals the same head trained alone, to rounding.
 
     Args:
         examples: rows to train on; a share of them is held out for each seed. A source of features with
             parameters of its own is trained with a single head, and left as it was in the best epoch.
+        trunk: carries the losses.
         objective: what is minimised.
         seeds: one head each.
         settings: shared by all.
         validate: scores embeddings of held-out rows; the epoch with the highest sum over levels is kept.
         progress: counts steps.
+        initial: for each seed weights to begin with, such as those of a training before; none draws them.
 
     Returns:
         One outcome per seed, in the order given.
@@ -55,9 +59,8 @@ def train(
     """
     if examples.parameters and len(seeds) > 1:
         raise ValueError(f"one source of features was to be trained with {len(seeds)} heads at once")
-    training = _Training(
-        examples.standardised() if settings.standardise else examples, objective, seeds, settings
-    )
+    inputs = examples.standardised() if settings.standardise else examples
+    training = _Training(inputs, trunk, objective, seeds, settings, initial)
     _keep_freed_memory()
     title = f"training {len(seeds)} head{'s' * (len(seeds) > 1)}"
     with progress(title, training.total_steps) as advance:
@@ -94,7 +97,13 @@ class _Training:
     """A fleet on its rows."""
 
     def __init__(
-        self, examples: Examples, objective: Objective, seeds: Sequence[int], settings: TrainingSettings
+        self,
+        examples: Examples,
+        trunk: Trunk,
+        objective: Objective,
+        seeds: Sequence[int],
+        settings: TrainingSettings,
+        initial: Sequence[Weights],
     ) -> None:
         self._examples, self._objective, self._settings = examples, objective, settings
         holdouts = [held_out(examples, settings, seed) for seed in seeds]
@@ -103,13 +112,14 @@ class _Training:
             for seed, holdout in zip(seeds, holdouts, strict=True)
         ]
         self._fleet = Fleet(
-            trunk(settings.trunk),
+            trunk,
             objective,
             examples.input_dimension,
             settings.dims,
             examples.classes,
             seeds,
             examples.device,
+            initial,
         )
         self._n_rows = len(self._runs[0].training)
         self.total_steps = settings.total_steps(self._n_rows)

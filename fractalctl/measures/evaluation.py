@@ -146,6 +146,7 @@ class Evaluator:
             **self.conditions(head.dims),
             **{name: getattr(document, name) for name in same},
             trained_on=document.features,
+            tuned=list(document.tuning.chosen) if document.tuning else [],
             head_identity=document.identity,
             identity=self.identity(document.identity),
             **msgspec.structs.asdict(measured),

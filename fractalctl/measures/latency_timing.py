@@ -9,6 +9,7 @@ by what uses it, so that whoever lays out the folder may import this module.
 import gc
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+
+from fractalctl.orphans import end_with_parent
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """Environment of the measuring process; numerical libraries read it when they are loaded."""
@@ -247,6 +250,7 @@ def main(folder: Path) -> None:
     """Do the task in a folder; prints a line for each result, for whoever watches."""
     import faiss
 
+    end_with_parent(os.getppid(), lambda: shutil.rmtree(folder, ignore_errors=True))
     task = msgspec.json.decode((folder / TASK_FILE).read_bytes(), type=Task)
     core = pin(task.core)
     faiss.omp_set_num_threads(1)

@@ -86,14 +86,20 @@ def nearest_at_prefixes(
 ) -> np.ndarray:
     """The k nearest reference rows of each query at every length, as `nearest` finds them.
 
-    Prefixes share one pass over their blocks; a full embedding that is not its blocks takes its own.
+    Prefixes share one pass over their blocks; a full embedding that is not its blocks takes its own, and so
+    does every length of sparse codes.
     """
 
     def pass_over(part: str, lengths: Sequence[int]) -> np.ndarray:
         asked = None if queries is None else getattr(queries, part)
         return nearest(asked, getattr(reference, part), lengths, k, device)
 
-    length = reference.full.shape[1]
+    length = reference.length
+    if reference.coded:
+        asked = [None if queries is None else queries.at(dimension) for dimension in dims]
+        rows = [reference.at(dimension) for dimension in dims]
+        found = [nearest(*pair, [pair[1].shape[1]], k, device) for pair in zip(asked, rows, strict=True)]
+        return np.concatenate(found, axis=1)
     if reference.is_nested or dims[-1] < length:
         return pass_over("blocks", dims)
     if len(dims) == 1:

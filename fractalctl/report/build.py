@@ -12,19 +12,23 @@ from fractalctl.documents.ablation import Ablation
 from fractalctl.documents.latency import Latency
 from fractalctl.documents.synth import Synthesis
 from fractalctl.documents.zoom import Zoom
+from fractalctl.errors import RequestError
 from fractalctl.plugins import modules_of
 from fractalctl.progress import Progress, silent
 from fractalctl.report import sections as package
 from fractalctl.report.figures import save_figure
 from fractalctl.report.html import html_page
 from fractalctl.report.metrics import further_sections
-from fractalctl.report.results import Results, grouped
+from fractalctl.report.results import Results, grouped, slug
 from fractalctl.report.sections import ablations, examples, latency, synthesis
 from fractalctl.report.writers import csv_table, latex_table, markdown_page
 from fractalctl.tables import Part, Picture, Section, Table
 from store.files import write_aside
 
 TITLE = "Results"
+PAGES = ("results.md", "report.html")
+MADE_BY = "Made by <code>fractalctl report</code>"
+"""What every page of ours says."""
 OVERVIEWS: dict[type[Document], Callable[[Any], list[Table]]] = {
     Ablation: ablations.overview_tables,
     Synthesis: synthesis.overview_tables,
@@ -65,16 +69,36 @@ def write_report(
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        RequestError: see `check_folder`.
     """
+    check_folder(output)
     sections = _prepared(sections)
-    written: list[Path] = []
+    pages = zip(PAGES, (markdown_page(title, sections), html_page(title, sections)), strict=True)
+    # The pages come first: it is by them that a folder is known as ours.
+    written = [_write(output / name, text) for name, text in pages]
     with progress("drawing the report", len(sections)) as advance:
         for section in sections:
             for part in section.parts:
                 written += _write_part(part, output)
             advance(1)
-    pages = {"results.md": markdown_page(title, sections), "report.html": html_page(title, sections)}
-    return [*(_write(output / name, text) for name, text in pages.items()), *written]
+    return written
+
+
+def check_folder(output: Path) -> None:
+    """See that a report can be written into a folder without replacing what this program did not write.
+
+    Raises:
+        RequestError: it is a file, or holds files with a report's names beside no page of ours.
+    """
+    page = output / "report.html"
+    if page.is_file() and MADE_BY in page.read_text("utf-8", errors="replace"):
+        return
+    taken = [name for name in (*PAGES, "tables", "figures", "statistics") if (output / name).exists()]
+    if taken or (output.exists() and not output.is_dir()):
+        raise RequestError(
+            f"{output / taken[0] if taken else output}: is there and no earlier report, so it is not "
+            "replaced; name another folder with --output, or remove it"
+        )
 
 
 def _prepared(sections: Sequence[Section]) -> list[Section]:
@@ -84,9 +108,10 @@ def _prepared(sections: Sequence[Section]) -> list[Section]:
     def prepared(part: Part) -> Part:
         if not isinstance(part, Table | Picture):
             return part
-        seen[type(part), part.name] += 1
-        turn = seen[type(part), part.name]
-        one = part if turn == 1 else replace(part, name=f"{part.name}-{turn}")
+        name = slug(part.name)  # corpora, backbones and arms of files that anybody may have written
+        seen[type(part), name] += 1
+        turn = seen[type(part), name]
+        one = replace(part, name=name if turn == 1 else f"{name}-{turn}")
         return replace(one, draw=cache(one.draw)) if isinstance(one, Picture) else one
 
     return [replace(section, parts=[prepared(part) for part in section.parts]) for section in sections]

@@ -3,11 +3,14 @@
 import base64
 import io
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fractalctl.errors import MissingExtraError
+from fractalctl.tables import visible
 from store.files import write_aside
 
 if TYPE_CHECKING:
@@ -44,6 +47,25 @@ def new_figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
+@contextmanager
+def _as_written(figure: "Figure") -> Iterator[None]:
+    """Have names stand as they are: matplotlib takes what is between two dollar signs for a formula.
+
+    Letters that its font does not have are drawn as boxes, which is no news.
+    """
+    from matplotlib.text import Text
+
+    axes = [axis for one in figure.axes for axis in (one.xaxis, one.yaxis) if axis.get_scale() == "log"]
+    powers = {id(label) for axis in axes for label in axis.get_ticklabels(which="both")}
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and id(text) not in powers:
+            text.set_parse_math(False)
+            text.set_text(visible(text.get_text()))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        yield
+
+
 def save_figure(figure: "Figure", path: Path) -> list[Path]:
     """Write a figure as PNG (200 dots per inch) and PDF; the same figure gives the same bytes.
 
@@ -57,7 +79,7 @@ def save_figure(figure: "Figure", path: Path) -> list[Path]:
     for kind, metadata in FORMATS.items():
         target = stem.with_name(f"{stem.name}.{kind}")
         # Type 42 embeds TrueType fonts; many publishers refuse the default, Type 3.
-        with write_aside(target) as aside, rc_context({"pdf.fonttype": 42}):
+        with write_aside(target) as aside, rc_context({"pdf.fonttype": 42}), _as_written(figure):
             figure.savefig(aside, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
         written.append(target)
     return written
@@ -68,7 +90,7 @@ def svg(figure: "Figure") -> str:
     from matplotlib import rc_context
 
     stream = io.BytesIO()
-    with rc_context({"svg.hashsalt": "fractalctl"}):
+    with rc_context({"svg.hashsalt": "fractalctl"}), _as_written(figure):
         figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     return base64.b64encode(stream.getvalue()).decode()
 

@@ -12,6 +12,7 @@ import msgspec
 
 from fractalctl.documents import Document, read_document
 from fractalctl.documents.ablation import Ablation
+from fractalctl.documents.compare import ArmsCompared
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.latency import Latency
 from fractalctl.documents.measured import Conditions
@@ -32,6 +33,10 @@ KINDS: dict[str, tuple[str, type[Document]]] = {
     "statistics": ("stats*.json", Statistics),
 }
 """Result files by the field of `Results` that holds them: the pattern of their names, and their class."""
+
+
+LONGEST_SLUG = 180
+"""Bytes; a name of a file has 255 at most."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ class Results:
     latencies: Sequence[Latency] = ()
     zooms: Sequence[Zoom] = ()
     statistics: Sequence[Statistics] = ()
+    compared: Sequence[ArmsCompared] = ()
     warnings: Sequence[str] = ()
 
     @cached_property
@@ -273,7 +279,7 @@ def _trained(one: Evaluation, *, per_level: bool) -> str:
     """Hexadecimal SHA-256 of an arm, with or without the settings that have a number for each level."""
     kept = {
         name: value
-        for name, value in one.settings.items()
+        for name, value in one.shared_settings.items()
         if per_level or name == "dims" or not isinstance(value, list | dict)
     }
     what = msgspec.json.encode([one.strategy, one.method, one.trunk, kept], order="sorted")
@@ -305,9 +311,13 @@ def grouped(members: Iterable[Member], key: Callable[[Member], Key]) -> dict[Key
 
 
 def slug(name: str) -> str:
-    """A name in names of files.
+    """A name in names of files: whatever it holds, it is one part of a path, and not too long for one.
 
     >>> slug("clinc (minilm), loo-2000")
     'clinc-minilm-loo-2000'
     """
-    return re.sub(r"[^\w.=]+", "-", name).strip("-")
+    plain = re.sub(r"[^\w.=]+", "-", name).strip("-.") or "unnamed"
+    if len(plain.encode()) <= LONGEST_SLUG:
+        return plain
+    short = plain.encode()[: LONGEST_SLUG - 9].decode(errors="ignore")
+    return f"{short}-{sha256(name.encode(errors='replace')).hexdigest()[:8]}"

@@ -9,7 +9,7 @@ from functools import cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from fractalctl.tables import Part, Picture, Section, Slider, Table
+from fractalctl.tables import Part, Picture, Section, Slider, Table, visible
 
 _MARKUP = re.compile(r"[\\`*\[\]|]|(?<!\w)_|_(?!\w)")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -21,7 +21,7 @@ def markdown_text(text: object) -> str:
     >>> print(markdown_text("H(L1|L0) of *a_b* < 1"))
     H(L1\|L0) of \*a_b\* &lt; 1
     """
-    plain = re.sub(r"\s+", " ", str(text))
+    plain = re.sub(r"\s+", " ", visible(str(text)))
     safe = re.sub("[&<>]", lambda found: _ENTITIES[found.group()], plain)
     return _MARKUP.sub(lambda found: f"\\{found.group()}", safe)
 
@@ -100,7 +100,7 @@ def latex_text(text: object) -> str:
     >>> print(latex_text("H(L1|L0) 63 % of -0.5 & more"))
     $H(L_1|L_0)$ 63 \% of $-$0.5 \& more
     """
-    return _MINUS.sub("$-$", _SYMBOL.sub(lambda found: SYMBOLS[found.group()], str(text)))
+    return _MINUS.sub("$-$", _SYMBOL.sub(lambda found: SYMBOLS[found.group()], visible(str(text))))
 
 
 def latex_page(title: str, sections: Sequence[Section]) -> str:
@@ -144,10 +144,11 @@ def commonmark() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).disable("image")
 
 
+_END = re.compile(r"\\end\s*\{verbatim\}")
 _LATEX: dict[str, Callable[[Token], str]] = {
     "text": lambda token: latex_text(token.content),
     "code_inline": lambda token: f"\\texttt{{{latex_text(token.content)}}}",
-    "fence": lambda token: f"\\begin{{verbatim}}\n{token.content}\\end{{verbatim}}\n\n",
+    "fence": lambda token: f"\\begin{{verbatim}}\n{_END.sub('', token.content)}\\end{{verbatim}}\n\n",
     "softbreak": lambda _: "\n",
     "strong_open": lambda _: r"\textbf{",
     "strong_close": lambda _: "}",
@@ -176,7 +177,7 @@ def csv_text(cell: object) -> str:
     >>> csv_text("=HYPERLINK(1)"), csv_text("+0.150 ± 0.028"), csv_text("-0.5"), csv_text("@a")
     ("'=HYPERLINK(1)", '+0.150 ± 0.028', '-0.5', "'@a")
     """
-    text = str(cell)
+    text = visible(str(cell))
     return (
         f"'{text}"
         if text.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(text)

@@ -19,8 +19,10 @@ from fractalctl.statistics.paired import paired_t, sign_flip, sign_test, signed_
 from fractalctl.statistics.peaks import peak
 from fractalctl.statistics.power import detectable_effect, paired_power, seeds_needed
 from fractalctl.statistics.queries import mcnemar, query_bootstrap
+from fractalctl.statistics.ranks import ranking
 from fractalctl.statistics.reading import observation, read_observations, read_profiles
 from fractalctl.statistics.regressions import cooks_distances, power_law, quadratic
+from fractalctl.statistics.side_by_side import side_by_side
 from fractalctl.statistics.summary import summarise
 
 __all__ = [
@@ -59,9 +61,11 @@ __all__ = [
     "power_law",
     "quadratic",
     "query_bootstrap",
+    "ranking",
     "read_observations",
     "read_profiles",
     "seeds_needed",
+    "side_by_side",
     "sign_flip",
     "sign_test",
     "signed_rank",

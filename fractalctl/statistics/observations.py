@@ -44,6 +44,7 @@ class Observation:
         labels: of the corpus, as one text: equal where two sets hold the same classes and shares of them.
         profile: of the corpus under the backbone.
         truncated: the metrics of the backbone's own features, cut to the same lengths.
+        flat: accuracy of flat classifiers of the untouched features, see `frontier.flat_accuracy`.
         dims: prefix lengths.
         levels: of the corpus.
         hits: of every query.
@@ -64,6 +65,7 @@ class Observation:
     labels: str = ""
     profile: CorpusProfile | None = None
     truncated: Mapping[str, float] = field(default_factory=dict)
+    flat: Mapping[str, float] = field(default_factory=dict)
     dims: tuple[int, ...] = ()
     levels: int = 0
     hits: PackedHits | None = None

@@ -14,7 +14,10 @@ from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.measured import Conditions, Profile
 from fractalctl.errors import RequestError
 from fractalctl.measures.steerability import MEASURES
+from fractalctl.numbers import read_decimal, read_whole
+from fractalctl.statistics.frontier import flat_accuracy, frontier_measures
 from fractalctl.statistics.observations import CorpusProfile, Observation, arranged
+from store.files import why_no_file
 
 CONDITIONS = (
     "k",
@@ -30,6 +33,14 @@ CONDITIONS = (
 
 CORPUS_COLUMNS = ("dataset", "corpus")
 ARM_COLUMNS = ("arm", "strategy")
+RANGES = {
+    "steerability": (-2, 2),
+    **dict.fromkeys(MEASURES, (-2, 2)),
+    "baseline_l1": (0, 1),
+    "h_l0": (0, math.inf),
+    "h_l1_given_l0": (0, math.inf),
+}
+"""What numbers of some columns can be."""
 
 
 def read_observations(sources: Iterable[Path | str]) -> list[Observation]:
@@ -93,11 +104,12 @@ def observation(evaluation: Evaluation, source: str = "") -> Observation:
     return Observation(
         arm=evaluation.arm,
         seed=evaluation.seed,
-        metrics=evaluation.steerability.values(),
+        metrics=evaluation.steerability.values() | frontier_measures(evaluation),
         strategy=evaluation.strategy,
         trained_on=evaluation.trained_on,
-        training={"method": evaluation.method, "trunk": evaluation.trunk, **evaluation.settings},
+        training={"method": evaluation.method, "trunk": evaluation.trunk, **evaluation.shared_settings},
         truncated=_truncated(evaluation.profile, evaluation.dims),
+        flat=flat_accuracy(evaluation),
         dims=tuple(evaluation.dims),
         hits=evaluation.hits,
         source=source,
@@ -204,7 +216,7 @@ def csv_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         RequestError: the file is missing, no UTF-8 text, empty, or a row has too many or too few cells.
     """
     if not path.is_file():
-        raise RequestError(f"{path}: no such file")
+        raise RequestError(f"{path}: {why_no_file(path)}")
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
@@ -214,6 +226,8 @@ def csv_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     if len(lines) < 2:
         raise RequestError(f"{path}: expected a header and at least one row, found {len(lines)} lines")
     header = [name.strip() for name in lines[0][1]]
+    if repeated := sorted({name for name in header if header.count(name) > 1}):
+        raise RequestError(f"{path}: the header names the column '{repeated[0]}' twice")
     for number, line in lines[1:]:
         where = f"{path}, line {number}"
         if len(line) != len(header):
@@ -244,17 +258,21 @@ def number_cell(row: Mapping[str, str], column: str, where: str) -> float:
     """
     text = text_cell(row, column, where)
     try:
-        value = float(text)
+        value = read_decimal(text)
     except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise RequestError(f"{where}: column '{column}' is '{text}', expected a finite number")
+        raise RequestError(f"{where}: column '{column}' is '{text}', expected a finite number") from None
+    low, high = RANGES.get(column, (-math.inf, math.inf))
+    if not low <= value <= high:
+        raise RequestError(
+            f"{where}: column '{column}' is {text}, expected {low:g} to {high:g}: accuracies are fractions, "
+            "not percent"
+        )
     return value
 
 
 def _seed(row: Mapping[str, str], where: str) -> int:
     text = text_cell(row, "seed", where)
     try:
-        return int(text)
+        return read_whole(text)
     except ValueError:
         raise RequestError(f"{where}: column 'seed' is '{text}', expected a whole number") from None

@@ -7,6 +7,7 @@ from functools import partial
 import msgspec
 
 from fractalctl.documents.ablation import Ablation
+from fractalctl.documents.compare import ArmsCompared
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.measured import Conditions
 from fractalctl.documents.statistics import Comparison, Statistics, Subject
@@ -15,8 +16,10 @@ from fractalctl.statistics.axes import compare_ablations, compare_partitions
 from fractalctl.statistics.comparisons import attempted, default_pairs
 from fractalctl.statistics.corpora import corpora_of
 from fractalctl.statistics.document import Options, families_of, tested
+from fractalctl.statistics.frontier import CRITERIA
 from fractalctl.statistics.observations import Observation, arranged, first_seen
 from fractalctl.statistics.reading import observation, slug_of
+from fractalctl.statistics.side_by_side import side_by_side
 
 OPTIONS = Options(correction="holm", meta=True, scaling=True, robustness=True)
 
@@ -60,6 +63,25 @@ def summarise(
         *(_experiment("ablation", files, reference, test) for files, test in tests),
         *(_experiment("synthesis", [one], reference, partial(compare_partitions, one)) for one in syntheses),
     ]
+
+
+def compare_all(evaluations: Sequence[Evaluation]) -> list[ArmsCompared]:
+    """Arms side by side, for each backbone and protocol under which the frontier's criteria were measured.
+
+    Evaluations that lack one are left out, and a note of the document names the first of them.
+    """
+    observations = [observation(one, _name(one)) for one in evaluations]
+    found = []
+    for group in _groups(observations, lambda one: (one.backbone, one.protocol)):
+        kept = list(_unique(group).values())
+        having = [one for one in kept if set(CRITERIA) <= set(one.metrics)]
+        if having:
+            document = side_by_side(having)
+            lacking = [one.where for one in kept if one not in having]
+            note = f"{len(lacking)} evaluations have no leakage or cascade, such as {(lacking or [''])[0]}"
+            notes = [*document.notes, *([note] if lacking else [])]
+            found.append(msgspec.structs.replace(document, notes=notes))
+    return found
 
 
 def _name(evaluation: Evaluation) -> str:

@@ -112,3 +112,16 @@ def test_features_from_the_store(benchmark, clinc: FeatureSet) -> None:
         goal=100,
         per=len(LINEAR) * len(SEEDS) * steps / slice_of_steps,
     )
+
+
+def test_a_zoom_head(benchmark, clinc: FeatureSet) -> None:
+    """The whole of training, against the contrastive rival with the settings of its published runs."""
+    examples, (zoom, heal) = examples_of(clinc, rows=3000), (build_arm(name, 2) for name in ("zoom", "heal"))
+    compare(
+        benchmark,
+        "a zoom head, 3,000 rows, all epochs",
+        lambda: zoom.fit(examples, SEEDS[:1], lambda *_: [0.0]),
+        lambda: heal.fit(examples, SEEDS[:1], lambda *_: [0.0]),
+        "a heal head as its published runs train it",
+        goal=3,
+    )

@@ -66,7 +66,7 @@ def test_defaults_take_the_obvious_thing_and_say_which(tmp_path: Path) -> None:
     trained = done(f"train {SMALL}")
     paths = [Path(path).relative_to(tmp_path / "runs").as_posix() for path in trained.stdout.splitlines()]
     assert paths == [
-        f"garden/gaussian/v5-dims=4x8x12x16-epochs=1/seed-{seed}/head.safetensors" for seed in (42, 123)
+        f"garden/gaussian/zoom-dims=4x8x12x16-epochs=1/seed-{seed}/head.safetensors" for seed in (42, 123)
     ]
     assert f"garden/gaussian.h5 (the only one in {tmp_path / 'store'})" in trained.stderr
     evaluated = done("evaluate --protocol index")
@@ -142,7 +142,8 @@ def test_wrong_requests_end_with_one_message(tmp_path: Path, line: str, message:
 
 DASHES = (
     *("train -", "evaluate -", "ablate -", "synth -", "stats -", "stats - --holm", "zoom -"),
-    *("bench-latency -", "search - words", "search -", "store verify -", "store rm - --yes"),
+    *("bench-latency -", "search - words", "search -", "embed -", "export -", "index -"),
+    *("store verify -", "store rm - --yes"),
 )
 
 

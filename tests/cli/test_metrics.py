@@ -56,16 +56,30 @@ def test_missing_matches_can_be_trained_by_pasting_the_command(runs: Path) -> No
         assert words.lower() in said(result).lower()
 
 
-def test_metrics_by_commas_and_repetition_are_remade_by_the_argv(runs: Path) -> None:
-    result = done("evaluate --metrics retrieval,localisation --metrics routing --json")
+@pytest.mark.parametrize(("given", "standard"), [("none", []), ("leakage", ["cascade", "leakage"])])
+def test_metrics_by_commas_and_repetition_are_remade_by_the_argv(
+    runs: Path, given: str, standard: list[str]
+) -> None:
+    result = done(f"evaluate --metrics {given},retrieval,localisation --metrics routing --json")
     (document,) = json.loads(result.stdout)
-    assert sorted(document["metrics"]) == ["localisation", "retrieval", "routing"]
+    assert sorted(document["metrics"]) == sorted([*standard, "localisation", "retrieval", "routing"])
     words = document["argv"]
-    assert sorted(words[words.index("--metrics") + 1].split(",")) == sorted(document["metrics"])
+    named = words[words.index("--metrics") + 1].split(",")
+    assert sorted(set(named) - {"none"}) == sorted(document["metrics"])
     next(runs.rglob("evaluation-loo.json")).unlink()
     (again,) = json.loads(done(shlex.join([*words[1:], "--json"])).stdout)
     assert again == document
-    assert "1 of 1 evaluations were up to date" in done("evaluate --metrics routing").stderr
+    assert "1 of 1 evaluations were up to date" in done(f"evaluate --metrics {given},routing").stderr
+
+
+def test_leakage_and_cascade_are_shown_unless_they_are_left_out(runs: Path) -> None:
+    without = done("evaluate --metrics none --json")
+    assert json.loads(without.stdout)[0]["metrics"] == {}
+    assert "shortlist" not in said(without)
+    result = done("evaluate")
+    assert "linear probe" in said(result)
+    assert "shortlist of 64" in said(result)
+    assert "1 of 1 evaluations were up to date" in done("evaluate").stderr
 
 
 def test_an_unknown_metric_is_a_wrong_request(runs: Path) -> None:

@@ -159,6 +159,7 @@ BASE = (
     "featurize clinc --backbone hub:thenlper/gte-small --levels super-domain,domain,intent",
     "store ls --quiet | fractalctl train - --strategy v5,mrl,inverted,uhmt --seeds 42,123,456",
     "evaluate --max-test 60",
+    "index runs/trec --output trec-index",
 )
 
 

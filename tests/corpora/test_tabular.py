@@ -95,7 +95,7 @@ def test_parquet_counts_rows(tmp_path: Path) -> None:
             r"t\.csv, line 2: unexpected end of data \(a cell that holds",
         ),
         ("t.csv", b"a,b\nx\n", r"t\.csv, line 2: 1 cells where there are 2 columns"),
-        ("t.csv", b"a,b\nx,\xe4\n", r"t\.csv: not utf-8 text \(byte 0xe4\); convert it first"),
+        ("t.csv", b"a,b\nx,\xe4\n", r"t\.csv, line 2: not utf-8 text \(byte 0xe4\); convert the file"),
         ("t.jsonl", b'{"a": 1}\n{"a": \n', r"t\.jsonl, line 2: not JSON"),
         ("t.jsonl", b'{"a": 1}\n\n[1]\n', r"t\.jsonl, line 3: each line must hold one JSON object"),
         ("t.jsonl.gz", b"no gzip", r"t\.jsonl\.gz: the gzip file is broken or incomplete"),

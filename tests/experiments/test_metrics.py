@@ -45,17 +45,19 @@ def test_every_metric_is_a_part(heads, store) -> None:
 
 
 def test_a_missing_part_is_added_and_nothing_else_computed(heads, store, monkeypatch) -> None:
-    before = evaluate_heads(heads[:1], LOO, store, metrics=["retrieval"]).documents[0]
+    before = evaluate_heads(heads[:1], LOO, store, metrics=["none", "retrieval"]).documents[0]
     monkeypatch.setattr(Evaluator, "evaluate", refuse)
     use(monkeypatch, retrieval={"measure": refuse})
     said: list[str] = []
-    names = ["retrieval", "localisation"]
+    names = ["none", "retrieval", "localisation"]
     after = evaluate_heads(heads[:1], LOO, store, metrics=names, note=said.append).documents[0]
     assert (list(after.metrics), said) == (["localisation", "retrieval"], [])
     assert after.metrics["retrieval"] == before.metrics["retrieval"]
     assert replace_metrics(after) == replace_metrics(before)
-    assert evaluate_heads(heads[:1], LOO, store, metrics=["localisation"]).n_reused == 1
-    assert evaluate_heads(heads[:1], LOO, store).n_reused == 1
+    assert evaluate_heads(heads[:1], LOO, store, metrics=["none", "localisation"]).n_reused == 1
+    assert evaluate_heads(heads[:1], LOO, store, metrics=["none"]).n_reused == 1
+    more = evaluate_heads(heads[:1], LOO, store).documents[0]
+    assert list(more.metrics) == ["cascade", "leakage", "localisation", "retrieval"]
 
 
 def replace_metrics(document):
@@ -86,12 +88,12 @@ def test_the_command_is_remade_with_the_metrics_that_are_there(heads, store) -> 
         ("retrieval", ["v5", "retrieval"]),
         ("localisation", ["v5", "localisation", "retrieval"]),
     ):
-        document = evaluate_heads(heads[:1], LOO, store, argv=argv, metrics=[name]).documents[0]
+        document = evaluate_heads(heads[:1], LOO, store, argv=argv, metrics=["none", name]).documents[0]
         assert document.argv == expected
 
 
 def test_unknown_metrics_are_refused_before_anything_is_measured(heads, store) -> None:
-    with pytest.raises(RequestError, match="metric 'speed' is not known; choose from dual, "):
+    with pytest.raises(RequestError, match="metric 'speed' is not known; choose from cascade, dual, "):
         evaluate_heads(heads, LOO, store, metrics=["retrieval", "speed"])
     assert not list(heads[0].folder.glob("evaluation-*"))
 
@@ -100,7 +102,7 @@ def test_a_metric_that_fails_is_named_and_the_evaluation_is_kept(heads, store, m
     use(monkeypatch, retrieval={"measure": lambda _: {"recall": float("nan")}})
     with pytest.raises(FractalError, match="metric 'retrieval' of "):
         evaluate_heads(heads[:1], LOO, store, metrics=["retrieval"])
-    assert evaluate_heads(heads[:1], LOO, store).n_reused == 1
+    assert evaluate_heads(heads[:1], LOO, store, metrics=["none"]).n_reused == 1
 
 
 def test_a_matched_head_is_evaluated_where_nobody_asked_for_it(heads, store) -> None:

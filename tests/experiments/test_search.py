@@ -1,37 +1,20 @@
 import numpy as np
 import pytest
 
-from fractalctl.backbones.encoder import load_backbone
 from fractalctl.backbones.recorded import recorded_backbone
 from fractalctl.backbones.resolve import resolve_backbone
 from fractalctl.errors import RequestError
 from fractalctl.experiments.search import Lookup, search_rows, search_texts
 from fractalctl.experiments.training import build_arms, train_heads
-from store import Contents, FeatureStore, Recipe
+from store import FeatureStore
 from tests.backbones.models import TEXTS, as_sentence_transformers, build_bert
 from tests.experiments.conftest import train
-from tests.feature_sets import Rows
+from tests.tiny import featurized
 
 
 @pytest.fixture
 def head(features, tmp_path):
     return train(features, tmp_path / "runs", ["v5"]).heads[0]
-
-
-def featurized(store, spec):
-    """A feature set of the tiny model's own texts, made with a spec."""
-    features = load_backbone(spec, device="cpu").encode(TEXTS * 4)
-    labels = np.array([[row % 2, row % 4] for row in range(len(features))], dtype=np.int32)
-    rows = Rows(TEXTS * 4, labels, [f"row-{row}" for row in range(len(labels))])
-    recipe = Recipe("tiny", {}, spec.name, spec.identity(), ("train", "test"))
-    with store.writer(recipe) as writer:
-        contents = Contents(
-            {"train": rows, "test": rows}, (("a", "b"), ("aa", "ba", "ac", "bc")), (np.arange(4) % 2,)
-        )
-        draft = writer.draft(contents, dimension=features.shape[1])
-        for block in draft.missing_blocks():
-            draft.write_block(block, features[block.rows])
-        return draft.publish()
 
 
 def test_rows_find_what_a_plain_loop_finds(head, features) -> None:
@@ -63,9 +46,22 @@ def test_two_stages_rank_the_shortlist_at_full_length(head, features) -> None:
     assert whole.two_stage == whole.zoom.answers[16], "a shortlist of all rows is a search in one stage"
 
 
+def test_a_funnel_goes_through_every_length(head, features) -> None:
+    lookup = Lookup(k=2, lengths=(4, 8, 16), shortlist=50, funnel=True)
+    (found,) = search_rows(head, features, [11], lookup)
+    train, test = (head.embed(features.features(split)) for split in ("train", "test"))
+    rows = np.arange(400)
+    for length, size in ((4, 50), (8, 10), (16, 2)):
+        unit = train[rows, :length] / np.linalg.norm(train[rows, :length], axis=1, keepdims=True)
+        rows = rows[np.argsort(-(unit @ test[11, :length]), kind="stable")[:size]]
+    assert [answer.row for answer in found.two_stage] == rows.tolist()
+
+
 @pytest.mark.parametrize(
     ("lookup", "message"),
     [
+        (Lookup(funnel=True), "--funnel narrows a shortlist"),
+        (Lookup(level=0), "a level is answered from an index"),
         (Lookup(lengths=(8, 4)), "--dims 8,4: expected ascending lengths from 1 to 16"),
         (Lookup(lengths=(0, 4)), "expected ascending lengths from 1 to 16"),
         (Lookup(lengths=(4, 17)), "expected ascending lengths from 1 to 16"),

@@ -98,7 +98,7 @@ def test_an_identity_is_of_everything_but_the_label() -> None:
         ({"clip_norm": "0"}, "setting clip_norm"),
         ({"holdout": "1"}, "setting holdout: expected float < 1.0, got 1"),
         ({"holdout_seed": "-1"}, "setting holdout_seed"),
-        ({"schedule": "linear"}, "setting schedule: expected cosine or constant, got linear"),
+        ({"schedule": "linear"}, "setting schedule: expected cosine or constant or one-cycle, got linear"),
         ({"prefix_per": "row"}, "setting prefix_per: expected batch or sample, got row"),
         ({"standardise": "perhaps"}, "setting standardise: expected bool"),
         ({"dims": "64,32"}, "dims must be positive and ascending, got 64x32"),

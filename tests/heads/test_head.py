@@ -101,7 +101,7 @@ def test_foreign_settings_and_methods_are_named(tmp_path, examples) -> None:
     with pytest.raises(FractalError, match=r"head.json: field settings: .*shrinkage"):
         load_head(tmp_path).embed(examples.source)
     path.write_text(json.dumps(document | {"method": "magic"}))
-    with pytest.raises(RequestError, match="method 'magic' is not known here, only lda, pca"):
+    with pytest.raises(RequestError, match=r"method 'magic' is not known here, only .*lda, "):
         load_head(tmp_path).embed(examples.source)
 
 

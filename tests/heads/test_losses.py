@@ -2,7 +2,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fractalctl.heads.losses import cross_entropy, info_nce, margin_ranking, supervised_contrastive
+from fractalctl.heads.losses import (
+    cross_entropy,
+    info_nce,
+    log_shares,
+    margin_ranking,
+    supervised_contrastive,
+)
 from tests.heads.plain_fractal import plain_contrastive, plain_margin
 
 
@@ -25,7 +31,7 @@ def test_loss_terms_equal_plain_loops(n_classes: int) -> None:
         assert cross_entropy(logits, labels, weights)[run].item() == pytest.approx(
             (each * weights[run]).mean().item(), rel=1e-5
         )
-        assert supervised_contrastive(anchors, labels, weights, 0.3)[run].item() == pytest.approx(
+        assert supervised_contrastive(log_shares(anchors, 0.3), labels, weights)[run].item() == pytest.approx(
             plain_supcon(unit, labels[run], weights[run], 0.3), rel=1e-5
         )
 
@@ -46,9 +52,10 @@ def plain_supcon(
 
 def test_supcon_of_lonely_rows_is_nothing_and_has_a_gradient() -> None:
     embeddings = torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(1), requires_grad=True)
-    loss = supervised_contrastive(embeddings, torch.arange(4)[None], torch.ones(1, 4))
+    loss = supervised_contrastive(log_shares(embeddings, 0.1), torch.arange(4)[None], torch.ones(1, 4))
     assert loss.item() == 0
     assert (torch.autograd.grad(loss.sum(), embeddings)[0] == 0).all()
     zeros = torch.zeros(1, 4, 3, requires_grad=True)
-    loss = supervised_contrastive(zeros, torch.zeros(1, 4, dtype=torch.long), torch.ones(1, 4))
+    labels = torch.zeros(1, 4, dtype=torch.long)
+    loss = supervised_contrastive(log_shares(zeros, 0.1), labels, torch.ones(1, 4))
     assert torch.autograd.grad(loss.sum(), zeros)[0].isfinite().all()

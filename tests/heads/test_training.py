@@ -96,7 +96,7 @@ def test_many_seeds_are_cut_into_fleets_and_none_is_lost(examples, monkeypatch) 
     from fractalctl.heads import training
 
     sizes, train = [], training.train
-    monkeypatch.setattr(training, "train", lambda *given: sizes.append(len(given[2])) or train(*given))
+    monkeypatch.setattr(training, "train", lambda *given: sizes.append(len(given[3])) or train(*given))
     arm = arm_of("mrl", epochs=1)
     found = arm.fit(examples, range(11), constant)
     assert [trained.seed for trained in found] == list(range(11))

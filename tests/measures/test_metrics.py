@@ -90,7 +90,9 @@ def test_a_missing_head_is_named(features, heads) -> None:
 
 
 def test_unknown_metrics_are_refused_and_all_means_all() -> None:
-    with pytest.raises(RequestError, match="metric 'speed' is not known; choose from dual, information"):
+    with pytest.raises(
+        RequestError, match="metric 'speed' is not known; choose from cascade, dual, information"
+    ):
         metric_names(["retrieval", "speed"])
     assert metric_names(["routing", "retrieval"]) == ("retrieval", "routing")
     assert metric_names(["all"]) == tuple(metrics())

@@ -101,6 +101,8 @@ def test_its_corpus_backbone_methods_and_metric_go_the_whole_road(garden: Instal
 def test_what_it_adds_can_be_searched_and_is_gone_with_it(garden: Installed) -> None:
     found = garden.run("search --row 3 --device cpu --json")
     assert json.loads(found.stdout)
+    (path,) = garden.run("export --to plain --output plain").stdout.split()
+    assert len((garden.work / path).read_text().splitlines()) == 240
     elsewhere = Installed(garden.work, garden.work)
     assert "garden" not in elsewhere.run("corpora ls").stdout.split()
     assert "is neither a registered corpus" in elsewhere.run("featurize garden", code=2).stderr

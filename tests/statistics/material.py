@@ -10,7 +10,7 @@ import numpy as np
 
 from fractalctl.documents import write_document
 from fractalctl.documents.ablation import Ablation
-from fractalctl.documents.evaluation import Evaluation
+from fractalctl.documents.evaluation import Cascade, Evaluation, Leakage, MetricPart, Shortlist
 from fractalctl.documents.measured import ArmName, Features, PackedHits, Profile, Run, Steerability
 from fractalctl.measures.steerability import MEASURES
 from fractalctl.statistics import Observation
@@ -30,6 +30,21 @@ def observations(values: Mapping[str, Mapping[str, Sequence[float]]], **common: 
     ]
 
 
+def parts(
+    leakage: float = 0.8, kept: float = 0.95, flat: tuple[float, float] | None = None
+) -> dict[str, MetricPart]:
+    """What `evaluate` adds: leakage and cascade, with accuracies of flat classifiers where they are given."""
+    levels = None if flat is None else {"L0": flat[0], "L1": flat[1]}
+    probe = Leakage(short=64, n_known=100, probe={"L0": 0.9, "L1": leakage}, floor=0.1, flat=levels)
+    one = Shortlist(size=64, kept=kept, recall_at_1=0.7, multiply_adds=0.26)
+    lists = {"64": one, "1%": msgspec.structs.replace(one, size=100, kept=min(1.0, kept + 0.01))}
+    cascade = Cascade(short=64, full=256, n_searched=1000, recall_at_1=0.72, shortlists=lists)
+    return {
+        name: MetricPart(identity="", versions={}, result=msgspec.to_builtins(result))
+        for name, result in (("cascade", cascade), ("leakage", probe))
+    }
+
+
 def random_hits(seed: int, steerable: float = 0.0, queries: int = 60) -> np.ndarray:
     """Hits (queries, 4 prefixes, 2 levels) whose coarse hits fall, and fine hits rise, with the prefix."""
     generator = np.random.default_rng(seed)
@@ -39,10 +54,10 @@ def random_hits(seed: int, steerable: float = 0.0, queries: int = 60) -> np.ndar
     return generator.random((queries, 4, 2)) < chance
 
 
-def accuracies(accuracy: np.ndarray) -> dict[str, dict[str, float]]:
+def accuracies(accuracy: np.ndarray, dims: Sequence[int] = DIMS) -> dict[str, dict[str, float]]:
     """Accuracies (4, 2) as a file holds them."""
     rows = [{"L0": float(coarse), "L1": float(fine)} for coarse, fine in accuracy]
-    return dict(zip(map(str, DIMS), rows, strict=True))
+    return dict(zip(map(str, dims), rows, strict=True))
 
 
 def feature_set(corpus: str = "clinc", name: str = "minilm", identity: str = "") -> Features:
@@ -79,7 +94,7 @@ def evaluation(hits: np.ndarray, /, **changes: Any) -> Evaluation:
         "dropped_duplicates": False,
         "dims": list(DIMS),
         "identity": "e" * 64,
-        "accuracy": accuracies(accuracy),
+        "accuracy": accuracies(accuracy, changes.get("dims", DIMS)),
         "steerability": msgspec.convert({**measures, "intervals": {}}, Steerability),
         "profile": profile(),
         "hits": PackedHits.pack(hits),

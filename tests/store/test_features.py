@@ -174,7 +174,6 @@ def test_a_file_that_cannot_be_a_feature_set_is_explained(features: FeatureSet, 
 def test_a_dataset_that_is_missing_is_named_when_it_is_asked_for(features: FeatureSet):
     without("train/ids")(features.path)
     again = FeatureSet(features.path)
-    again.texts("train")
     with pytest.raises(StoreError, match=r"sum\.h5: incomplete \(.*'ids'.*\); remove it"):
         again.ids("train")
 

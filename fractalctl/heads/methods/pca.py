@@ -6,7 +6,7 @@ import numpy as np
 
 from fractalctl.heads.arms import Strategy
 from fractalctl.heads.method import LinearMap
-from fractalctl.heads.moments import covariance, filled, fixed_signs, mean_of
+from fractalctl.heads.moments import mean_of, principal_directions
 from fractalctl.heads.settings import MethodSettings
 
 if TYPE_CHECKING:
@@ -21,10 +21,8 @@ class Pca(LinearMap):
 
     def solve(self, examples: "Examples", settings: MethodSettings) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvectors of the covariance over all training rows."""
-        mean = mean_of(examples.source)
-        vectors = np.linalg.eigh(covariance(examples.source, mean))[1][:, ::-1]
-        projection = filled(fixed_signs(vectors), settings.dimension)
-        return projection, -mean @ projection
+        projection = principal_directions(examples.source, settings.dimension)
+        return projection, -mean_of(examples.source) @ projection
 
 
 STRATEGIES = (

@@ -30,6 +30,7 @@ class Supcon(GradientMethod):
     name = "supcon"
     source = "Khosla et al. 2020, Supervised Contrastive Learning, Eq. 2"
     Settings: ClassVar[type[MethodSettings]] = SupconSettings
+    tuned = GradientMethod.tuned | {"temperature": (0.03, 0.3)}
 
     def objective(self, settings: SupconSettings, _n_levels: int) -> Objective:
         """One term, or two."""

@@ -14,6 +14,7 @@ from torch import Tensor, addcmul, baddbmm, no_grad
 from torch.nn import functional
 
 from fractalctl.errors import RequestError
+from fractalctl.heads.layers import Affine, Layer
 from fractalctl.plugins import modules_of
 from fractalctl.randomness import Purpose, generator
 
@@ -41,7 +42,7 @@ class Trunk(ABC):
     defaults: ClassVar[Mapping[str, Any]] = {}
     nested: ClassVar[bool] = True
     unit: ClassVar[bool] = False
-    dropout: ClassVar[float] = 0.0
+    dropout: float = 0.0
     at_once: ClassVar[int] = 8
 
     @abstractmethod
@@ -66,6 +67,10 @@ class Trunk(ABC):
     def full(self, _weights: Weights, blocks: Tensor) -> Tensor:
         """Full embeddings (R, B, d) from blocks (R, B, d): the blocks themselves for a nested trunk."""
         return blocks
+
+    def layers(self, _weights: Weights) -> tuple[Affine, *tuple[Layer, ...]] | None:
+        """The map of one head in layers that every library has, an affine one first; None: it is more."""
+        return None
 
     @no_grad()
     def embed(self, weights: Weights, features: Tensor, dims: Dims) -> tuple[Tensor, Tensor]:
@@ -119,4 +124,5 @@ def affine(weights: Weights, name: str, values: Tensor, columns: slice = slice(N
 def layer_norm(values: Tensor, norm: Tensor) -> Tensor:
     """LayerNorm of (R, B, width) with gain and shift in norm (R, 2, width)."""
     gain, shift = norm.unsqueeze(2).unbind(1)
-    return addcmul(shift, functional.layer_norm(values, values.shape[2:]), gain)
+    width = int(norm.shape[-1])  # a plain number, which tracing exporters want
+    return addcmul(shift, functional.layer_norm(values, [width]), gain)

@@ -1,7 +1,8 @@
 """The linear head of the paper's Algorithm 1, e = W h, whose prefixes are its first columns."""
 
-from torch import Tensor, bmm
+from torch import Tensor, bmm, zeros
 
+from fractalctl.heads.layers import Affine
 from fractalctl.heads.trunks import Dims, Shapes, Trunk, Weights
 
 
@@ -20,6 +21,10 @@ class Linear(Trunk):
     ) -> Tensor:
         """One product."""
         return bmm(features, weights["projection"])
+
+    def layers(self, weights: Weights) -> tuple[Affine]:
+        """One, without a bias."""
+        return (Affine(weights["projection"], zeros(weights["projection"].shape[1])),)
 
 
 TRUNK = Linear()

@@ -3,6 +3,7 @@
 from torch import Tensor
 from torch.nn import functional
 
+from fractalctl.heads.layers import Affine, Gelu, Norm
 from fractalctl.heads.trunks import Dims, Shapes, Trunk, Weights, affine, layer_norm
 
 HIDDEN = 512
@@ -36,6 +37,13 @@ class Mlp(Trunk):
         """Both layers."""
         hidden = functional.gelu(layer_norm(affine(weights, "expand", features), weights["hidden_norm"]))
         return affine(weights, "projection", hidden if dropout is None else hidden * dropout[:, 0])
+
+    def layers(self, weights: Weights) -> tuple[Affine, Norm, Gelu, Affine]:
+        """Both layers, and what is between them."""
+        expand, project = (
+            Affine(weights[name], weights[f"{name}_bias"]) for name in ("expand", "projection")
+        )
+        return expand, Norm(*weights["hidden_norm"]), Gelu(), project
 
 
 TRUNK = Mlp()

@@ -26,7 +26,7 @@ from store.recipe import identity_of
 if TYPE_CHECKING:
     from fractalctl.heads.head import Head
 
-EVERY = "all"
+EVERY, NONE = "all", "none"
 VERSION = "2.0"
 """Of what the built-in metrics compute; parts of another version are measured again."""
 
@@ -110,6 +110,7 @@ class Metric(Generic[Result]):
         section: makes its part of a report of evaluations and their results, for a metric that comes in one
             file; those without one get a section of their name in `fractalctl.report.sections`, or a plain
             table.
+        standard: whether `evaluate` measures it unless it is told not to.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Metric(Generic[Result]):
     uses: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     section: Callable[[Sequence[tuple[Evaluation, Result]]], Section | None] | None = None
+    standard: bool = False
 
     def identity(self, evaluation_identity: str, matched: Mapping[str, "Head"]) -> str:
         """Hexadecimal SHA-256 of all that decides the numbers; look-up and write both use it.
@@ -202,6 +204,16 @@ def metric_names(wanted: Sequence[str]) -> tuple[str, ...]:
     if unknown := [name for name in wanted if name not in (*known, EVERY)]:
         raise RequestError(f"metric '{unknown[0]}' is not known; choose from {', '.join(known)}, or {EVERY}")
     return tuple(name for name in known if name in wanted or EVERY in wanted)
+
+
+def metrics_to_measure(wanted: Sequence[str]) -> tuple[str, ...]:
+    """Names of the standard metrics and of those asked for; ``none`` leaves the standard ones out.
+
+    Raises:
+        RequestError: there is no such metric.
+    """
+    standard = [] if NONE in wanted else [name for name, metric in metrics().items() if metric.standard]
+    return metric_names([*standard, *(name for name in wanted if name != NONE)])
 
 
 def coarse_and_fine(accuracy: Accuracy) -> tuple[str, str]:

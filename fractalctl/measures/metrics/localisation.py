@@ -52,9 +52,10 @@ def localisation(subject: Subject) -> Localisation:
     """k-NN with the first block alone and with blocks 2..J alone, per level (paper, Section 5.1).
 
     Raises:
-        RequestError: the head has a single block.
+        RequestError: the head has a single block, or no blocks at all.
     """
     subject.needs_two_lengths("localisation")
+    subject.head.needs_columns("localisation")
     short, full = subject.dims[0], subject.dims[-1]
 
     def later_blocks(features: np.ndarray) -> Prefixes:

@@ -24,6 +24,10 @@ AXES = {
     "and test rows stay right.",
     "depth": "The gain of a level is its accuracy at full length less that at the first prefix; S of two "
     "levels is the finer one's gain less the coarser one's. Zoom is monotone where finer levels gain more.",
+    "rows": "So many labelled rows of each finest class train the head, and are the reference of the index "
+    "protocol; each seed draws its own. raw is the backbone cut, which needs none.",
+    "unseen": "A fifth of the finest classes is left out of training. Searches ask test rows of either kind "
+    "of class, among references of that kind; raw is the backbone cut.",
     "backbone": "The encoder is frozen, or its last layers are trained together with the head. Split, "
     "initial head, batches, prefixes and block dropout of a seed are the same.",
 }

@@ -10,6 +10,8 @@ import numpy as np
 from fractalctl.backbones.spec import BackboneSpec
 from fractalctl.corpora import CorpusSpec, ReadContext
 from fractalctl.documents.evaluation import Evaluation
+from fractalctl.export.exporter import Exporter
+from fractalctl.export.exporter import Subject as Exported
 from fractalctl.heads.arms import Strategy
 from fractalctl.heads.method import GradientMethod, LinearMap
 from fractalctl.heads.terms import FULL, Objective, Part, Term, Where
@@ -100,3 +102,13 @@ def section(found: Sequence[tuple[Evaluation, Evenness]]) -> Section:
 
 
 EVENNESS = Metric("evenness", Evenness, evenness, section=section)
+
+
+def write_plain(subject: Exported, folder: Path) -> list[Path]:
+    """Full embeddings of the training rows as text."""
+    embedded = subject.head.embed(subject.features.features("train"), subject.device)
+    np.savetxt(folder / "vectors.txt", embedded)
+    return [folder / "vectors.txt"]
+
+
+PLAIN = Exporter("plain", "vectors of the training rows as text", write_plain)

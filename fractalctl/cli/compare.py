@@ -1,0 +1,82 @@
+"""``fractalctl compare``: arms side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fractalctl.cli.plumbing import Invocation, command, expand_stdin
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "compare")(compare)
+
+
+def compare(
+    invocation: Invocation,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[EVALUATIONS]",
+            help="Evaluation files, folders of them, or - for paths on standard input. Default: everything "
+            "under RUNS.",
+            show_default=False,
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ARM",
+            help="Test every other arm against this one.",
+            show_default="mrl, else the first",
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Protocol of the evaluations, as in their files' names: loo, index, loo-2000 ...",
+            show_default="loo where several are there",
+        ),
+    ] = None,
+    backbone: Annotated[str | None, typer.Option(metavar="NAME", help="Only this backbone.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="The document to write.", show_default="RUNS/compare.json"),
+    ] = None,
+) -> None:
+    """Set arms side by side: the frontier, tests, ranks over corpora, and what a vector costs.
+
+    On the frontier is an arm that no other one beats in coarse accuracy of the prefix, fine accuracy of the
+    whole, leakage (less is better) and the share of nearest neighbours that a cascade keeps, all together.
+    Lossless S is S less what the arm falls short of the best flat classifier of each level. A figure goes
+    beside the document.
+
+    Examples:
+        fractalctl compare
+
+        fractalctl compare runs/trec --reference v5 --output trec.json
+
+        fractalctl evaluate --protocol index | fractalctl compare - --protocol index
+    """
+    from msgspec.structs import replace
+
+    from fractalctl.documents import write_document
+    from fractalctl.experiments.comparing import compare_arms
+    from fractalctl.report.figures import save_figure
+    from fractalctl.report.sections.frontier import brief_tables, draw
+    from fractalctl.statistics import read_observations
+
+    console, paths = invocation.console, expand_stdin(sources)
+    if not paths:
+        console.note(f"Evaluations: all below {invocation.runs}")
+    observations = read_observations(paths or [invocation.runs])
+    document = compare_arms(observations, protocol, backbone, reference)
+    document = replace(document, argv=invocation.argv(sources=paths or [invocation.runs]))
+    path = output or invocation.runs / "compare.json"
+    write_document(path, document)
+    figures = save_figure(draw(document), path.with_suffix(""))
+    console.tables(brief_tables(document))
+    for note in document.notes:
+        console.note(note)
+    console.emit([path, *figures], document)

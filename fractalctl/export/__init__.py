@@ -1,0 +1,1 @@
+"""Heads in other people's formats: vectors on disk, model folders, indexes and databases."""

@@ -1,0 +1,170 @@
+"""Arms side by side: which of them no other one beats."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fractalctl.documents.compare import ArmAtPlace, ArmsCompared, PlaceCompared
+from fractalctl.numbers import MISSING, number, p_value, percent, signed, spread
+from fractalctl.report.figures import mean_interval
+from fractalctl.report.frontier_figure import draw_frontier
+from fractalctl.report.results import Results, slug
+from fractalctl.report.writers import markdown_text
+from fractalctl.tables import Part, Picture, Section, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ORDER = 35
+SHARES = ("short_coarse", "short_fine", "full_coarse", "full_fine")
+DETAILS = ("seeds", "kept 1 %", "R@1 cascade", "R@1 full", "bytes", "head kB")
+"""Columns that a terminal has no room for."""
+NAMES = {
+    "S": "S", "lossless_S": "lossless S", "short_coarse": "coarse, prefix", "full_fine": "fine, whole",
+    "leakage": "leakage", "kept_64": "kept",
+}  # fmt: skip
+"""What tables call the measures that arms are tested and ranked by."""
+EXPLAINED = (
+    "Leakage is what a linear probe of the shortest prefix tells of the finest class; kept, the share of "
+    "queries whose nearest neighbour at full length survives a shortlist by that prefix; cost, multiply-adds "
+    "over those of full search. An arm is on the frontier where no other one is at least as good in coarse "
+    "accuracy of the prefix, fine accuracy of the whole, leakage (less is better) and kept (64), and better "
+    "in one, by means over seeds; 'maybe' is beaten by no more than chance, or by too few seeds to tell. "
+    "Lossless S is S less what the arm falls short of the best flat classifier of the coarsest level (at the "
+    "shortest prefix) and of the finest (at full length)."
+)
+
+
+def build(results: Results) -> Section | None:
+    """The report's part on the frontier."""
+    parts = [part for one in results.compared for part in _parts(one, results.places)]
+    return Section("The frontier", [EXPLAINED, *parts], ORDER) if parts else None
+
+
+def _parts(document: ArmsCompared, places: dict[str, int]) -> list[Part]:
+    caption = (
+        f"Three criteria over leakage, protocol {document.protocol}: up and to the left is better. Means "
+        "with 95 % intervals over seeds; arms on the frontier are filled."
+    )
+    known = {arm: places.get(arm, len(places) + turn) for turn, arm in enumerate(_arms(document))}
+    name = f"frontier-{_where(document)}"
+    notes = [markdown_text(f"{note}.") for note in document.notes]
+    return [*tables(document), *notes, Picture(name, caption, lambda: draw_frontier(document, known))]
+
+
+def _arms(document: ArmsCompared) -> list[str]:
+    return list(dict.fromkeys(one.arm for place in document.places for one in place.arms))
+
+
+def _where(document: ArmsCompared) -> str:
+    backbones = dict.fromkeys(place.backbone or "" for place in document.places)
+    return slug("-".join([*backbones, document.protocol]))
+
+
+def draw(document: ArmsCompared) -> "Figure":
+    """The figure of the frontier."""
+    return draw_frontier(document)
+
+
+def tables(document: ArmsCompared) -> list[Table]:
+    """Arms at every place, then tests against the reference, then ranks over corpora."""
+    found = [_place(place, document) for place in document.places]
+    found += [_tests(document)] if document.tests else []
+    return [*found, *([_rankings(document)] if any(one.p is not None for one in document.rankings) else [])]
+
+
+def brief_tables(document: ArmsCompared) -> list[Table]:
+    """The same as a terminal shows them."""
+    return [table.in_brief() for table in tables(document)]
+
+
+def _place(place: PlaceCompared, document: ArmsCompared) -> Table:
+    """All arms at one place, each measure with half of its 95 % interval over seeds."""
+    dims = {tuple(one.dims) for one in place.arms}
+    short, full = (str(next(iter(dims))[end]) if len(dims) == 1 else words
+                   for end, words in ((0, "short"), (-1, "full")))  # fmt: skip
+    coarse, fine = place.levels
+    columns = [
+        "arm", "seeds", f"{coarse}@{short}", f"{fine}@{short}", f"{coarse}@{full}", f"{fine}@{full}", "S",
+        "lossless S", "leakage", "kept 64", "kept 1 %", "R@1 cascade", "R@1 full", "cost", "frontier",
+        "bytes", "head kB",
+    ]  # fmt: skip
+    rows = [_row(one) for one in place.arms]
+    flat = [f"{one.level} {percent(one.accuracy, 1)} ({one.source})" for one in place.references]
+    caption = (
+        f"{place.label}, {document.protocol}: {place.n_queries} queries, {place.n_reference} rows answer. "
+        "In %, but S and cost; ± is half of the 95 % interval over seeds; R@1 and cost of a shortlist of 64. "
+        f"Flat classifiers for lossless S: {', '.join(flat) or 'none'}. Bytes of a vector, kB of weights."
+    )
+    name = slug(f"frontier-{place.label}-{document.protocol}")
+    brief = [column for column in columns if column not in (f"{coarse}@{full}", *DETAILS)]
+    return Table(name, caption, columns, rows, brief=brief, marks={"yes": "good"})
+
+
+def _row(one: ArmAtPlace) -> list[object]:
+    """One arm's cells."""
+    measures = one.measures
+    standing = "yes" if not one.dominated_by else "no" if one.clearly else "maybe"
+    size = MISSING if one.head_bytes is None else number(one.head_bytes / 1000, 0)
+    return [
+        one.arm,
+        len(one.seeds),
+        *(_shown(one, name) for name in SHARES),
+        *(_shown(one, name, 1, 3) for name in ("S", "lossless_S")),
+        *(_shown(one, name) for name in ("leakage", "kept_64", "kept_1%", "cascade_64", "recall_at_1")),
+        number(measures["cost_64"].mean),
+        standing,
+        one.bytes_per_vector,
+        size,
+    ]
+
+
+def _shown(one: ArmAtPlace, name: str, scale: float = 100, decimals: int = 1) -> str:
+    """A measure with half of its interval."""
+    if name not in one.measures:
+        return MISSING
+    value = one.measures[name]
+    limits = mean_interval(value.values)
+    half = None if limits is None else scale * (limits[1] - value.mean)
+    return spread(scale * value.mean, half, decimals, sign=scale == 1)
+
+
+def _tests(document: ArmsCompared) -> Table:
+    """Differences from the reference with adjusted p values: a row for each place and arm."""
+    found = {(one.label, one.a, one.metric): one for one in document.tests}
+    rows = []
+    for label, arm in dict.fromkeys((one.label, one.a) for one in document.tests):
+        row: list[object] = [label, arm]
+        for metric in NAMES:
+            test = found.get((label, arm, metric))
+            row.append(MISSING if test is None else _difference(test.difference, test.p_adjusted, metric))
+        rows.append(row)
+    caption = (
+        f"Every arm less {document.reference}, mean over paired seeds, with the p of a paired t test, "
+        "adjusted by Holm over the arms of a corpus. In points, but S."
+    )
+    name = f"frontier-tests-{_where(document)}"
+    return Table(name, caption, ["where", "arm", *NAMES.values()], rows, left=2, folded=True)
+
+
+def _difference(value: float, p: float | None, metric: str) -> str:
+    shown = signed(value) if metric in ("S", "lossless_S") else signed(100 * value, 1)
+    return f"{shown} ({p_value(p)})"
+
+
+def _rankings(document: ArmsCompared) -> Table:
+    """Mean ranks of arms over corpora, Friedman's test and the critical difference."""
+    ranked = [one for one in document.rankings if one.statistic is not None]
+    arms = list(dict.fromkeys(arm for one in ranked for arm in one.arms))
+    rows: list[Sequence[object]] = []
+    for one in ranked:
+        ranks = dict(zip(one.arms, one.mean_ranks, strict=True))
+        cells = [number(ranks.get(arm)) for arm in arms]
+        tested = [p_value(one.p), number(one.critical_difference)]
+        rows.append([NAMES[one.measure], len(one.corpora), *tested, *cells])
+    caption = (
+        "Mean rank of each arm over corpora, 1 the best; p of Friedman's test; mean ranks that differ by the "
+        f"critical difference (Nemenyi, {document.alpha}) differ significantly."
+    )
+    columns = ["by", "corpora", "p", "CD", *arms]
+    brief = None if len(arms) <= 12 else columns[:4]
+    return Table(f"frontier-ranks-{_where(document)}", caption, columns, rows, brief=brief, folded=True)

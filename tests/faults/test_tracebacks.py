@@ -1,0 +1,250 @@
+"""Whatever a file holds, the message names it, says what was expected, and nobody sees a traceback."""
+
+import gzip
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from fractalctl.backbones.folder import describe
+from fractalctl.corpora.request import CorpusRequest
+from fractalctl.corpora.tabular import LONGEST_LINE
+from fractalctl.documents import write_document
+from fractalctl.errors import FractalError, RequestError
+from fractalctl.executors import Executor
+from fractalctl.experiments.evaluating import evaluate_heads
+from fractalctl.heads.head import load_head
+from fractalctl.measures.protocols import Protocol
+from fractalctl.report.results import KINDS, read_results
+from store import FeatureSet
+from store.errors import StoreError
+from tests.cli.calls import call, said
+from tests.report.documents import CLOSE, ablation, evaluation, latency, runs_of, zoom
+
+ROOT = Path(__file__).parents[2]
+NONSENSE = {
+    "empty": "",
+    "null": "null",
+    "array": "[]",
+    "text": '"a"',
+    "number": "7",
+    "nothing in it": "{}",
+    "deep": "[" * 100_000,
+    "deep object": '{"a":' * 100_000,
+    "not a number": '{"encoding-type": NaN}',
+    "cut": '{"encoding-type": "fractalctl-head", "enco',
+    "no UTF-8": b"\xff\xfe{}",
+    "zip": b"PK\x03\x04" + b"\0" * 60,
+}
+
+
+def write(path: Path, content: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@pytest.mark.parametrize("what", NONSENSE)
+def test_a_damaged_head_is_named(head, what):
+    path = head.folder / "head.json"
+    write(path, NONSENSE[what])
+    result = call(f"evaluate {head.folder}")
+    assert result.exit_code in (1, 2)
+    assert f"Error: {path}: " in said(result) and "unexpected" not in said(result).partition("not a ")[0]
+
+
+FIELDS = ("encoding-version", "settings", "features", "identity", "dims", "classes", "seed")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("value", [None, -1.5, [{}], "missing"])
+def test_each_field_of_a_head_is_checked(head, field, value):
+    path = head.folder / "head.json"
+    document = json.loads(path.read_text()) | {field: value}
+    if value == "missing":
+        del document[field]
+    write(path, json.dumps(document))
+    with pytest.raises(FractalError, match=r"head\.json: "):
+        load_head(head.folder)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("dims", []), ("dims", [-4]), ("dims", [8, 4]), ("settings", {})]
+)
+def test_fields_of_a_head_that_contradict_each_other(head, store, field, value):
+    path = head.folder / "head.json"
+    write(path, json.dumps(json.loads(path.read_text()) | {field: value}))
+    with pytest.raises(FractalError, match=str(head.folder)):
+        evaluate_heads([load_head(head.folder)], Protocol("loo"), store)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("what", NONSENSE)
+def test_a_report_leaves_out_what_is_damaged_and_goes_on(tmp_path, kind, what):
+    pattern = KINDS[kind][0]
+    write(tmp_path / "bad" / pattern.replace("*", "-x"), NONSENSE[what])
+    write_document(tmp_path / "good" / "evaluation-loo.json", evaluation("v5", 1, 0.1))
+    found = read_results(tmp_path)
+    assert len(found.evaluations) == 1
+    assert [str(tmp_path / "bad") in line for line in found.warnings] == [True]
+
+
+def test_every_kind_of_file_is_read_when_it_is_whole(tmp_path):
+    whole = {
+        "evaluation-loo": evaluation("v5", 1, 0.1),
+        "ablation-alignment": ablation("alignment", runs_of(CLOSE)),
+        "latency": latency(),
+        "zoom": zoom(),
+    }
+    for name, document in whole.items():
+        write_document(tmp_path / f"{name}.json", document)
+    assert read_results(tmp_path).warnings == []
+
+
+PICKLE, ZIP, LOOSE = (
+    b"\x80\x04\x95" + b"a" * 50,
+    b"PK\x03\x04" + b"\0" * 100,
+    b"\x08" + b"\0" * 7 + b"{}      x",
+)
+
+
+@pytest.mark.parametrize("content", [b"", PICKLE, ZIP, b"\xff" * 64, LOOSE])
+def test_weights_that_are_no_safetensors(head, store, content):
+    from hashlib import sha256
+
+    head.weights_path.write_bytes(content)
+    path = head.folder / "head.json"
+    document = json.loads(path.read_text()) | {"weights_sha256": sha256(content).hexdigest()}
+    write(path, json.dumps(document))
+    with pytest.raises(FractalError, match=r"head\.safetensors: (no safetensors file|does not fit)"):
+        evaluate_heads([load_head(head.folder)], Protocol("loo"), store)
+
+
+def test_weights_are_read_by_whom_the_umask_lets(head):
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in (head.weights_path, head.folder / "head.json"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "7", '"x"', "{", "[" * 100_000, '{"hidden_size": "x"}',
+                                     '{"hidden_size": -4}', '{"hidden_size": 1e99}', "{}"])  # fmt: skip
+@pytest.mark.parametrize("name", ["config.json", "modules.json"])
+def test_a_model_folder_that_says_nonsense(tmp_path, content, name):
+    write(tmp_path / "config.json", '{"hidden_size": 32}')
+    write(tmp_path / name, content)
+    with pytest.raises(RequestError, match=str(tmp_path)):
+        describe(tmp_path)
+
+
+CORPORA = {
+    "a.csv": [b"", b"\xff\xfe\0", b'text,coarse,fine\n"', b"text,coarse,fine\na,b\n", b"\0" * 100],
+    "a.jsonl": [b"", b"[" * 100_000, b'{"text": 1}', b"7\n", b"\xff", b'{"text": "\xed\xa0\x80"}'],
+    "a.jsonl.gz": [b"", b"\x1f\x8b", b"\x1f\x8b\x08" + b"\0" * 30, gzip.compress(b"{}")[:-4]],
+    "a.parquet": [b"", b"PAR1", b"PAR1" + b"\0" * 100 + b"PAR1"],
+}
+
+
+@pytest.mark.parametrize(("name", "content"), [(name, one) for name, many in CORPORA.items() for one in many])
+def test_a_corpus_that_is_none(tmp_path, name, content):
+    write(tmp_path / name, content)
+    with pytest.raises(FractalError, match=name.replace(".", r"\.")):
+        CorpusRequest(str(tmp_path / name)).load()
+
+
+def test_the_line_of_a_byte_in_another_encoding_is_named(tmp_path):
+    rows = "".join(f"text {number},x,y\n" for number in range(20_000))
+    for name in ("a.csv", "a.csv.gz"):
+        content = f"text,coarse,fine\n{rows}caf".encode() + b"\xe9,x,y\n"
+        write(tmp_path / name, gzip.compress(content) if name.endswith("gz") else content)
+        with pytest.raises(FractalError, match=r"line 20002: not utf-8 text \(byte 0xe9\); convert the file"):
+            CorpusRequest(str(tmp_path / name)).load()
+
+
+def test_a_line_without_end_in_a_small_file_is_bounded(tmp_path):
+    path = tmp_path / "a.jsonl.gz"
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        stream.write(b'{"text": "')
+        for _ in range(LONGEST_LINE // 2**24 + 1):
+            stream.write(b"a" * 2**24)
+    assert path.stat().st_size < 2**20
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(FractalError, match=r"a\.jsonl\.gz, line 1: longer than 67,108,864 characters"):
+        CorpusRequest(str(path)).load()
+    assert psutil.Process().memory_info().rss - before < 2**29
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+@pytest.mark.parametrize("line", ["corpora info {}.csv", "stats {}.csv", "stats {}.json", "train {}.h5",
+                                  "train --supervision {}.toml", "evaluate {}.json"])  # fmt: skip
+def test_a_pipe_with_a_name_is_refused_and_not_waited_for(tmp_path, line):
+    words = line.format(tmp_path / "pipe")
+    os.mkfifo(words.split()[-1])
+    result = call(words)
+    assert result.exit_code == 2, said(result)
+    assert "Traceback" not in said(result)
+
+
+def test_a_query_that_is_no_text(head):
+    result = call(f"search {head.folder} 'a\udcff'")
+    assert (result.exit_code, "no UTF-8" in said(result)) == (2, True)
+
+
+@pytest.mark.parametrize("what", ["empty", "cut", "text", "attributes"])
+def test_a_set_that_is_none(features, what):
+    content = features.path.read_bytes()
+    write(features.path, {
+        "empty": b"", "cut": content[: len(content) // 2], "text": b"text",
+        "attributes": content.replace(b'"splits":["train","test"]', b'"splits":[[[[[[[],[[[]]]]]]]]'),
+    }[what])  # fmt: skip
+    with pytest.raises(StoreError, match=r"gaussian\.h5: "):
+        FeatureSet(features.path).features("train")
+
+
+@pytest.mark.parametrize("seconds", [0, 0.05, 0.15, 0.4])
+def test_an_interrupt_at_any_time_of_the_start_ends_with_130(tmp_path, seconds):
+    """From the first line of ours on; before that, Python is starting."""
+    program = "import fractalctl.__main__ as m; print(flush=True); m.main()"
+    words = [sys.executable, "-c", program, "train", "--store", str(tmp_path)]
+    child = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    child.stdout.readline()
+    time.sleep(seconds)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode in (2, 130), err  # 2: there is nothing to train on
+    assert "Traceback" not in err
+
+
+WORKERS = """
+import os, sys, time
+from pathlib import Path
+from fractalctl.executors import Executor, ExecutorKind
+def work(folder):
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(300)
+with Executor(ExecutorKind.LOCAL, 2).connect() as workers:
+    list(workers.map(work, [sys.argv[1]] * 2))
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_the_process_that_began_them(tmp_path, sent):
+    child = subprocess.Popen([sys.executable, "-c", WORKERS, str(tmp_path)], cwd=ROOT)
+    limit = time.monotonic() + 60
+    while len(found := [int(path.name) for path in tmp_path.iterdir()]) < 2 and time.monotonic() < limit:
+        time.sleep(0.05)
+    child.send_signal(sent)
+    child.wait()
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in found if psutil.pid_exists(pid)], timeout=20)
+    assert (len(found), [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]) == (2, [])
+
+
+def test_an_executor_gives_results_as_before():
+    with Executor(n_workers=1).connect() as workers:
+        assert list(workers.map(abs, [-1, 2])) == [1, 2]

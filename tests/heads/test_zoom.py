@@ -1,0 +1,160 @@
+"""Zoom and its nearest rival: the terms, the closed forms after training, and what the knob does."""
+
+import numpy as np
+import pytest
+import torch
+
+from fractalctl.errors import RequestError
+from fractalctl.heads.arms import Arm, build_arm
+from fractalctl.heads.examples import read_examples
+from fractalctl.heads.methods.heal import contrast_siblings
+from fractalctl.heads.methods.zoom import narrowed
+from fractalctl.heads.terms import FULL, Part, Where
+from fractalctl.measures.neighbours import leave_one_out_accuracy
+from tests.heads.conftest import arm_of, last_epoch_wins
+from tests.heads.views import drawn, view_of
+
+CPU = torch.device("cpu")
+
+
+def terms_of(arm: Arm, levels: int) -> list[tuple[int, Where, float]]:
+    return [
+        (term.level, term.where, term.weight) for term in arm._method.objective(arm.settings, levels).terms
+    ]
+
+
+def trained(name: str, small_set, **settings):
+    """An arm, the weights of one seed, and embeddings of the rows that it was fitted to."""
+    arm = arm_of(name, **{"epochs": 12, "batch_size": 64, **settings})
+    fitted = arm.fit(read_examples(*small_set, CPU), [1], last_epoch_wins())[0]
+    return arm, fitted.weights, arm.embed(fitted.weights, small_set[0])
+
+
+def test_each_level_has_its_part() -> None:
+    first = Where(Part.PREFIX, 0)
+    assert terms_of(build_arm("zoom-0.75", 2), 2) == [
+        (0, first, 0.75),
+        (-1, first, 0.25),
+        (-1, FULL, 1.0),
+        (0, FULL, 0.5),
+    ]
+    assert terms_of(build_arm("zoom-1", 3), 3) == [
+        (0, first, 1.0),
+        (1, Where(Part.PREFIX, 2), 1.0),
+        (-1, FULL, 1.0),
+        (0, FULL, 0.5),
+    ]
+    assert [term[:2] for term in terms_of(build_arm("zoom-0", 2), 2)] == [(-1, first), (-1, FULL), (0, FULL)]
+
+
+def test_a_number_behind_the_name_is_the_amount() -> None:
+    assert build_arm("zoom-0.5", 2).label == "zoom-0.5"
+    assert build_arm("zoom", 2, settings={"amount": ".5"}) == build_arm("zoom-0.5", 2)
+    assert build_arm("zoom-0.9", 2).label == "zoom"
+    assert build_arm("zoom-anchored-1", 2).label == "zoom-anchored-1"
+    with pytest.raises(RequestError, match="amount"):
+        build_arm("zoom-2", 2)
+    with pytest.raises(RequestError, match="v5-3"):
+        build_arm("v5-3", 2)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(RequestError, match="3 parts, but 2 levels and 4 prefixes allow 2"):
+        build_arm("zoom", 2, settings={"parts": "3"})
+    with pytest.raises(RequestError, match="192 components leave the last part no number"):
+        build_arm("zoom", 2, settings={"components": "192"})
+
+
+def test_cosines_of_the_whole_are_shares_of_the_parts_and_components(small_set) -> None:
+    _, _, found = trained("zoom-anchored", small_set, components=4, share=0.8, component_share=0.25)
+    assert found.is_nested
+    whole = found.full
+    assert np.linalg.norm(whole, axis=1) == pytest.approx(np.ones(len(whole)), abs=1e-5)
+    ends = [(0, 4), (4, 12), (12, 16), (16, 20)]
+    lengths = [0.75 * 0.8 * 0.8, 0.75 * 0.8 * 0.2, 0.75 * 0.2, 0.25]
+    for (start, stop), length in zip(ends, lengths, strict=True):
+        norms = np.square(whole[:, start:stop]).sum(axis=1)
+        assert norms == pytest.approx(np.full(len(whole), length), abs=1e-5)
+    pca = arm_of("pca").fit(read_examples(*small_set, CPU), [1], last_epoch_wins())[0]
+    components = arm_of("pca").embed(pca.weights, small_set[0]).full[:, :4]
+    components /= np.linalg.norm(components, axis=1, keepdims=True)
+    assert whole[:, 16:] * 2 == pytest.approx(components, abs=1e-4)
+
+
+def test_prototypes_are_mean_directions_of_the_classes(small_set) -> None:
+    arm, weights, _ = trained("zoom-1", small_set)
+    plain = {name: tensor for name, tensor in weights.items() if not name.startswith("prototypes")}
+    before = build_arm("zoom", 3, settings={**arm.typed(), "amount": "0.9"}).embed(plain, small_set[0]).full
+    for part, (start, stop), level in ((0, (0, 4), 0), (1, (4, 12), 1)):
+        unit = before[:, start:stop] / np.linalg.norm(before[:, start:stop], axis=1, keepdims=True)
+        labels = small_set[1][:, level]
+        means = np.stack([unit[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+        assert weights[f"prototypes_{part}"].numpy() == pytest.approx(means, abs=1e-4)
+
+
+@pytest.mark.parametrize("amount", [0.9, 0.93, 0.95, 0.97, 1.0])
+def test_narrowing_equals_a_plain_loop(amount: float) -> None:
+    random = np.random.default_rng(3)
+    part, prototypes = (
+        rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        for rows in (random.normal(size=(9, 6)), random.normal(size=(3, 6)))
+    )
+    t = (amount - 0.9) / 0.1
+    expected = []
+    for row in part:
+        if t <= 0.5 + 1e-9:
+            inside = prototypes.T @ np.linalg.solve(prototypes @ prototypes.T, prototypes @ row)
+            found = row - 2 * t * (row - inside)
+        else:
+            weights = np.exp(prototypes @ row / 0.05 ** (2 * t - 1))
+            found = weights / weights.sum() @ prototypes
+        expected.append(found / np.linalg.norm(found))
+    ours = narrowed(torch.from_numpy(part), torch.from_numpy(prototypes), amount).numpy()
+    assert ours == pytest.approx(np.array(expected), abs=1e-6)
+
+
+def test_the_knob_takes_the_finer_classes_out_of_the_prefix_alone(small_set) -> None:
+    leaks = []
+    for name in ("zoom-0", "zoom-0.9", "zoom-0.95", "zoom-1"):
+        _, _, found = trained(name, small_set)
+        coarse, _, leak = leave_one_out_accuracy(found.at(4), small_set[1])
+        assert coarse > 0.97
+        assert leave_one_out_accuracy(found.full, small_set[1])[2] > 0.9
+        leaks.append(leak)
+    assert leaks[0] >= leaks[1] > leaks[2] > leaks[3]
+    assert leaks[3] < 0.35 < 0.9 < leaks[1]
+
+
+def test_siblings_count_more_among_the_negatives() -> None:
+    embedding, fine = drawn(1, 12, 5, 6)
+    view = view_of(embedding, fine, levels=torch.stack([fine // 3, fine], dim=2))
+    unit = (embedding / embedding.norm(dim=2, keepdim=True))[0].detach().numpy()
+    found = []
+    for i in range(12):
+        positives = [p for p in range(12) if p != i and fine[0, p] == fine[0, i]]
+        if not positives:
+            continue
+        total = 0.0
+        for a in range(12):
+            sibling = fine[0, a] // 3 == fine[0, i] // 3 and fine[0, a] != fine[0, i]
+            total += 0 if a == i else (1.3 if sibling else 1) * np.exp(unit[i] @ unit[a] / 0.2)
+        found.append(-np.mean([unit[i] @ unit[p] / 0.2 - np.log(total) for p in positives]))
+    assert contrast_siblings(view, 0.2, 1.3).item() == pytest.approx(np.mean(found), rel=1e-9)
+    assert torch.autograd.gradcheck(
+        lambda rows: contrast_siblings(view_of(rows, fine, levels=view.levels), 0.2, 1.3), embedding
+    )
+
+
+def test_heal_contrasts_and_classifies_the_coarse_block_and_the_whole(small_set) -> None:
+    first = Where(Part.PREFIX, 0)
+    assert terms_of(build_arm("heal", 2), 2) == [
+        (0, first, 1.0),
+        (-1, FULL, 1.0),
+        (0, first, 0.5),
+        (-1, FULL, 0.5),
+    ]
+    assert len(terms_of(build_arm("heal", 2, settings={"classify": "0"}), 2)) == 2
+    _, _, found = trained("heal", small_set)
+    assert found.is_nested
+    assert leave_one_out_accuracy(found.at(4), small_set[1])[0] > 0.97
