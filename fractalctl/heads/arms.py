@@ -82,6 +82,17 @@ def strategies() -> dict[str, Strategy]:
     return found
 
 
+def follows_depth(strategy: str, name: str, value: Any) -> bool:
+    """Whether a setting of a strategy may have another value where the tree has another depth.
+
+    Such are numbers for each level, but for the lengths, and what the strategy itself derives from the depth.
+    """
+    if isinstance(value, list | tuple | dict):
+        return name != "dims"
+    overrides = known.overrides if (known := strategies().get(strategy)) else {}
+    return callable(overrides) and name in overrides(4, 2)
+
+
 def origin(name: str) -> str | None:
     """Which plug-in a strategy comes from; None for a built-in one."""
     for source, given in load_plugins(GROUP):

@@ -20,6 +20,7 @@ from fractalctl.documents.statistics import Statistics
 from fractalctl.documents.synth import Synthesis
 from fractalctl.documents.zoom import Zoom
 from fractalctl.errors import FractalError, RequestError
+from fractalctl.heads.arms import follows_depth
 
 Key = TypeVar("Key", bound=Hashable)
 Member = TypeVar("Member")
@@ -220,7 +221,7 @@ def _key(document: Document, path: Path) -> Hashable:
     """What may be there once: an arm's seed on a feature set under one protocol; other files as they are."""
     if not isinstance(document, Evaluation):
         return path
-    arm = document.arm, _trained(document, per_level=True)
+    arm = document.arm, _trained(document, whole=True)
     return setting_of(document), _unit(document), arm, document.seed
 
 
@@ -275,12 +276,12 @@ def corpus_names(documents: Iterable[Any]) -> list[str]:
     return names
 
 
-def _trained(one: Evaluation, *, per_level: bool) -> str:
-    """Hexadecimal SHA-256 of an arm, with or without the settings that have a number for each level."""
+def _trained(one: Evaluation, *, whole: bool) -> str:
+    """Hexadecimal SHA-256 of an arm, with or without the settings that follow the depth of its tree."""
     kept = {
         name: value
         for name, value in one.shared_settings.items()
-        if per_level or name == "dims" or not isinstance(value, list | dict)
+        if whole or not follows_depth(one.strategy, name, value)
     }
     what = msgspec.json.encode([one.strategy, one.method, one.trunk, kept], order="sorted")
     return sha256(what).hexdigest()
@@ -289,15 +290,15 @@ def _trained(one: Evaluation, *, per_level: bool) -> str:
 def _arm_names(evaluations: Sequence[Evaluation]) -> list[str]:
     """Labels, with digits of a hash where one label was trained in several ways.
 
-    Corpora with another number of levels may differ in settings that have a number for each level.
+    Corpora with another number of levels may differ in settings that follow it.
     """
     ways: dict[tuple[str, int], set[str]] = {}
     for one in evaluations:
         for levels in (0, len(one.profile.classes)):
-            ways.setdefault((one.arm, levels), set()).add(_trained(one, per_level=levels > 0))
+            ways.setdefault((one.arm, levels), set()).add(_trained(one, whole=levels > 0))
     several = {arm for (arm, _), found in ways.items() if len(found) > 1}
     return [
-        f"{one.arm} [{_trained(one, per_level=True)[:8]}]" if one.arm in several else one.arm
+        f"{one.arm} [{_trained(one, whole=True)[:8]}]" if one.arm in several else one.arm
         for one in evaluations
     ]
 

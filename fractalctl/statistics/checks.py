@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from fractalctl.errors import RequestError
+from fractalctl.heads.arms import follows_depth
 from fractalctl.statistics.observations import Observation, first_seen
 
 
@@ -37,7 +38,7 @@ def check_arms(observations: Iterable[Observation], arms: Collection[str]) -> No
     """Make sure that an arm is the same everywhere: heads of all seeds and corpora trained alike.
 
     At one place they must be trained on one feature set. Corpora with another number of levels may differ in
-    settings that have a number per level.
+    settings that follow it, see `fractalctl.heads.arms.follows_depth`.
 
     Args:
         observations: of any arms.
@@ -58,8 +59,8 @@ def _check_trained_alike(first: Observation, other: Observation) -> None:
     if first.place == other.place:
         pairs["trained_on"] = _identity(first), _identity(other)
     for name, (here, there) in pairs.items():
-        per_level = first.levels != other.levels and isinstance(here, list | dict) and name != "dims"
-        if here != there and not per_level:
+        by_depth = first.levels != other.levels and follows_depth(first.strategy, name, here)
+        if here != there and not by_depth:
             raise RequestError(
                 f"{first.arm}: '{name}' is {here} in {first.where} but {there} in {other.where}; heads "
                 "of one arm are trained alike, so train them again or leave some out"

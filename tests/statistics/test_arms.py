@@ -84,6 +84,18 @@ def test_a_table_per_level_may_differ_between_corpora_of_other_depth(tmp_path: P
     assert len(compare(read_observations([tmp_path]))) == 2
 
 
+def test_what_a_strategy_derives_from_the_depth_may_differ_with_it(tmp_path: Path):
+    for corpus, levels in (("clinc", 2), ("pydocs", 3)):
+        described = profile([2 * 5**level for level in range(levels)], [1.0] * levels)
+        settings = {"amount": 0.9, "parts": levels}
+        arms_of(tmp_path, {"zoom": 0.3}, corpus=corpus, settings=settings, profile=described)
+        arms_of(tmp_path, {"mrl": 0.0}, corpus=corpus, profile=described)
+    assert len(compare(read_observations([tmp_path]), [("zoom", "mrl")])) == 2
+    arms_of(tmp_path, {"zoom": 0.3}, corpus="trec", settings={"amount": 0.9, "parts": 1})
+    with pytest.raises(RequestError, match="zoom: 'parts' is 2 in"):
+        compare(read_observations([tmp_path]), [("zoom", "mrl")])
+
+
 def test_two_arms_that_were_trained_differently_are_compared_and_it_is_said(tmp_path: Path):
     arms_of(tmp_path, {"v5": 0.3})
     arms_of(tmp_path, {"mrl": 0.0}, settings={"epochs": 10, "dims": [64, 128, 192, 256]})
