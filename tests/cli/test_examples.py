@@ -98,7 +98,7 @@ def test_the_demo_goes_the_whole_road(line: str) -> None:
     paths = [Path(line) for line in result.stdout.splitlines()]
     assert all(path.stat().st_size for path in paths)
     assert {path.suffix for path in paths} == {".h5", ".json", ".png", ".pdf"}
-    for words in ("v5 against mrl on pydocs: S ", "at 64 dimensions", "at 256 dimensions", "backbone, cut"):
+    for words in ("zoom against mrl on pydocs: S ", "at 64 dimensions", "at 256 dimensions", "backbone, cut"):
         assert words in result.stderr
 
 

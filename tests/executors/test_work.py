@@ -102,7 +102,7 @@ def test_dask_with_a_worker_killed_in_the_middle_gives_the_same_files(
     monkeypatch.setattr(fleets, "_train_in_worker", Train(tmp_path / "died training", seed=42))
     there = train(made, tmp_path / "runs there", executor, seeds=(42, 123))
     assert cluster.n_killed() == 2
-    assert len(there) == 17
+    assert len([name for name in there if not name.endswith(".lock")]) == 17
     assert there == train(made, tmp_path / "runs here", None, seeds=(42, 123))
 
 

@@ -133,7 +133,7 @@ def test_a_stopped_synthesis_goes_on_where_it_was(features, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("axis", "options", "message"),
     [
-        ("size", {}, "axis 'size' is not known; choose from alignment, capacity, noise, depth, backbone"),
+        ("size", {}, "axis 'size' is not known; choose from alignment, capacity, noise, .*unseen, backbone"),
         ("alignment", {"values": (1,)}, "--values does not belong to axis alignment, but to capacity, noise"),
         ("noise", {"encoder_rate": 1e-5}, "--encoder-rate does not belong to axis noise, but to backbone"),
         ("noise", {"speed": 1}, "--speed belongs to no axis"),
