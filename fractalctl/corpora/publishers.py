@@ -99,7 +99,7 @@ def _goemotions_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows
             yield number, {"text": cells[0], spec.levels[-1]: names[int(labels[0])], "id": cells[2]}
 
 
-def _newsgroups_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # noqa: ARG001
+def _newsgroups_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # noqa: ARG001  as above
     """Posts in Latin-1, without headers, quotes and footers, in order of group and file name."""
     groups = sorted(group for group in path.iterdir() if group.is_dir())
     if not groups:
@@ -147,7 +147,7 @@ def _wos_lines(spec: CorpusSpec, files: Files) -> Iterator[tuple[int, tuple[str,
         yield number, (text, domain, area)
 
 
-def _yahoo_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # noqa: ARG001
+def _yahoo_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # noqa: ARG001  as above
     """CSV without header: number of the topic from 1, title, content, best answer."""
     table = open_table(path, ("topic", "title", "content", "answer"))
     for number, row in table.rows:
@@ -159,7 +159,7 @@ def _yahoo_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # 
         yield number, {"text": text, spec.levels[-1]: spec.labels[int(topic) - 1]}
 
 
-def _arxiv_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # noqa: ARG001
+def _arxiv_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # noqa: ARG001  as above
     """Metadata as JSON lines: title and abstract, and the first of the categories."""
     table = open_table(path)
     for number, row in table.rows:

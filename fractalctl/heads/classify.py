@@ -42,7 +42,7 @@ def prefix_cross_entropy(
     """
     blocks = tuple(pairwise((0, *dims)))
     inputs = (embedding, classifier, bias, labels, weights, within, blocks, tuple(classes))
-    loss: torch.Tensor = _PrefixCrossEntropy.apply(*inputs)  # type: ignore[no-untyped-call]
+    loss: torch.Tensor = _PrefixCrossEntropy.apply(*inputs)  # type: ignore[no-untyped-call]  # torch's own
     return loss
 
 
