@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from fractalctl.heads.arms import build_arm as build_arm
     from fractalctl.heads.arms import read_arm as read_arm
     from fractalctl.heads.arms import strategies as strategies
+    from fractalctl.heads.fitted import Fitted as Fitted
     from fractalctl.heads.head import Head as Head
     from fractalctl.heads.head import find_heads as find_heads
     from fractalctl.heads.head import load_head as load_head
-    from fractalctl.heads.method import Fitted as Fitted
     from fractalctl.heads.method import GradientMethod as GradientMethod
     from fractalctl.heads.method import LinearMap as LinearMap
     from fractalctl.heads.method import Method as Method
@@ -71,7 +71,7 @@ _HOMES = {
     "Embedder": "fractalctl.experiments.embedding",
     "Evaluation": "fractalctl.documents.evaluation",
     "Evaluator": "fractalctl.measures.evaluation",
-    "Fitted": "fractalctl.heads.method",
+    "Fitted": "fractalctl.heads.fitted",
     "FractalError": "fractalctl.errors",
     "GradientMethod": "fractalctl.heads.method",
     "Head": "fractalctl.heads.head",

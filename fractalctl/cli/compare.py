@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
 
 
@@ -32,14 +33,8 @@ def compare(
             show_default="mrl, else the first",
         ),
     ] = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option(
-            help="Protocol of the evaluations, as in their files' names: loo, index, loo-2000 ...",
-            show_default="loo where several are there",
-        ),
-    ] = None,
-    backbone: Annotated[str | None, typer.Option(metavar="NAME", help="Only this backbone.")] = None,
+    protocol: shared.MeasuredUnder = None,
+    backbone: shared.MeasuredWith = None,
     output: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="The document to write.", show_default="RUNS/compare.json"),

@@ -42,6 +42,15 @@ HeadsArgument = Annotated[
     ),
 ]
 SeedsOption = Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")]
+MeasuredUnder = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="Protocol of the evaluations, as in their files' names: loo, index, loo-2000 ...",
+        show_default="loo where several are there",
+    ),
+]
+MeasuredWith = Annotated[str | None, typer.Option("--backbone", metavar="NAME", help="Only this backbone.")]
 OverwriteOption = Annotated[
     Overwrite, typer.Option("--overwrite", help="What happens to results that exist.")
 ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
 from fractalctl.errors import RequestError
 
@@ -83,14 +84,8 @@ def stats(
             metavar="FILE.csv", help="Fit parabolas over its column h_l0, one per strategy's column."
         ),
     ] = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option(
-            help="Protocol of the evaluations, as in their files' names: loo, index, loo-2000 ...",
-            show_default="loo where several are there",
-        ),
-    ] = None,
-    backbone: Annotated[str | None, typer.Option(metavar="NAME", help="Only this backbone.")] = None,
+    protocol: shared.MeasuredUnder = None,
+    backbone: shared.MeasuredWith = None,
     metric: Annotated[str, typer.Option(metavar="NAME", help="S, S_auc, S_mono, delta_fine, ...")] = "S",
     allow_unpaired: Annotated[
         bool, typer.Option("--allow-unpaired", help="Leave out seeds that only one arm has.")

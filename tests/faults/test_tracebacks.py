@@ -207,11 +207,18 @@ def test_a_set_that_is_none(features, what):
         FeatureSet(features.path).features("train")
 
 
+STARTING = """
+import fractalctl.__main__ as program
+first = program._open_standard_streams
+program._open_standard_streams = lambda: (print(flush=True), first())
+program.main()
+"""
+
+
 @pytest.mark.parametrize("seconds", [0, 0.05, 0.15, 0.4])
 def test_an_interrupt_at_any_time_of_the_start_ends_with_130(tmp_path, seconds):
-    """From the first line of ours on; before that, Python is starting."""
-    program = "import fractalctl.__main__ as m; print(flush=True); m.main()"
-    words = [sys.executable, "-c", program, "train", "--store", str(tmp_path)]
+    """From the first line of ours on, which says that it was reached; before that, Python is starting."""
+    words = [sys.executable, "-c", STARTING, "train", "--store", str(tmp_path)]
     child = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     child.stdout.readline()
     time.sleep(seconds)

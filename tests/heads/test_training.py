@@ -8,7 +8,8 @@ import torch
 from fractalctl.errors import RequestError
 from fractalctl.heads.classify import prefix_cross_entropy
 from fractalctl.heads.examples import read_examples
-from fractalctl.heads.method import DivergedError, divided
+from fractalctl.heads.fitted import DivergedError
+from fractalctl.heads.method import divided
 from fractalctl.heads.moments import standardisation
 from fractalctl.heads.supervision import TABLES
 from fractalctl.heads.trunks import initial_weights

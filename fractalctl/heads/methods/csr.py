@@ -8,7 +8,8 @@ from msgspec import Meta
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.arms import Strategy
-from fractalctl.heads.method import Fitted, GradientMethod, Validate, divided
+from fractalctl.heads.fitted import Fitted, Validate
+from fractalctl.heads.method import GradientMethod, divided
 from fractalctl.heads.settings import AtLeastOne, AtLeastZero, MethodSettings, Positive, TrainingSettings
 from fractalctl.heads.terms import FULL, Objective, Term
 from fractalctl.progress import Progress
