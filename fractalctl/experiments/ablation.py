@@ -30,7 +30,7 @@ from store import FeatureSet
 from store.recipe import identity_of
 
 RIVALS = ("v5", "mrl")
-SCARCE = ("zoom", "zoom-anchored", "v5", "pca", "raw")
+SCARCE = ("zoom", "v5", "pca", "raw")
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ class Fitted:
         seed: of all that was random.
         weights: float32 tensors by name, on the CPU, in the method's own names.
         history: one record per epoch; empty for a closed form.
-        best_epoch: the first epoch, from 1, with the highest sum of validation accuracies: that of the
-            weights. None for a closed form.
+        best_epoch: that of the weights, from 1: the first with the highest sum of validation accuracies, or
+            the last of a one-cycle schedule. None for a closed form.
     """
 
     seed: int

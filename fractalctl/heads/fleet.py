@@ -66,7 +66,8 @@ class Fleet:
         classes: number of classes of each level, coarsest first.
         seeds: R seeds; each fixes its head's initial weights and dropout.
         device: where the parameters live.
-        initial: for each seed weights to begin with, by name; what they lack is drawn.
+        initial: for each seed weights to begin with, by name; what they lack is drawn, and what the trunk
+            does not learn stays as it is.
 
     Attributes:
         parameters: by name, with a leading dimension R, float32.
@@ -103,6 +104,10 @@ class Fleet:
             name: torch.from_numpy(np.stack([head[name] for head in drawn])).to(device).requires_grad_()
             for name in shapes
         }
+        kept = initial[0].keys() - shapes.keys() if initial else ()
+        self._kept = {
+            name: torch.stack([known[name] for known in initial]).to(device) for name in sorted(kept)
+        }
         self._random = [generator(seed, Purpose.DROPOUT) for seed in seeds]
         block_of = np.searchsorted(np.asarray(dims), np.arange(dims[-1]), side="right")
         self._block_of = torch.from_numpy(block_of).to(device)
@@ -116,7 +121,7 @@ class Fleet:
         """
         rows = batch.labels.shape[1]
         dropout = self._dropout(rows, batch)
-        found = self._trunk.blocks(self.parameters, batch.features, self._dims, dropout)
+        found = self._trunk.blocks(self._weights, batch.features, self._dims, dropout)
         anchors, *others = torch.split(found, rows, dim=1)
         positives = {
             level: self._trunk.full(self.parameters, blocks)
@@ -194,7 +199,7 @@ class Fleet:
 
     def _embedded(self, where: Where, features: torch.Tensor) -> torch.Tensor:
         """One part (R, n, m) of the embeddings of other features (R, n, h)."""
-        blocks = self._trunk.blocks(self.parameters, features, self._dims)
+        blocks = self._trunk.blocks(self._weights, features, self._dims)
         found = self._trunk.full(self.parameters, blocks) if where.part is Part.FULL else blocks
         return found[:, :, slice(*self._columns(where))]
 
@@ -240,12 +245,17 @@ class Fleet:
 
     def embed(self, head: int, features: torch.Tensor) -> torch.Tensor:
         """Full embeddings (n, d) of standardised features (n, h) by one head, without dropout."""
-        one = {name: tensor[head].detach() for name, tensor in self.parameters.items()}
+        one = {name: tensor[head].detach() for name, tensor in self._weights.items()}
         return self._trunk.embed(one, features, self._dims)[1]
 
     def weights(self, head: int) -> dict[str, torch.Tensor]:
         """A copy of one head's weights by name, on the CPU."""
-        return {name: tensor[head].detach().cpu().clone() for name, tensor in self.parameters.items()}
+        return {name: tensor[head].detach().cpu().clone() for name, tensor in self._weights.items()}
+
+    @property
+    def _weights(self) -> dict[str, torch.Tensor]:
+        """Everything that the trunk needs, learned or not."""
+        return {**self.parameters, **self._kept}
 
 
 def _is_joint(term: _Term) -> bool:

@@ -142,8 +142,14 @@ class GradientMethod(Method):
         objective = self.objective(settings, len(examples.classes))
         found: list[Fitted] = []
         for fleet in divided(seeds, self.at_once(settings, examples.device.type)):
-            found += train(examples, self.trunk(settings), objective, fleet, settings, validate, progress)
+            initial = [self.initial(examples, seed, settings) for seed in fleet]
+            trunk = self.trunk(settings)
+            found += train(examples, trunk, objective, fleet, settings, validate, progress, initial)
         return found
+
+    def initial(self, _examples: "Examples", _seed: int, _settings: Any) -> Weights:
+        """Weights to begin with, by name. What the trunk has besides is drawn; what it lacks is kept."""
+        return {}
 
     def embed(self, weights: Weights, features: "Tensor", settings: Any) -> "tuple[Tensor, Tensor]":
         """Blocks and full embeddings by the trunk, of standardised features."""

@@ -46,7 +46,8 @@ def train(
         objective: what is minimised.
         seeds: one head each.
         settings: shared by all.
-        validate: scores embeddings of held-out rows; the epoch with the highest sum over levels is kept.
+        validate: scores embeddings of held-out rows; the epoch with the highest sum over levels is kept, but
+            the last of a one-cycle schedule, which has come to rest there and nowhere before.
         progress: counts steps.
         initial: for each seed weights to begin with, such as those of a training before; none draws them.
 
@@ -80,7 +81,7 @@ def _keep_freed_memory() -> None:
 
 @dataclass
 class _Run:
-    """One seed while it is trained: its rows, and its best epoch so far, the first of equals."""
+    """One seed while it is trained: its rows, and the epoch to keep so far, the first of equals."""
 
     seed: int
     training: np.ndarray
@@ -147,7 +148,7 @@ class _Training:
             accuracy = self._validation(head, run, validate)
             levels = {f"L{level}": share for level, share in enumerate(accuracy)}
             run.history.append(EpochRecord(epoch=epoch, loss=mean, validation=levels))
-            if sum(accuracy) > run.best:
+            if sum(accuracy) > run.best or self._settings.schedule == "one-cycle":
                 run.best, run.epoch, run.weights = sum(accuracy), epoch, self._fleet.weights(head)
                 run.source = self._examples.state()
 

@@ -3,12 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.metrics.pairwise import cosine_similarity
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.arms import Arm, build_arm
+from fractalctl.heads.discriminants import Moments
+from fractalctl.heads.draws import held_out
 from fractalctl.heads.examples import read_examples
 from fractalctl.heads.methods.heal import contrast_siblings
 from fractalctl.heads.methods.zoom import narrowed
+from fractalctl.heads.shares import SHARES, Searched, chosen_share
 from fractalctl.heads.terms import FULL, Part, Where
 from fractalctl.measures.neighbours import leave_one_out_accuracy
 from tests.heads.conftest import arm_of, last_epoch_wins
@@ -51,7 +56,6 @@ def test_a_number_behind_the_name_is_the_amount() -> None:
     assert build_arm("zoom-0.5", 2).label == "zoom-0.5"
     assert build_arm("zoom", 2, settings={"amount": ".5"}) == build_arm("zoom-0.5", 2)
     assert build_arm("zoom-0.9", 2).label == "zoom"
-    assert build_arm("zoom-anchored-1", 2).label == "zoom-anchored-1"
     with pytest.raises(RequestError, match="amount"):
         build_arm("zoom-2", 2)
     with pytest.raises(RequestError, match="v5-3"):
@@ -61,24 +65,75 @@ def test_a_number_behind_the_name_is_the_amount() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(RequestError, match="3 parts, but 2 levels and 4 prefixes allow 2"):
         build_arm("zoom", 2, settings={"parts": "3"})
-    with pytest.raises(RequestError, match="192 components leave the last part no number"):
-        build_arm("zoom", 2, settings={"components": "192"})
 
 
-def test_cosines_of_the_whole_are_shares_of_the_parts_and_components(small_set) -> None:
-    _, _, found = trained("zoom-anchored", small_set, components=4, share=0.8, component_share=0.25)
+def test_cosines_of_the_whole_are_shares_of_the_parts(small_set) -> None:
+    _, _, found = trained("zoom", small_set, share=0.8)
     assert found.is_nested
     whole = found.full
     assert np.linalg.norm(whole, axis=1) == pytest.approx(np.ones(len(whole)), abs=1e-5)
-    ends = [(0, 4), (4, 12), (12, 16), (16, 20)]
-    lengths = [0.75 * 0.8 * 0.8, 0.75 * 0.8 * 0.2, 0.75 * 0.2, 0.25]
-    for (start, stop), length in zip(ends, lengths, strict=True):
+    for (start, stop), length in zip([(0, 4), (4, 12), (12, 20)], [0.64, 0.16, 0.2], strict=True):
         norms = np.square(whole[:, start:stop]).sum(axis=1)
         assert norms == pytest.approx(np.full(len(whole), length), abs=1e-5)
-    pca = arm_of("pca").fit(read_examples(*small_set, CPU), [1], last_epoch_wins())[0]
-    components = arm_of("pca").embed(pca.weights, small_set[0]).full[:, :4]
-    components /= np.linalg.norm(components, axis=1, keepdims=True)
-    assert whole[:, 16:] * 2 == pytest.approx(components, abs=1e-4)
+
+
+def test_the_last_part_is_discriminants_of_the_rows_trained_on(small_set) -> None:
+    """As scikit-learn finds them, up to turns among them: the same cosines."""
+    features, labels, _ = small_set
+    arm, _, found = trained("zoom", small_set, share=0.8, residual=0.0, shrinkage=0.0)
+    rows = held_out(read_examples(*small_set, CPU), arm.settings, 1).training
+    lda = LinearDiscriminantAnalysis(solver="eigen", n_components=8)
+    centred = features - features[rows].mean(axis=0)
+    expected = lda.fit(centred[rows], labels[rows, -1]).transform(centred)
+    assert cosine_similarity(found.full[:, 12:]) == pytest.approx(cosine_similarity(expected), abs=1e-3)
+
+
+def test_other_directions_fill_what_discriminants_leave(small_set) -> None:
+    """At right angles to them where classes are white, of their own factor, the largest variance first."""
+    features, labels, classes = small_set
+    moments = Moments.of(features[50:], labels[50:, 1], classes[1])
+    whole = Moments.of(features, labels[:, 1], classes[1])
+    less = whole - Moments.of(features[:50], labels[:50, 1], classes[1])
+    assert less.products == pytest.approx(moments.products)
+    projection = moments.discriminants(10, 0.0, 0.5)
+    assert less.discriminants(10, 0.0, 0.5) == pytest.approx(projection)
+    rows = (features[50:] - features[50:].mean(axis=0)) @ projection
+    centres = np.stack([rows[labels[50:, 1] == label].mean(axis=0) for label in range(4)])
+    within = np.cov((rows - centres[labels[50:, 1]]).T, bias=True)
+    assert within == pytest.approx(np.diag([1.0] * 3 + [0.25] * 7), abs=1e-3)
+    assert np.abs(centres[:, 3:]).max() < 1e-3
+    assert not moments.discriminants(30, 0.0, 0.5)[:, 24:].any()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_share_is_chosen_as_a_plain_loop_chooses(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    classes = [random.integers(0, 5, size) for size in (200, 40)]
+    centres = [random.normal(size=(5, width)) for width in (4, 6)]
+
+    def parts(labels: np.ndarray) -> list[np.ndarray]:
+        drawn = [
+            known[labels] + (0.3 + seed) * random.normal(size=(len(labels), known.shape[1]))
+            for known in centres
+        ]
+        return [part / np.linalg.norm(part, axis=1, keepdims=True) for part in drawn]
+
+    references, queries = map(parts, classes)
+    table = []
+    for share in SHARES:
+        kept = right = 0
+        for row in range(40):
+            cosines = [reference @ query[row] for reference, query in zip(references, queries, strict=True)]
+            nearest = int(np.argmax(share * cosines[0] + (1 - share) * cosines[1]))
+            kept += sorted(-cosines[0]).index(-cosines[0][nearest]) < 64
+            right += classes[0][nearest] == classes[1][row]
+        table.append((kept >= 0.99 * 40, right, share))
+    expected = max(row for row in table if row[0] == any(row[0] for row in table))[2]
+    searched = [
+        Searched([*map(torch.from_numpy, found)], torch.from_numpy(labels))
+        for found, labels in zip((references, queries), classes, strict=True)
+    ]
+    assert chosen_share(*searched) == expected
 
 
 def test_prototypes_are_mean_directions_of_the_classes(small_set) -> None:

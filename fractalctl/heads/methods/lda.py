@@ -7,15 +7,13 @@ import numpy as np
 from msgspec import Meta
 
 from fractalctl.heads.arms import Strategy
+from fractalctl.heads.discriminants import separating, whitening
 from fractalctl.heads.method import LinearMap
-from fractalctl.heads.moments import class_means, covariance, fixed_signs, mean_of
+from fractalctl.heads.moments import class_means, covariance, mean_of
 from fractalctl.heads.settings import AtLeastZero, MethodSettings
 
 if TYPE_CHECKING:
     from fractalctl.heads.examples import Examples
-
-LEAST = 1e-6
-"""Deviations within classes by which class means must lie apart before it is more than rounding."""
 
 Part = Annotated[float, Meta(ge=0, le=1)]
 
@@ -56,12 +54,12 @@ class Lda(LinearMap):
             class_means(features, labels[:, level], count) for level, count in enumerate(examples.classes)
         ]
         within = covariance(features, means[-1], labels[:, -1])
-        whitening = _whitening(within, settings.shrinkage)
+        white = whitening(within, settings.shrinkage)
         mean = mean_of(features)
         directions: list[np.ndarray] = []
         for offsets in _offsets(mean, means, labels):
-            directions.append(_separating(offsets @ whitening, directions))
-        projection = whitening @ _placed(directions, settings)
+            directions.append(separating(offsets @ white, directions))
+        projection = white @ _placed(directions, settings)
         bias, block = -mean @ projection, projection[:, : settings.dims[0]]
         if not block[:, -1].any():
             variance = np.trace(block.T @ covariance(features, mean) @ block)
@@ -77,26 +75,6 @@ def _offsets(mean: np.ndarray, means: Sequence[np.ndarray], labels: np.ndarray) 
         shares = counts / len(labels)
         yield np.sqrt(shares)[:, None] * (centres[present] - above[parents[rows]])
         above, parents = centres, labels[:, level]
-
-
-def _whitening(within: np.ndarray, shrinkage: float) -> np.ndarray:
-    """The inverse square root (h, h) of the shrunken covariance; the identity where no class varies."""
-    width = len(within)
-    shrunken = (1 - shrinkage) * within + shrinkage * np.trace(within) / width * np.eye(width)
-    values, vectors = np.linalg.eigh(shrunken)
-    if not values[-1] > 0:
-        return np.eye(width)
-    usable = values > LEAST**2 * values[-1]
-    whitening: np.ndarray = (vectors[:, usable] / np.sqrt(values[usable])) @ vectors[:, usable].T
-    return whitening
-
-
-def _separating(offsets: np.ndarray, taken: Sequence[np.ndarray]) -> np.ndarray:
-    """Orthonormal directions (h, m) in which offsets (K, h) lie, largest first, at right angles to others."""
-    for directions in taken:
-        offsets = offsets - offsets @ directions @ directions.T
-    _, sizes, found = np.linalg.svd(offsets, full_matrices=False)
-    return fixed_signs(found[sizes > LEAST * max(sizes[0], 1)].T)
 
 
 def _placed(directions: Sequence[np.ndarray], settings: LdaSettings) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""Zoom heads: contrastive parts with one knob, from prefixes that keep all to ones that say a class alone."""
+"""Zoom heads: prefixes with one knob, from keeping all to saying a class alone, beside discriminants."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+import numpy as np
 from msgspec import Meta
 
 from fractalctl.errors import RequestError
@@ -11,6 +12,7 @@ from fractalctl.heads.arms import Strategy
 from fractalctl.heads.fitted import DivergedError, Fitted, Validate, Weights
 from fractalctl.heads.method import GradientMethod
 from fractalctl.heads.settings import AtLeastOne, AtLeastZero, MethodSettings, Positive, TrainingSettings
+from fractalctl.heads.shares import shares_of
 from fractalctl.heads.terms import FULL, Objective, Part, Term, Where
 from fractalctl.progress import Progress
 
@@ -24,6 +26,7 @@ NARROWED = 0.9
 """Amount from which on prefixes are narrowed."""
 TRAINED_SHARE = 0.7
 """Of each prefix in the squared length of the next longer one while they are trained."""
+ROWS_AT_ONCE = 16384
 SHARPEST = 0.05
 """Temperature of the prototypes' softmax at amount 1."""
 
@@ -40,21 +43,22 @@ class ZoomSettings(TrainingSettings, frozen=True, kw_only=True, forbid_unknown_f
     share: Annotated[
         float,
         Meta(
-            gt=0, lt=1, description="of each prefix in the squared length of the next longer one (measured)"
+            ge=0,
+            lt=1,
+            description="of a prefix in the squared length of the next longer one; 0: held-out rows choose",
         ),
-    ] = 0.9
-    components: Annotated[
-        Annotated[int, Meta(ge=0)],
-        Meta(description="last numbers that are principal components of the backbone's features"),
-    ] = 0
-    component_share: Annotated[
-        Share, Meta(description="of these components in the squared length of the full embedding")
-    ] = 0.4
+    ] = 0.0
+    shrinkage: Annotated[
+        Share, Meta(description="weight of a multiple of the identity in the covariance within classes")
+    ] = 0.1
+    residual: Annotated[
+        AtLeastZero, Meta(description="factor of other directions beside the discriminants of the last part")
+    ] = 0.3
     coarse_weight: Annotated[
         AtLeastZero, Meta(description="of the coarsest level on the full embedding; the finest counts 1")
     ] = 0.5
     temperature: Annotated[Positive, Meta(description="of the softmax over the batch")] = 0.1
-    dropout: Annotated[float, Meta(ge=0, lt=1, description="rate after the hidden layer")] = 0.2
+    dropout: Annotated[float, Meta(ge=0, lt=1, description="rate after the hidden layer")] = 0.5
     parts: Annotated[AtLeastOne, Meta(description="of the embedding; usually one for each level")] = 2
     trunk: Annotated[str, Meta(description="what carries the losses")] = "parts"
     epochs: Annotated[AtLeastOne, Meta(description="passes over the training rows")] = 25
@@ -63,16 +67,18 @@ class ZoomSettings(TrainingSettings, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Zoom(GradientMethod):
-    """Supervised contrastive losses (Khosla et al. 2020, Eq. 2) on prefixes and on the full embedding.
+    """Supervised contrastive losses (Khosla et al. 2020, Eq. 2) on prefixes, beside discriminants.
 
-    With z the amount, and prefix p of P that stands for level l(p) of D:
+    An embedding is one part for each level. The last is given, in closed form: discriminants of the finest
+    classes (Fisher 1936), whitened within classes, then other directions of the features, smaller. The parts
+    before it are learned. With z the amount, and prefix p of P that stands for level l(p) of D:
 
         L = sum_{p < P} z SupCon_l(p)(e_p) + (1 - z) SupCon_{D-1}(e_p)  +  SupCon_{D-1}(e) + c SupCon_0(e)
 
-    Three things are done in closed form once that is trained. The parts are given their shares of the
-    embedding's length: the larger a prefix's share, the more of a full-length search's answers are among
-    those that it finds first. Beyond an amount of .9 prefixes are narrowed, see `narrowed`. And principal
-    components of the features, where there are any, take the last numbers: what no label says stays there.
+    Two things are done in closed form after that. Beyond an amount of .9 prefixes are narrowed, see
+    `narrowed`. And the parts are given their shares of the embedding's length: the larger a prefix's share,
+    the more of a full-length search's answers are among those that it finds first, and the less the
+    discriminants have to say, see `Chooser`.
     """
 
     name = "zoom"
@@ -80,23 +86,19 @@ class Zoom(GradientMethod):
     Settings: ClassVar[type[MethodSettings]] = ZoomSettings
 
     def trunk(self, settings: ZoomSettings) -> "Parts":
-        """As many parts as the settings say."""
+        """As many parts as the settings say, the last one given where there are several."""
         from fractalctl.heads.trunks.parts import Parts
 
-        shares = tuple(_shares(settings.parts, TRAINED_SHARE))
-        return Parts(shares, dropout=settings.dropout, vacant=settings.components)
+        shares = tuple(shares_of(settings.parts, TRAINED_SHARE))
+        return Parts(shares, dropout=settings.dropout, shortcut=True, given=settings.parts > 1)
 
     def check(self, settings: ZoomSettings, n_levels: int) -> None:
-        """See that there are levels and numbers for every part."""
+        """See that there are levels and prefixes for every part."""
         most = min(n_levels, settings.n_blocks)
         if settings.parts > most:
             raise RequestError(
                 f"zoom: {settings.parts} parts, but {n_levels} levels and {settings.n_blocks} prefixes "
                 f"allow {most}"
-            )
-        if self.trunk(settings).widths(settings.dims)[-1] < 1:
-            raise RequestError(
-                f"zoom: {settings.components} components leave the last part no number of its own"
             )
 
     def objective(self, settings: ZoomSettings, n_levels: int) -> Objective:
@@ -110,6 +112,29 @@ class Zoom(GradientMethod):
             ]
         )
 
+    def initial(self, examples: "Examples", seed: int, settings: ZoomSettings) -> Weights:
+        """The last part, an affine map of what the trunk is fed, from the rows that this seed is trained on.
+
+        Held-out rows have no part in it: they choose the epoch and the shares.
+        """
+        if settings.parts == 1:
+            return {}
+        import torch
+
+        from fractalctl.heads.discriminants import Moments
+        from fractalctl.heads.draws import held_out
+
+        source, labels = examples.source, examples.labels[:, -1].cpu().numpy()
+        out = held_out(examples, settings, seed).validation
+        moments = Moments.of(source, labels, examples.classes[-1])
+        moments -= Moments.of(source[np.sort(out)], labels[np.sort(out)], examples.classes[-1])
+        width = self.trunk(settings).widths(settings.dims)[-1]
+        given = moments.discriminants(width, settings.shrinkage, settings.residual)
+        inputs = examples.standardised() if settings.standardise else examples
+        mean, scale = (tensor.double().cpu().numpy() for tensor in (inputs.mean, inputs.scale))
+        found = {"given": given / scale[:, None], "given_bias": (mean - moments.mean) @ given}
+        return {name: torch.from_numpy(array).float() for name, array in found.items()}
+
     def fit(
         self,
         examples: "Examples",
@@ -118,71 +143,89 @@ class Zoom(GradientMethod):
         validate: Validate,
         progress: Progress,
     ) -> list[Fitted]:
-        """Train, then find what narrows the prefixes, and the components."""
-        added = self._added(examples, settings)
-        try:
-            return [*map(added, super().fit(examples, seeds, settings, validate, progress))]
-        except DivergedError as error:
-            raise DivergedError(str(error), [*map(added, error.fitted)]) from error
+        """Train, then find what narrows the prefixes, and the shares."""
 
-    def _added(self, examples: "Examples", settings: ZoomSettings) -> Callable[[Fitted], Fitted]:
-        """What adds prototypes and components to the weights of a trained head."""
+        def finished(fitted: Fitted) -> Fitted:
+            return replace(fitted, weights=self._finished(examples, fitted, settings))
+
+        try:
+            return [*map(finished, super().fit(examples, seeds, settings, validate, progress))]
+        except DivergedError as error:
+            raise DivergedError(str(error), [*map(finished, error.fitted)]) from error
+
+    def _finished(self, examples: "Examples", fitted: Fitted, settings: ZoomSettings) -> Weights:
+        """All weights of a trained head: the learned ones, prototypes, and the parts' shares."""
         import torch
 
-        from fractalctl.heads.moments import mean_of, principal_directions
+        weights = dict(fitted.weights)
+        if _narrows(settings):
+            weights |= self._prototypes(examples, weights, settings)
+        share = settings.share or self._chosen(examples, weights, settings, fitted.seed)
+        return {**weights, "shares": torch.tensor(shares_of(settings.parts, share))}
 
-        fixed: Weights = {}
-        if settings.components:
-            directions = principal_directions(examples.source, settings.components)
-            bias = -mean_of(examples.source) @ directions
-            fixed = {
-                "components": torch.from_numpy(directions).float(),
-                "components_bias": torch.from_numpy(bias).float(),
-            }
+    def _chosen(self, examples: "Examples", weights: Weights, settings: ZoomSettings, seed: int) -> float:
+        """The share that held-out rows choose when they search among rows trained on."""
+        import torch
 
-        def add(fitted: Fitted) -> Fitted:
-            prototypes = self._prototypes(examples, fitted.weights, settings) if _narrows(settings) else {}
-            return replace(fitted, weights={**fitted.weights, **fixed, **prototypes})
+        from fractalctl.heads.draws import held_out
+        from fractalctl.heads.shares import QUERIES, REFERENCES, Searched, chosen_share
 
-        return add
+        rows, searched = held_out(examples, settings, seed), []
+        for chosen, most in ((rows.training, REFERENCES), (rows.validation, QUERIES)):
+            some = chosen[:: -(-len(chosen) // most)]
+            found = [parts for _, parts in self._embedded(examples, weights, settings, some)]
+            parts = [torch.cat(part) for part in zip(*found, strict=True)]
+            searched.append(Searched(parts, examples.labels[torch.from_numpy(some), -1].cpu()))
+        return chosen_share(*searched)
 
     def _prototypes(self, examples: "Examples", weights: Weights, settings: ZoomSettings) -> Weights:
         """The mean direction (K, width) of each class of its level, for each part but the last."""
         import torch
 
-        from fractalctl.heads.moments import parts
-
-        levels = _spread(settings.parts, len(examples.classes))
+        levels = _spread(settings.parts, len(examples.classes))[:-1]
         widths = self.trunk(settings).widths(settings.dims)
         sums = [
-            torch.zeros(examples.classes[level], width) for level, width in zip(levels, widths, strict=True)
+            torch.zeros(examples.classes[level], width) for level, width in zip(levels, widths, strict=False)
         ]
-        for place, rows in parts(examples.source):
-            trained, _ = super().embed(weights, torch.from_numpy(rows).float(), settings)
-            labels = examples.labels[place].cpu()
-            for part, found in enumerate(torch.split(trained[:, : sum(widths)], widths, dim=1)):
-                sums[part].index_add_(0, labels[:, levels[part]], found)
-        means = map(torch.nn.functional.normalize, sums[:-1])
+        for rows, parts in self._embedded(examples, weights, settings, np.arange(len(examples.labels))):
+            labels = examples.labels[torch.from_numpy(rows)].cpu()
+            for total, level, part in zip(sums, levels, parts, strict=False):
+                total.index_add_(0, labels[:, level], part)
+        means = map(torch.nn.functional.normalize, sums)
         return {f"prototypes_{part}": directions for part, directions in enumerate(means)}
 
-    def embed(self, weights: Weights, features: "Tensor", settings: ZoomSettings) -> "tuple[Tensor, Tensor]":
-        """Parts of their shares, one after the other, narrowed where they are to be; then the components."""
+    def _embedded(
+        self, examples: "Examples", weights: Weights, settings: ZoomSettings, rows: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, "list[Tensor]"]]:
+        """Some rows at a time, and their parts."""
         import torch
-        from torch.nn import functional
+
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
+            features = examples.take(torch.from_numpy(some).to(examples.device)).cpu()
+            yield some, self._parts(weights, features, settings)
+            examples.release()
+
+    def _parts(self, weights: Weights, features: "Tensor", settings: ZoomSettings) -> "list[Tensor]":
+        """Parts of unit length, narrowed where there are prototypes."""
+        from torch import split
+        from torch.nn.functional import normalize
 
         trained, _ = super().embed(weights, features, settings)
-        widths = self.trunk(settings).widths(settings.dims)
-        parts = [functional.normalize(part) for part in torch.split(trained[:, : sum(widths)], widths, dim=1)]
-        if _narrows(settings):
-            for number in range(settings.parts - 1):
-                parts[number] = narrowed(parts[number], weights[f"prototypes_{number}"], settings.amount)
-        learned = 1 - settings.component_share if settings.components else 1.0
-        lengths = [(learned * share) ** 0.5 for share in _shares(settings.parts, settings.share)]
-        if settings.components:
-            lengths.append(settings.component_share**0.5)
-            found = features @ weights["components"] + weights["components_bias"]
-            parts.append(functional.normalize(found))
-        embedding = torch.cat([part * length for part, length in zip(parts, lengths, strict=True)], dim=1)
+        parts = [*map(normalize, split(trained, self.trunk(settings).widths(settings.dims), dim=1))]
+        for number, part in enumerate(parts[:-1]):
+            if (name := f"prototypes_{number}") in weights:
+                parts[number] = narrowed(part, weights[name], settings.amount)
+        return parts
+
+    def embed(self, weights: Weights, features: "Tensor", settings: ZoomSettings) -> "tuple[Tensor, Tensor]":
+        """Parts of their shares, one after the other."""
+        import torch
+
+        parts = self._parts(weights, features, settings)
+        embedding = torch.cat(
+            [part * length for part, length in zip(parts, weights["shares"].sqrt(), strict=True)], dim=1
+        )
         return embedding, embedding
 
 
@@ -233,45 +276,18 @@ def _weighted(settings: ZoomSettings, n_levels: int) -> Iterator[tuple[int, Wher
     yield 0, FULL, settings.coarse_weight
 
 
-def _shares(count: int, share: float) -> list[float]:
-    """Of each part in the squared length, where every prefix has a share of the next longer one.
-
-    >>> _shares(3, 0.5)
-    [0.25, 0.25, 0.5]
-    """
-    found = [1.0]
-    for _ in range(count - 1):
-        found = [found[0] * share, found[0] * (1 - share), *found[1:]]
-    return found
-
-
 def _by_depth(n_blocks: int, n_levels: int) -> dict[str, Any]:
     """A part for each level, as far as there are prefixes."""
     return {"parts": min(n_blocks, n_levels), "schedule": "one-cycle"}
 
 
-def _anchored(n_blocks: int, n_levels: int) -> dict[str, Any]:
-    """A quarter of the numbers are components; the prefixes weigh less, so that these have a say."""
-    return _by_depth(n_blocks, n_levels) | {"components": 64, "share": 0.8}
-
-
-_METHOD = Zoom()
 STRATEGIES = (
     Strategy(
         "zoom",
-        _METHOD,
+        Zoom(),
         "parts",
         _by_depth,
         meaning="contrastive parts with one knob: prefixes say the coarser classes, the whole the finest",
-        source=Zoom.source,
-        knob="amount",
-    ),
-    Strategy(
-        "zoom-anchored",
-        _METHOD,
-        "parts",
-        _anchored,
-        meaning="zoom beside principal components of the backbone: for few labels, for classes not seen",
         source=Zoom.source,
         knob="amount",
     ),

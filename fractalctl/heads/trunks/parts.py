@@ -26,7 +26,8 @@ class Parts(Trunk):
         depth: number of hidden layers.
         normalise: whether a LayerNorm stands before each GELU.
         dropout: rate after each hidden layer.
-        vacant: last numbers of the embedding that stay zero.
+        shortcut: whether a linear map of the features is added to what the hidden layers give.
+        given: whether the last part is not learned: an affine map ``given`` of the features, got beforehand.
     """
 
     shares: tuple[float, ...] = (0.5, 0.5)
@@ -34,7 +35,8 @@ class Parts(Trunk):
     depth: int = 1
     normalise: bool = False
     dropout: float = 0.2
-    vacant: int = 0
+    shortcut: bool = False
+    given: bool = False
 
     name = "parts"
     meaning = (
@@ -51,7 +53,8 @@ class Parts(Trunk):
                 f"hidden_{layer}_bias": (HIDDEN,),
             }
             found |= {f"hidden_{layer}_norm": (2, HIDDEN)} if self.normalise else {}
-        learned = dims[-1] - self.vacant
+        learned = self.learned(dims)
+        found |= {"shortcut": (width, learned)} if self.shortcut else {}
         return found | {"projection": (HIDDEN, learned), "projection_bias": (learned,)}
 
     def dropped(self, _width: int, _dims: Dims) -> tuple[int, int]:
@@ -67,6 +70,8 @@ class Parts(Trunk):
             hidden = functional.gelu(hidden)
             hidden = hidden if dropout is None else hidden * dropout[:, layer]
         found = affine(weights, "projection", hidden)
+        found = torch.baddbmm(found, features, weights["shortcut"]) if self.shortcut else found
+        found = torch.cat([found, affine(weights, "given", features)], dim=2) if self.given else found
         if self.fixed_lengths:
             parts = torch.split(found, self.widths(dims), dim=2)
             sized = [
@@ -74,13 +79,16 @@ class Parts(Trunk):
                 for part, share in zip(parts, self.shares, strict=True)
             ]
             found = torch.cat(sized, dim=2)
-        return functional.pad(found, (0, self.vacant)) if self.vacant else found
+        return found
 
     def widths(self, dims: Dims) -> list[int]:
-        """Numbers that each part has, those that stay zero not among them."""
+        """Numbers that each part has."""
         ends = [dims[block] for block in spread(len(self.shares), len(dims))]
-        widths = [stop - start for start, stop in pairwise((0, *ends))]
-        return [*widths[:-1], widths[-1] - self.vacant]
+        return [stop - start for start, stop in pairwise((0, *ends))]
+
+    def learned(self, dims: Dims) -> int:
+        """Numbers of the parts that are learned."""
+        return dims[-1] - (self.widths(dims)[-1] if self.given else 0)
 
 
 def spread(count: int, places: int) -> list[int]:
