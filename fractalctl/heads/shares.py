@@ -41,26 +41,33 @@ def shares_of(count: int, share: float) -> list[float]:
     return found
 
 
-def chosen_share(references: Searched, queries: Searched) -> float:
-    """The share of prefixes with which the whole is right most often, if a shortlist keeps its answers.
+def chosen_share(references: Searched, queries: Searched, *, shortlisted: bool) -> float:
+    """The share of prefixes with which the whole answers best.
 
     A query's answer is its nearest reference by the whole; it is right if of the same finest class, and kept
-    if fewer than 64 references are as near by the first part alone. Where no share has 99 % of the answers
-    kept, the prefix was not made for a shortlist, and the share that is right most often is taken. Of equals
-    the largest, which keeps most.
+    if fewer than 64 references are as near by the first part alone. What is made for a shortlist takes the
+    share with most answers right of those that keep 99 %. Where none does, and for what is not, an answer
+    kept counts as much as an answer right. Of equals the largest share, which keeps most.
+
+    Args:
+        references: rows that are searched.
+        queries: rows that search.
+        shortlisted: whether the first part is made to find what the whole would.
     """
     import torch
 
     if len(queries.parts) == 1:
         return SHARES[-1]
     cosines = [query @ part.T for query, part in zip(queries.parts, references.parts, strict=True)]
-    right, kept = [], []
+    answers = []
     for share in SHARES:
         lengths = shares_of(len(cosines), share)
         whole = torch.stack([part * length for part, length in zip(cosines, lengths, strict=True)]).sum(dim=0)
         nearest = whole.argmax(dim=1)
         near = cosines[0].gather(1, nearest[:, None])
-        kept.append(float(((cosines[0] >= near).sum(dim=1) <= SHORTLIST).double().mean()))
-        right.append(float((references.finest[nearest] == queries.finest).double().mean()))
-    able = [place for place, found in enumerate(kept) if found >= KEPT] or range(len(SHARES))
-    return SHARES[max(able, key=lambda place: (right[place], place))]
+        kept = ((cosines[0] >= near).sum(dim=1) <= SHORTLIST).double().mean()
+        right = (references.finest[nearest] == queries.finest).double().mean()
+        answers.append((share, float(right), float(kept)))
+    if shortlisted and (able := [answer for answer in answers if answer[2] >= KEPT]):
+        return max(able, key=lambda answer: (answer[1], answer[0]))[0]
+    return max(answers, key=lambda answer: (answer[1] + answer[2], answer[0]))[0]

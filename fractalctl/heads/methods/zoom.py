@@ -176,7 +176,7 @@ class Zoom(GradientMethod):
             found = [parts for _, parts in self._embedded(examples, weights, settings, some)]
             parts = [torch.cat(part) for part in zip(*found, strict=True)]
             searched.append(Searched(parts, examples.labels[torch.from_numpy(some), -1].cpu()))
-        return chosen_share(*searched)
+        return chosen_share(*searched, shortlisted=not _narrows(settings))
 
     def _prototypes(self, examples: "Examples", weights: Weights, settings: ZoomSettings) -> Weights:
         """The mean direction (K, width) of each class of its level, for each part but the last."""
