@@ -19,6 +19,8 @@ from fractalctl.heads.method import Method, divided
 from fractalctl.heads.settings import MethodSettings, build_settings, fields_of, spelled
 from fractalctl.plugins import collect, load_plugins, modules_of
 from fractalctl.progress import Progress, silent
+from store.errors import StoreRequestError
+from store.names import check_name
 from store.recipe import identity_of
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 GROUP = "fractalctl.methods"
 LONGEST_LABEL = 80
-_NAME = re.compile(r"\w[\w.+-]{0,59}")
+_LONGEST_NAME = 60
 _RULE = "a name is at most 60 letters, digits, '.', '_', '+' and '-', and begins with a letter or digit"
 
 Overrides = Mapping[str, Any] | Callable[[int, int], Mapping[str, Any]]
@@ -78,9 +80,17 @@ def strategies() -> dict[str, Strategy]:
     modules = sorted(modules_of(built_in), key=lambda module: not module.__name__.endswith(".supervision"))
     found = collect(GROUP, Strategy, [(module.__name__, module.STRATEGIES) for module in modules])
     for name in found:
-        if not _NAME.fullmatch(name):
+        if not _is_name(name):
             raise FractalError(f"strategy '{name}' of {origin(name) or 'fractalctl'}: {_RULE}")
     return found
+
+
+def _is_name(name: str) -> bool:
+    """Whether something may name a strategy: what may name a file, but for the marks that labels are made of."""
+    try:
+        return len(check_name("strategy", name)) <= _LONGEST_NAME and not {"=", "@"} & set(name)
+    except StoreRequestError:
+        return False
 
 
 def follows_depth(strategy: str, name: str, value: Any) -> bool:
@@ -262,7 +272,7 @@ def _own_strategy(name: str, table: dict[str, Any]) -> Strategy:
     """A user's supervision; its name can stand beside those of the strategies, and makes no path."""
     from fractalctl.heads.trunks import trunks
 
-    if not _NAME.fullmatch(name):
+    if not _is_name(name):
         raise RequestError(f"'{name}' cannot name a supervision: {_RULE}; rename the file")
     known = strategies()
     taken = {*known, *(f"{strategy}-{trunk}" for strategy in known for trunk in trunks())}

@@ -95,6 +95,17 @@ class TrainingSettings(MethodSettings, frozen=True, kw_only=True, forbid_unknown
         return self.epochs * -(-rows // self.batch_size)
 
 
+class ContrastiveSettings(TrainingSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How supervised contrastive losses are trained: every row of a large batch is an anchor."""
+
+    temperature: Annotated[
+        Positive, Meta(description="of the softmax over the batch (Khosla et al. 2020)")
+    ] = 0.1
+    epochs: Annotated[AtLeastOne, Meta(description="passes over the training rows")] = 20
+    batch_size: Annotated[AtLeastOne, Meta(description="rows per step, each an anchor")] = 512
+    learning_rate: Annotated[Positive, Meta(description="peak rate of AdamW (measured)")] = 2e-3
+
+
 AnySettings = TypeVar("AnySettings", bound=MethodSettings)
 
 

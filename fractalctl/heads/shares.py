@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
 """Among these is chosen."""
+MOST = 0.9
+"""Of these, what is not made for a shortlist is given at most."""
 SHORTLIST = 64
 KEPT = 0.99
 """Share of nearest neighbours that a shortlist is to keep."""
@@ -45,14 +47,14 @@ def chosen_share(references: Searched, queries: Searched, *, shortlisted: bool) 
     """The share of prefixes with which the whole answers best.
 
     A query's answer is its nearest reference by the whole; it is right if of the same finest class, and kept
-    if fewer than 64 references are as near by the first part alone. What is made for a shortlist takes the
-    share with most answers right of those that keep 99 %. Where none does, and for what is not, an answer
-    kept counts as much as an answer right. Of equals the largest share, which keeps most.
+    if fewer than 64 references are as near by the first part alone. Taken is the share with most answers
+    right of those that keep 99 %; where none does, of all. Of equals the largest, which keeps most.
 
     Args:
         references: rows that are searched.
         queries: rows that search.
-        shortlisted: whether the first part is made to find what the whole would.
+        shortlisted: whether the first part is made to find what the whole would. If it is not, shares that
+            would leave the last part hardly a say are not tried.
     """
     import torch
 
@@ -60,7 +62,7 @@ def chosen_share(references: Searched, queries: Searched, *, shortlisted: bool) 
         return SHARES[-1]
     cosines = [query @ part.T for query, part in zip(queries.parts, references.parts, strict=True)]
     answers = []
-    for share in SHARES:
+    for share in SHARES if shortlisted else SHARES[: SHARES.index(MOST) + 1]:
         lengths = shares_of(len(cosines), share)
         whole = torch.stack([part * length for part, length in zip(cosines, lengths, strict=True)]).sum(dim=0)
         nearest = whole.argmax(dim=1)
@@ -68,6 +70,5 @@ def chosen_share(references: Searched, queries: Searched, *, shortlisted: bool) 
         kept = ((cosines[0] >= near).sum(dim=1) <= SHORTLIST).double().mean()
         right = (references.finest[nearest] == queries.finest).double().mean()
         answers.append((share, float(right), float(kept)))
-    if shortlisted and (able := [answer for answer in answers if answer[2] >= KEPT]):
-        return max(able, key=lambda answer: (answer[1], answer[0]))[0]
-    return max(answers, key=lambda answer: (answer[1] + answer[2], answer[0]))[0]
+    able = [answer for answer in answers if answer[2] >= KEPT]
+    return max(able or answers, key=lambda answer: (answer[1], answer[0]))[0]

@@ -1,24 +1,11 @@
 """A contrastive loss on every prefix at once, as sentence-transformers' MatryoshkaLoss wraps its losses."""
 
-from typing import Annotated, ClassVar
-
-from msgspec import Meta
+from typing import ClassVar
 
 from fractalctl.heads.arms import Strategy
 from fractalctl.heads.method import GradientMethod
-from fractalctl.heads.settings import AtLeastOne, MethodSettings, Positive, TrainingSettings
+from fractalctl.heads.settings import ContrastiveSettings, MethodSettings
 from fractalctl.heads.terms import Objective, Part, Term, Where
-
-
-class MatryoshkaSettings(TrainingSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """As `supcon`, which is the loss without the prefixes."""
-
-    temperature: Annotated[
-        Positive, Meta(description="of the softmax over the batch (Khosla et al. 2020)")
-    ] = 0.1
-    epochs: Annotated[AtLeastOne, Meta(description="passes over the training rows")] = 20
-    batch_size: Annotated[AtLeastOne, Meta(description="rows per step, each an anchor")] = 512
-    learning_rate: Annotated[Positive, Meta(description="peak rate of AdamW (measured)")] = 2e-3
 
 
 class Matryoshka(GradientMethod):
@@ -34,10 +21,10 @@ class Matryoshka(GradientMethod):
 
     name = "matryoshka"
     source = "sentence-transformers, MatryoshkaLoss; Khosla et al. 2020, Eq. 2"
-    Settings: ClassVar[type[MethodSettings]] = MatryoshkaSettings
+    Settings: ClassVar[type[MethodSettings]] = ContrastiveSettings
     tuned = GradientMethod.tuned | {"temperature": (0.03, 0.3)}
 
-    def objective(self, settings: MatryoshkaSettings, _n_levels: int) -> Objective:
+    def objective(self, settings: ContrastiveSettings, _n_levels: int) -> Objective:
         """A term for each prefix."""
         options = {"temperature": settings.temperature}
         return Objective(

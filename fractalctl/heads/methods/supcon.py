@@ -6,22 +6,16 @@ from msgspec import Meta
 
 from fractalctl.heads.arms import Strategy
 from fractalctl.heads.method import GradientMethod
-from fractalctl.heads.settings import AtLeastOne, AtLeastZero, MethodSettings, Positive, TrainingSettings
+from fractalctl.heads.settings import AtLeastZero, ContrastiveSettings, MethodSettings
 from fractalctl.heads.terms import Objective, Term
 
 
-class SupconSettings(TrainingSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SupconSettings(ContrastiveSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The finest level, if wanted the coarsest too; an anchor needs rows of its class in the batch."""
 
-    temperature: Annotated[
-        Positive, Meta(description="of the softmax over the batch (Khosla et al. 2020)")
-    ] = 0.1
     coarse_weight: Annotated[
         AtLeastZero, Meta(description="weight of the same loss on the coarsest level; the finest counts 1")
     ] = 0.0
-    epochs: Annotated[AtLeastOne, Meta(description="passes over the training rows")] = 20
-    batch_size: Annotated[AtLeastOne, Meta(description="rows per step, each an anchor")] = 512
-    learning_rate: Annotated[Positive, Meta(description="peak rate of AdamW (measured)")] = 2e-3
 
 
 class Supcon(GradientMethod):

@@ -11,7 +11,7 @@ from fractalctl.errors import RequestError
 from fractalctl.heads.arms import Strategy
 from fractalctl.heads.fitted import DivergedError, Fitted, Validate, Weights
 from fractalctl.heads.method import GradientMethod
-from fractalctl.heads.settings import AtLeastOne, AtLeastZero, MethodSettings, Positive, TrainingSettings
+from fractalctl.heads.settings import AtLeastOne, AtLeastZero, ContrastiveSettings, MethodSettings
 from fractalctl.heads.shares import shares_of
 from fractalctl.heads.terms import FULL, Objective, Part, Term, Where
 from fractalctl.progress import Progress
@@ -33,7 +33,7 @@ SHARPEST = 0.05
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
-class ZoomSettings(TrainingSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ZoomSettings(ContrastiveSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The knob, what the parts weigh, and how they are trained."""
 
     amount: Annotated[
@@ -57,13 +57,10 @@ class ZoomSettings(TrainingSettings, frozen=True, kw_only=True, forbid_unknown_f
     coarse_weight: Annotated[
         AtLeastZero, Meta(description="of the coarsest level on the full embedding; the finest counts 1")
     ] = 0.5
-    temperature: Annotated[Positive, Meta(description="of the softmax over the batch")] = 0.1
     dropout: Annotated[float, Meta(ge=0, lt=1, description="rate after the hidden layer")] = 0.5
     parts: Annotated[AtLeastOne, Meta(description="of the embedding; usually one for each level")] = 2
     trunk: Annotated[str, Meta(description="what carries the losses")] = "parts"
     epochs: Annotated[AtLeastOne, Meta(description="passes over the training rows")] = 25
-    batch_size: Annotated[AtLeastOne, Meta(description="rows per step, each an anchor")] = 512
-    learning_rate: Annotated[Positive, Meta(description="peak rate of AdamW")] = 2e-3
 
 
 class Zoom(GradientMethod):
