@@ -86,7 +86,7 @@ def strategies() -> dict[str, Strategy]:
 
 
 def _is_name(name: str) -> bool:
-    """Whether something may name a strategy: what may name a file, but for the marks that labels are made of."""
+    """Whether it may name a strategy: what may name a file, but for the marks that labels are made of."""
     try:
         return len(check_name("strategy", name)) <= _LONGEST_NAME and not {"=", "@"} & set(name)
     except StoreRequestError:

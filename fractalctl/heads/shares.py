@@ -9,8 +9,6 @@ if TYPE_CHECKING:
 
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
 """Among these is chosen."""
-MOST = 0.9
-"""Of these, what is not made for a shortlist is given at most."""
 SHORTLIST = 64
 KEPT = 0.99
 """Share of nearest neighbours that a shortlist is to keep."""
@@ -48,13 +46,12 @@ def chosen_share(references: Searched, queries: Searched, *, shortlisted: bool) 
 
     A query's answer is its nearest reference by the whole; it is right if of the same finest class, and kept
     if fewer than 64 references are as near by the first part alone. Taken is the share with most answers
-    right of those that keep 99 %; where none does, of all. Of equals the largest, which keeps most.
+    right, for a shortlist of those that keep 99 %, where any does. Of equals the largest, which keeps most.
 
     Args:
         references: rows that are searched.
         queries: rows that search.
-        shortlisted: whether the first part is made to find what the whole would. If it is not, shares that
-            would leave the last part hardly a say are not tried.
+        shortlisted: whether the first part is made to find what the whole would.
     """
     import torch
 
@@ -62,7 +59,7 @@ def chosen_share(references: Searched, queries: Searched, *, shortlisted: bool) 
         return SHARES[-1]
     cosines = [query @ part.T for query, part in zip(queries.parts, references.parts, strict=True)]
     answers = []
-    for share in SHARES if shortlisted else SHARES[: SHARES.index(MOST) + 1]:
+    for share in SHARES:
         lengths = shares_of(len(cosines), share)
         whole = torch.stack([part * length for part, length in zip(cosines, lengths, strict=True)]).sum(dim=0)
         nearest = whole.argmax(dim=1)
@@ -70,5 +67,5 @@ def chosen_share(references: Searched, queries: Searched, *, shortlisted: bool) 
         kept = ((cosines[0] >= near).sum(dim=1) <= SHORTLIST).double().mean()
         right = (references.finest[nearest] == queries.finest).double().mean()
         answers.append((share, float(right), float(kept)))
-    able = [answer for answer in answers if answer[2] >= KEPT]
+    able = [answer for answer in answers if shortlisted and answer[2] >= KEPT]
     return max(able or answers, key=lambda answer: (answer[1], answer[0]))[0]
