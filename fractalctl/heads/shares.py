@@ -1,6 +1,6 @@
 """How long the parts of an embedding are: what a prefix weighs in the search that the whole answers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,19 +29,30 @@ class Searched:
     finest: "Tensor"
 
 
-def shares_of(count: int, share: float) -> list[float]:
+def shares_of(count: int, share: float, *, given: bool) -> list[float]:
     """Of each part in the squared length, where every prefix has a share of the next longer one.
 
-    >>> shares_of(3, 0.5)
-    [0.25, 0.25, 0.5]
+    Args:
+        count: of parts.
+        share: of a prefix.
+        given: whether the last part is two, one learned and one given, which share equally.
+
+    >>> shares_of(3, 0.5, given=False), shares_of(2, 0.5, given=True)
+    ([0.25, 0.25, 0.5], [0.5, 0.25, 0.25])
     """
     found = [1.0]
     for _ in range(count - 1):
         found = [found[0] * share, found[0] * (1 - share), *found[1:]]
-    return found
+    return [*found[:-1], found[-1] / 2, found[-1] / 2] if given else found
 
 
-def chosen_share(references: Searched, queries: Searched, *, shortlisted: bool) -> float:
+def chosen_share(
+    references: Searched,
+    queries: Searched,
+    shares: Callable[[float], Sequence[float]],
+    *,
+    shortlisted: bool,
+) -> float:
     """The share of prefixes with which the whole answers best.
 
     A query's answer is its nearest reference by the whole; it is right if of the same finest class, and kept
@@ -51,17 +62,18 @@ def chosen_share(references: Searched, queries: Searched, *, shortlisted: bool) 
     Args:
         references: rows that are searched.
         queries: rows that search.
+        shares: gives the share of each part for one of prefixes.
         shortlisted: whether the first part is made to find what the whole would.
     """
     import torch
 
     if len(queries.parts) == 1:
         return SHARES[-1]
-    cosines = [query @ part.T for query, part in zip(queries.parts, references.parts, strict=True)]
+    pairs = zip(queries.parts, references.parts, strict=True)
+    cosines = torch.stack([query @ reference.T for query, reference in pairs])
     answers = []
     for share in SHARES:
-        lengths = shares_of(len(cosines), share)
-        whole = torch.stack([part * length for part, length in zip(cosines, lengths, strict=True)]).sum(dim=0)
+        whole = torch.tensordot(cosines.new_tensor(shares(share)), cosines, dims=1)
         nearest = whole.argmax(dim=1)
         near = cosines[0].gather(1, nearest[:, None])
         kept = ((cosines[0] >= near).sum(dim=1) <= SHORTLIST).double().mean()

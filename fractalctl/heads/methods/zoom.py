@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -26,6 +27,8 @@ NARROWED = 0.9
 """Amount from which on prefixes are narrowed."""
 TRAINED_SHARE = 0.7
 """Of each prefix in the squared length of the next longer one while they are trained."""
+GIVEN = 2 / 3
+"""Of the last part's numbers that discriminants have."""
 ROWS_AT_ONCE = 16384
 SHARPEST = 0.05
 """Temperature of the prototypes' softmax at amount 1."""
@@ -66,16 +69,16 @@ class ZoomSettings(ContrastiveSettings, frozen=True, kw_only=True, forbid_unknow
 class Zoom(GradientMethod):
     """Supervised contrastive losses (Khosla et al. 2020, Eq. 2) on prefixes, beside discriminants.
 
-    An embedding is one part for each level. The last is given, in closed form: discriminants of the finest
-    classes (Fisher 1936), whitened within classes, then other directions of the features, smaller. The parts
-    before it are learned. With z the amount, and prefix p of P that stands for level l(p) of D:
+    An embedding is one part for each level. Two thirds of the last are given, in closed form: discriminants
+    of the finest classes (Fisher 1936), whitened within classes, then other directions of the features,
+    smaller. All else is learned. With z the amount, and prefix p of P that stands for level l(p) of D:
 
         L = sum_{p < P} z SupCon_l(p)(e_p) + (1 - z) SupCon_{D-1}(e_p)  +  SupCon_{D-1}(e) + c SupCon_0(e)
 
     Two things are done in closed form after that. Beyond an amount of .9 prefixes are narrowed, see
     `narrowed`. And the parts are given their shares of the embedding's length: the larger a prefix's share,
     the more of a full-length search's answers are among those that it finds first, and the less the
-    discriminants have to say, see `Chooser`.
+    discriminants have to say, see `fractalctl.heads.shares.chosen_share`.
     """
 
     name = "zoom"
@@ -83,11 +86,14 @@ class Zoom(GradientMethod):
     Settings: ClassVar[type[MethodSettings]] = ZoomSettings
 
     def trunk(self, settings: ZoomSettings) -> "Parts":
-        """As many parts as the settings say, the last one given where there are several."""
+        """As many parts as the settings say; where there are several, most of the last one is given."""
         from fractalctl.heads.trunks.parts import Parts
 
-        shares = tuple(shares_of(settings.parts, TRAINED_SHARE))
-        return Parts(shares, dropout=settings.dropout, shortcut=True, given=settings.parts > 1)
+        shares = tuple(shares_of(settings.parts, TRAINED_SHARE, given=False))
+        whole = Parts(shares, dropout=settings.dropout, shortcut=True)
+        given = int(whole.widths(settings.dims)[-1] * GIVEN) if settings.parts > 1 else 0
+        shares = tuple(shares_of(settings.parts, TRAINED_SHARE, given=given > 0))
+        return replace(whole, shares=shares, given=given)
 
     def check(self, settings: ZoomSettings, n_levels: int) -> None:
         """See that there are levels and prefixes for every part."""
@@ -114,7 +120,8 @@ class Zoom(GradientMethod):
 
         Held-out rows have no part in it: they choose the epoch and the shares.
         """
-        if settings.parts == 1:
+        width = self.trunk(settings).given
+        if not width:
             return {}
         import torch
 
@@ -125,7 +132,6 @@ class Zoom(GradientMethod):
         out = held_out(examples, settings, seed).validation
         moments = Moments.of(source, labels, examples.classes[-1])
         moments -= Moments.of(source[np.sort(out)], labels[np.sort(out)], examples.classes[-1])
-        width = self.trunk(settings).widths(settings.dims)[-1]
         given = moments.discriminants(width, settings.shrinkage, settings.residual)
         inputs = examples.standardised() if settings.standardise else examples
         mean, scale = (tensor.double().cpu().numpy() for tensor in (inputs.mean, inputs.scale))
@@ -158,7 +164,7 @@ class Zoom(GradientMethod):
         if _narrows(settings):
             weights |= self._prototypes(examples, weights, settings)
         share = settings.share or self._chosen(examples, weights, settings, fitted.seed)
-        return {**weights, "shares": torch.tensor(shares_of(settings.parts, share))}
+        return {**weights, "shares": torch.tensor(self._shares(settings, share))}
 
     def _chosen(self, examples: "Examples", weights: Weights, settings: ZoomSettings, seed: int) -> float:
         """The share that held-out rows choose when they search among rows trained on."""
@@ -167,13 +173,19 @@ class Zoom(GradientMethod):
         from fractalctl.heads.draws import held_out
         from fractalctl.heads.shares import QUERIES, REFERENCES, Searched, chosen_share
 
-        rows, searched = held_out(examples, settings, seed), []
-        for chosen, most in ((rows.training, REFERENCES), (rows.validation, QUERIES)):
-            some = chosen[:: -(-len(chosen) // most)]
+        def searched(rows: np.ndarray, most: int) -> Searched:
+            some = rows[:: -(-len(rows) // most)]
             found = [parts for _, parts in self._embedded(examples, weights, settings, some)]
             parts = [torch.cat(part) for part in zip(*found, strict=True)]
-            searched.append(Searched(parts, examples.labels[torch.from_numpy(some), -1].cpu()))
-        return chosen_share(*searched, shortlisted=not _narrows(settings))
+            return Searched(parts, examples.labels[torch.from_numpy(some), -1].cpu())
+
+        rows, shares = held_out(examples, settings, seed), partial(self._shares, settings)
+        references, queries = searched(rows.training, REFERENCES), searched(rows.validation, QUERIES)
+        return chosen_share(references, queries, shares, shortlisted=not _narrows(settings))
+
+    def _shares(self, settings: ZoomSettings, share: float) -> list[float]:
+        """Of each part, for a share of prefixes."""
+        return shares_of(settings.parts, share, given=self.trunk(settings).given > 0)
 
     def _prototypes(self, examples: "Examples", weights: Weights, settings: ZoomSettings) -> Weights:
         """The mean direction (K, width) of each class of its level, for each part but the last."""

@@ -21,13 +21,15 @@ class Parts(Trunk):
     spaced blocks.
 
     Attributes:
-        shares: of each part in the squared length of the embedding, which is then 1.
+        shares: of each part in the squared length of the embedding, which is then 1; the last of what is
+            given, where something is.
         fixed_lengths: whether parts have these lengths, rather than come as they are.
         depth: number of hidden layers.
         normalise: whether a LayerNorm stands before each GELU.
         dropout: rate after each hidden layer.
         shortcut: whether a linear map of the features is added to what the hidden layers give.
-        given: whether the last part is not learned: an affine map ``given`` of the features, got beforehand.
+        given: last numbers of the embedding that are not learned and a part of their own: an affine map
+            ``given`` of the features, got beforehand.
     """
 
     shares: tuple[float, ...] = (0.5, 0.5)
@@ -36,7 +38,7 @@ class Parts(Trunk):
     normalise: bool = False
     dropout: float = 0.2
     shortcut: bool = False
-    given: bool = False
+    given: int = 0
 
     name = "parts"
     meaning = (
@@ -53,7 +55,7 @@ class Parts(Trunk):
                 f"hidden_{layer}_bias": (HIDDEN,),
             }
             found |= {f"hidden_{layer}_norm": (2, HIDDEN)} if self.normalise else {}
-        learned = self.learned(dims)
+        learned = dims[-1] - self.given
         found |= {"shortcut": (width, learned)} if self.shortcut else {}
         return found | {"projection": (HIDDEN, learned), "projection_bias": (learned,)}
 
@@ -83,12 +85,10 @@ class Parts(Trunk):
 
     def widths(self, dims: Dims) -> list[int]:
         """Numbers that each part has."""
-        ends = [dims[block] for block in spread(len(self.shares), len(dims))]
+        ends = [dims[block] for block in spread(len(self.shares) - bool(self.given), len(dims))]
+        ends += [dims[-1]] if self.given else []
+        ends[-2:] = [dims[-1] - self.given, dims[-1]] if self.given else ends[-2:]
         return [stop - start for start, stop in pairwise((0, *ends))]
-
-    def learned(self, dims: Dims) -> int:
-        """Numbers of the parts that are learned."""
-        return dims[-1] - (self.widths(dims)[-1] if self.given else 0)
 
 
 def spread(count: int, places: int) -> list[int]:
