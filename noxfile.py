@@ -1,10 +1,18 @@
-"""Everything a developer runs: ``nox -s tests``, ``faults``, ``demo``, ``lint``, ``bench``, ``docs``."""
+"""Everything a developer runs: ``nox -s tests``, ``slow``, ``faults``, ``coverage``, ``lint``, ``docs``."""
+
+import tomllib
+from pathlib import Path
 
 import nox
 
 nox.options.default_venv_backend = "venv"
 nox.options.sessions = ["lint", "tests"]
 nox.needs_version = ">=2024.4.15"
+
+
+SPREAD = ("--numprocesses=auto", "--dist=loadfile")
+"""A file at a time on each core."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 def install(session: nox.Session, *extras: str) -> None:
@@ -24,16 +32,88 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the test suite, a file at a time on each core; arguments are passed on to pytest."""
     install(session, "test")
-    spread = ("--numprocesses=auto", "--dist=loadfile")
-    session.run("pytest", *spread, *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    session.run("pytest", *SPREAD, *session.posargs, env=ONE_THREAD)
+
+
+@nox.session(default=False)
+def slow(session: nox.Session) -> None:
+    """Run the tests that take too long for each change."""
+    install(session, "test")
+    session.run("pytest", *SPREAD, "-m", "slow", *session.posargs, env=ONE_THREAD)
 
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
-    """Damage files, kill the road and feed nonsense, a thousand times each unless told otherwise."""
+    """Damage files, kill the road and feed nonsense, a thousand times each unless told otherwise.
+
+    What was tried, and how often, goes into docs/reliability.md.
+    """
     install(session, "test")
     count = session.posargs[0] if session.posargs else "1000"
-    session.run("pytest", "tests/faults", env={"FRACTALCTL_FAULTS": count})
+    counts = Path(session.create_tmp()) / "counts.jsonl"
+    counts.unlink(missing_ok=True)
+    told = {**ONE_THREAD, "FRACTALCTL_FAULTS": count, "FRACTALCTL_FAULT_COUNTS": str(counts)}
+    session.run("pytest", *SPREAD, "-m", "slow or not slow", "tests/faults", env=told)
+    session.run("python", "-m", "tests.faults.counts", str(counts), "docs/reliability.md")
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Run the suite and see that it goes through as many branches as pyproject.toml asks for."""
+    install(session, "test")
+    session.install("pytest-cov>=5")
+    session.run("pytest", *SPREAD, "--cov", "--cov-report=term-missing:skip-covered", *session.posargs,
+                env=ONE_THREAD)  # fmt: skip
+
+
+MUTATED = {
+    "fractalctl/heads/supervision.py": "tests/heads/test_supervision.py tests/heads/test_losses.py",
+    "fractalctl/measures/neighbours.py": "tests/measures/test_neighbours.py",
+    "fractalctl/measures/steerability.py": "tests/measures/test_steerability.py",
+    "fractalctl/statistics/paired.py": "tests/statistics/test_paired.py",
+    "fractalctl/statistics/corrections.py": "tests/statistics/test_corrections.py",
+    "fractalctl/statistics/effect_sizes.py": "tests/statistics/test_effect_sizes.py",
+}
+"""Modules whose every line decides a number, and the tests that have to notice a change in them."""
+
+
+@nox.session(default=False)
+def mutation(session: nox.Session) -> None:
+    """Change one operator or number at a time, and list the changes that no test notices.
+
+    Arguments are modules; all of `MUTATED` otherwise.
+    """
+    install(session, "test")
+    session.install("cosmic-ray>=8.3")
+    for number, module in enumerate(session.posargs or MUTATED):
+        place = Path(session.create_tmp())
+        config, found = place / f"{number}.toml", place / f"{number}.sqlite"
+        config.write_text(
+            f'[cosmic-ray]\nmodule-path = "{module}"\ntimeout = 120\nexcluded-modules = []\n'
+            f'test-command = "python -m pytest -x -q -p no:cacheprovider {MUTATED[module]}"\n'
+            '[cosmic-ray.distributor]\nname = "local"\n'
+        )
+        session.run("cosmic-ray", "init", "--force", str(config), str(found))
+        session.run("cosmic-ray", "exec", str(config), str(found), env=ONE_THREAD)
+        session.run("cr-report", "--surviving-only", str(found))
+
+
+@nox.session(default=False)
+def minimums(session: nox.Session) -> None:
+    """Run the suite with the lowest versions that pyproject.toml allows."""
+    project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
+    lowest = Path(session.create_tmp()) / "lowest.txt"
+    lowest.write_text("\n".join(one.replace(">=", "==") for one in project["dependencies"]) + "\n")
+    extras = [one for one in project["optional-dependencies"]["test"] if not one.startswith("fractalctl")]
+    session.install("--constraint", str(lowest), ".[minilm,plot]", *extras)
+    session.run("pytest", *SPREAD, *session.posargs, env=ONE_THREAD)
+
+
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Look up known vulnerabilities of every pinned package at PyPI; fails where that cannot be reached."""
+    session.install("pip-audit>=2.7")
+    session.run("pip-audit", "--strict", "--no-deps", "--disable-pip", "--requirement", "constraints.txt")
 
 
 @nox.session
@@ -47,10 +127,11 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Write the reference of file formats, and build the site into ``site/``; a broken link is an error."""
-    install(session, "docs")
+    """Write the reference, build the site into ``site/``, and look at it; a broken link is an error."""
+    install(session, "docs", "test")
     session.run("python", "docs/write_reference.py")
-    session.run("mkdocs", "build", "--strict", *session.posargs)
+    session.run("mkdocs", "build", "--strict", *session.posargs, env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("pytest", "tests/docs/test_site.py")
 
 
 @nox.session

@@ -1,6 +1,19 @@
 """The errors a user can meet. Each carries the exit code that the command line ends with."""
 
+from collections.abc import Iterable
 from typing import Self
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question for the end of a message, where one of the known names is nearly the one that was given.
+
+    >>> did_you_mean("minilmm", ["minilm", "e5-small"]), did_you_mean("x", ["minilm"])
+    (" (did you mean 'minilm'?)", '')
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), 1)
+    return f" (did you mean '{near[0]}'?)" if near else ""
 
 
 class FractalError(Exception):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from time import monotonic
 
 Advance = Callable[[int], None]
 """Call with the number of units (rows, steps, queries) finished since the last call."""
@@ -14,3 +15,38 @@ Progress = Callable[[str, int], AbstractContextManager[Advance]]
 def silent(description: str, total: int) -> Iterator[Advance]:  # noqa: ARG001  the shape of Progress
     """Show nothing: what library functions do unless told otherwise."""
     yield lambda _: None
+
+
+SECONDS = 5.0
+"""Between two lines about work that nobody watches a bar of."""
+
+
+@contextmanager
+def lines(
+    write: Callable[[str], None], description: str, total: int, clock: Callable[[], float] = monotonic
+) -> Iterator[Advance]:
+    """Tell of long work by a line every few seconds, for logs; work that is soon done says nothing.
+
+    Args:
+        write: takes a line.
+        description: of the work.
+        total: units of it.
+        clock: seconds that only grow.
+    """
+    started = told = clock()
+    finished = 0
+
+    def advance(amount: int) -> None:
+        nonlocal finished, told
+        finished += amount
+        now = clock()
+        if now - told < SECONDS:
+            return
+        told = now
+        left = (now - started) / finished * (total - finished) if finished else None
+        rest = "" if left is None or total <= finished else f", about {left:.0f} s left"
+        write(f"{description}: {finished} of {total} ({finished / max(total, 1):.0%}){rest}")
+
+    yield advance
+    if told > started and finished < total:
+        write(f"{description}: {finished} of {total}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from fractalctl.documents.compare import ArmsCompared
     from fractalctl.documents.zoom import Zoom
 
 
@@ -89,12 +90,25 @@ class Slider:
 
     Attributes:
         zooms: what it shows; a page has one slider at most.
+        titles: what people call the levels, coarsest first, by the identity of feature sets.
     """
 
     zooms: Sequence["Zoom"]
+    titles: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-Part = str | Table | Picture | Slider
+@dataclass(frozen=True)
+class Explorer:
+    """Arms as points that a reader sets over any two measures; other formats leave it out.
+
+    Attributes:
+        compared: what it shows; a page has one explorer at most.
+    """
+
+    compared: Sequence["ArmsCompared"]
+
+
+Part = str | Table | Picture | Slider | Explorer
 """Of a section; text is Markdown, see `fractalctl.report.writers.markdown_text` for names in it."""
 
 
@@ -106,8 +120,10 @@ class Section:
         title: its heading.
         parts: paragraphs (Markdown), tables, pictures and the slider in the order of reading.
         order: sections are read in ascending order of it.
+        summary: whether it stands on the first of several pages; others are a click away.
     """
 
     title: str
     parts: Sequence[Part]
     order: float = 0
+    summary: bool = False

@@ -27,6 +27,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from store.answers import Answers as Answers
     from store.catalogue import FeatureStore as FeatureStore
     from store.contents import Contents as Contents
     from store.draft import Draft as Draft
@@ -36,9 +37,12 @@ if TYPE_CHECKING:
     from store.parts import Block as Block
     from store.parts import Parts as Parts
     from store.recipe import Recipe as Recipe
+    from store.reuse import Seen as Seen
+    from store.reuse import find_seen as find_seen
     from store.seal import verify as verify
 
 _HOMES = {
+    "Answers": "answers",
     "Block": "parts",
     "Contents": "contents",
     "Draft": "draft",
@@ -46,7 +50,9 @@ _HOMES = {
     "FeatureStore": "catalogue",
     "Parts": "parts",
     "Recipe": "recipe",
+    "Seen": "reuse",
     "Writer": "draft",
+    "find_seen": "reuse",
     "safe_name": "names",
     "verify": "seal",
 }

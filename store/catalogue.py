@@ -2,21 +2,26 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from store.answers import SUFFIX, Answers
 from store.checked import note_path
 from store.draft import Writer, parts_folder
 from store.errors import StoreError, StoreRequestError
 from store.features import FeatureSet
 from store.files import read_json, write_json
 from store.parts import part_files
-from store.recipe import Recipe
+from store.recipe import Recipe, identity_of
 
 if TYPE_CHECKING:
     from filelock import FileLock
+
+
+ANSWERS = ".answers"
+"""Folder of what services answered; no corpus can be called so."""
 
 
 def default_folder() -> Path:
@@ -91,7 +96,8 @@ class FeatureStore:
 
         Args:
             name: a path to an ``.h5`` file, "corpus/file", or "corpus" for all of it; None for all.
-            unfinished: also those whose writing was begun and not finished.
+            unfinished: also those whose writing was begun and not finished, and what services answered
+                ("answers/NAME", or "answers" for all of it).
 
         Raises:
             StoreRequestError: there is none of that name; the message lists what there is.
@@ -101,6 +107,8 @@ class FeatureStore:
             return [Path(name)]
         paths = sorted([*self.folder.glob("*/*.h5"), *(self.unfinished() if unfinished else ())])
         selected = [path for path in paths if name in (None, path.parent.name, self.name_of(path))]
+        if unfinished:
+            selected += self._answers(name)
         if not selected and name is not None:
             raise self._unknown(name, paths)
         return selected
@@ -151,13 +159,34 @@ class FeatureStore:
                     _drop_empty(path)
                 return
 
+    def answers_of(self, backbone: str, identity: Mapping[str, Any]) -> Answers:
+        """Where the answers of a service are kept, those for all corpora together.
+
+        Args:
+            backbone: name of the backbone.
+            identity: its part of a recipe; another one has answers of its own.
+        """
+        return Answers(self.folder / ANSWERS / f"{backbone}-{identity_of(dict(identity))[:16]}{SUFFIX}")
+
+    def kept_answers(self) -> list[Answers]:
+        """What services answered, a file for each of their recipes."""
+        return [Answers(path) for path in sorted((self.folder / ANSWERS).glob(f"*{SUFFIX}"))]
+
+    def _answers(self, name: str | None) -> list[Path]:
+        """Paths of the answers that a name covers: "answers" for all, "answers/NAME", or a path."""
+        paths = [one.path for one in self.kept_answers()]
+        return [path for path in paths if name in ("answers", f"answers/{path.stem}", str(path))]
+
     def remove(self, path: Path) -> None:
-        """Remove a feature set of this store, be it finished, damaged or in the making.
+        """Remove a feature set of this store, be it finished, damaged or in the making, or answers.
 
         Raises:
             StoreRequestError: the path is not that of a set in this store.
             StoreError: a process is writing it just now.
         """
+        if self._answers(str(path)):
+            path.unlink()
+            return
         inside = path.parent.resolve().parent == self.folder.resolve() and path.suffix == ".h5"
         if not inside or not (path.exists() or parts_folder(path).exists()):
             raise StoreRequestError(f"{path}: no feature set of the store {self.folder}; nothing is removed")

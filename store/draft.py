@@ -39,6 +39,7 @@ class Writer:
         dimension: int,
         observed: Mapping[str, Any] | None = None,
         block_rows: int = BLOCK_ROWS,
+        remarks: Mapping[str, Any] | None = None,
     ) -> "Draft":
         """Begin the set, or go on where a killed process stopped.
 
@@ -49,6 +50,7 @@ class Writer:
                 versions), for the record. Blocks made under other observations are made again, since one
                 set never mixes two encoders; so nothing that changes from call to call belongs here.
             block_rows: rows per block.
+            remarks: more for the record, which may change from call to call and decides nothing.
 
         Raises:
             StoreRequestError: the contents have a split that the recipe does not name.
@@ -64,6 +66,7 @@ class Writer:
         libraries = {"h5py": h5py.version.version, "hdf5": h5py.version.hdf5_version}
         recipe = self.recipe.with_observed({**(observed or {}), "rows": n_rows, "store": libraries})
         decisive = [recipe.document(), contents.fingerprint(), dimension, block_rows]
+        recipe = recipe.with_observed({**recipe.observed, **(remarks or {})})
         stamp = identity_of(decisive)
         parts = Parts(parts_folder(self.path), stamp, dimension, tuple(n_rows.items()), block_rows)
         return Draft(self.path, recipe, contents, parts)

@@ -54,8 +54,8 @@ def replace_folder(folder: Path, goes: Sequence[str]) -> Iterator[Path]:
     aside.mkdir()
     try:
         yield aside
-        for path in aside.iterdir():
-            with path.open("rb+") as stream:
+        for path in (one for one in aside.rglob("*") if one.is_file()):
+            with path.open("rb+" if os.name == "nt" else "rb") as stream:
                 os.fsync(stream)
         with locked(folder.parent):
             settle(folder)

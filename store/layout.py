@@ -23,6 +23,8 @@ SEAL_BYTES = 4096
 """Size of the HDF5 user block, which holds the seal; also the alignment of large datasets."""
 
 _BYTES_AT_ONCE = 1 << 24
+_ALL_ELSE = 1 << 16
+"""More than the structures of a file take."""
 
 _DAMAGE = (
     *(OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError, IndexError),
@@ -39,6 +41,7 @@ def write_layout(path: Path, recipe: Recipe, contents: Contents, parts: Parts) -
     Raises:
         StoreError: a part is missing, or the disk gives back something else than was written.
     """
+    _see_room(path, recipe, contents, parts)
     with h5py.File(path, "x", libver=("earliest", "v110"), locking=False, userblock_size=SEAL_BYTES,
                    alignment_threshold=SEAL_BYTES, alignment_interval=SEAL_BYTES) as file:  # fmt: skip
         attributes = {
@@ -57,6 +60,28 @@ def write_layout(path: Path, recipe: Recipe, contents: Contents, parts: Parts) -
         damaged = changed_datasets(file)
     if damaged:
         raise StoreError(f"{path}: the disk gave back other bytes than were written to {', '.join(damaged)}")
+
+
+def _see_room(path: Path, recipe: Recipe, contents: Contents, parts: Parts) -> None:
+    """See that the file will fit: HDF5 cannot close one that does not, and may take the process with it.
+
+    Raises:
+        OSError: the disk is full, or a quota is reached.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    sizes = [4 * n_rows * parts.dimension for _, n_rows in parts.n_rows]
+    sizes += [array.nbytes for _, array in contents.arrays()]
+    aligned = sum(-(-size // SEAL_BYTES) for size in sizes) * SEAL_BYTES
+    with path.open("xb") as stream:
+        try:
+            os.posix_fallocate(
+                stream.fileno(), 0, aligned + _ALL_ELSE + len(canonical_json(recipe.document()))
+            )
+        except OSError as error:
+            raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
+        finally:
+            path.unlink()
 
 
 def _write_features(file: h5py.File, split: str, n_rows: int, parts: Parts) -> None:

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from store import FeatureSet, FeatureStore
+from tests.feature_sets import make_features
+from tests.once import once
+
 DATA_FOLDER = Path(os.environ.get("FRACTALCTL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -21,9 +25,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of tiny corpora, encoders, heads and evaluations (`tests.cli.world`); not to be changed."""
     from tests.cli.world import built
 
-    folder = tmp_path_factory.mktemp("world")
-    with built(folder):
-        return folder
+    def build(folder: Path) -> None:
+        with built(folder):
+            pass
+
+    return once(tmp_path_factory, "world", build)
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +38,15 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRACTALCTL_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("FRACTALCTL_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("NO_COLOR", "1")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FeatureStore:
+    """An empty store."""
+    return FeatureStore(tmp_path / "store")
+
+
+@pytest.fixture
+def features(store: FeatureStore) -> FeatureSet:
+    """Gaussian clusters under a tree of classes, in the store."""
+    return make_features(store)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import torch
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from fractalctl.backbones.batching import distinct, token_batches
 from fractalctl.backbones.folder import ModelFolder, describe, weight_files
+from fractalctl.backbones.kinds import Encoder, Spec
 from fractalctl.backbones.locate import locate
 from fractalctl.backbones.onnx import checked_device, load_exported
 from fractalctl.backbones.pooling import pool
 from fractalctl.backbones.resolve import resolve_backbone
+from fractalctl.backbones.services.spec import ServiceSpec
 from fractalctl.backbones.spec import BackboneSpec, Engine, registered_backbones
 from fractalctl.backbones.transformer import load_tokenizer, load_transformer
 from fractalctl.backbones.workers import side_by_side
@@ -136,8 +138,12 @@ class Backbone:
         return ids.to(self._device), mask.to(self._device)
 
 
-def load_backbone(backbone: str | BackboneSpec, *, device: str = "auto", offline: bool = False) -> Backbone:
-    """Load a backbone, fetching it where need be.
+@overload
+def load_backbone(backbone: BackboneSpec, *, device: str = "auto", offline: bool = False) -> Backbone: ...
+@overload
+def load_backbone(backbone: str | Spec, *, device: str = "auto", offline: bool = False) -> Encoder: ...
+def load_backbone(backbone: str | Spec, *, device: str = "auto", offline: bool = False) -> Encoder:
+    """Load a backbone, fetching it where need be; of a service it is the one who asks.
 
     Args:
         backbone: what `resolve_backbone` takes or gives.
@@ -150,7 +156,11 @@ def load_backbone(backbone: str | BackboneSpec, *, device: str = "auto", offline
         MissingExtraError: its engine is not installed.
         FractalError: its weights are not those that are registered.
     """
-    spec = backbone if isinstance(backbone, BackboneSpec) else resolve_backbone(backbone, offline=offline)
+    spec = resolve_backbone(backbone, offline=offline) if isinstance(backbone, str) else backbone
+    if isinstance(spec, ServiceSpec):
+        from fractalctl.backbones.services.backbone import ServiceBackbone
+
+        return ServiceBackbone(spec, offline=offline)
     exported = spec.engine is Engine.ONNX
     place = checked_device(spec, device) if exported else choose_device(device)
     folder = locate(spec, offline=offline)

@@ -4,17 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fractalctl.backbones.kinds import Spec, with_weights
 from fractalctl.backbones.resolve import HUB_PREFIX, resolve_backbone
-from fractalctl.backbones.spec import BackboneSpec, Engine, registered_backbones
+from fractalctl.backbones.spec import Engine, registered_backbones
 from fractalctl.errors import RequestError
 from store import FeatureSet
 
 SETTINGS = ("pooling", "prompt", "max_length", "dtype")
 
 
-def recorded_backbone(
-    features: FeatureSet, folder: Path | None = None, *, offline: bool = False
-) -> BackboneSpec:
+def recorded_backbone(features: FeatureSet, folder: Path | None = None, *, offline: bool = False) -> Spec:
     """The spec whose features a set holds.
 
     Args:
@@ -37,7 +36,7 @@ def described_backbone(
     folder: Path | None = None,
     *,
     offline: bool = False,
-) -> BackboneSpec:
+) -> Spec:
     """The spec that a recipe describes, see `recorded_backbone`.
 
     Args:
@@ -51,6 +50,8 @@ def described_backbone(
         RequestError: as for `recorded_backbone`.
         UnreachableError: a repository whose files are neither cached nor to be had.
     """
+    if "service" in recorded:
+        return _at_a_service(recorded, source, folder)
     if not {"hub", "sha256"} & recorded.keys() or not set(SETTINGS) <= recorded.keys():
         raise RequestError(
             f"{source}: its recipe does not say which encoder made it, so no text can be encoded as it did; "
@@ -67,10 +68,28 @@ def described_backbone(
     folder = folder or (row.folder if row else None)
     if folder is None:
         raise RequestError(f"{source}: was made with a model folder; name that folder with --encoder FOLDER")
-    spec = resolve_backbone(str(folder), **settings)
+    spec = with_weights(resolve_backbone(str(folder), **settings), "--encoder")
     if spec.identity() != recorded:
         raise RequestError(
             f"{folder}: not the model that made {source}: its files have SHA-256 "
             f"{str(spec.fingerprint)[:12]}, expected {recorded['sha256'][:12]}"
+        )
+    return spec
+
+
+def _at_a_service(recorded: Mapping[str, Any], source: str, folder: Path | None) -> Spec:
+    name = f"{recorded['service']}:{recorded['model']}"
+    if folder is not None:
+        raise RequestError(f"{source}: was made by {name}; --encoder names a folder")
+    spec = resolve_backbone(
+        name,
+        dimensions=recorded.get("dimensions"),
+        prompt=recorded["prompt"],
+        revision=recorded.get("digest"),
+    )
+    if spec.identity() != recorded:
+        raise RequestError(
+            f"{source}: was made by {name} at {recorded.get('endpoint', 'its usual place')}; set "
+            "OPENAI_BASE_URL to that, or leave it unset"
         )
     return spec

@@ -1,14 +1,15 @@
 """From what a user calls a backbone to its spec, without loading it."""
 
 from dataclasses import replace
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from fractalctl.backbones.folder import ModelFolder, describe, fingerprint
+from fractalctl.backbones.kinds import Spec
+from fractalctl.backbones.services.spec import ServiceSpec, is_service, resolve_service
 from fractalctl.backbones.spec import BackboneSpec, Dtype, Engine, Pooling, registered_backbones
-from fractalctl.errors import RequestError
+from fractalctl.errors import RequestError, did_you_mean
 from store.names import safe_name
 
 HUB_PREFIX = "hub:"
@@ -22,27 +23,31 @@ def resolve_backbone(
     max_length: int | None = None,
     dtype: Dtype | str | None = None,
     engine: Engine | str | None = None,
+    dimensions: int | None = None,
     revision: str | None = None,
     offline: bool = False,
-) -> BackboneSpec:
+) -> Spec:
     """Find out which backbone is meant and all that decides its features.
 
     A registered backbone is known from its row alone. A folder is read and hashed. A repository of the hub is
     looked at in the local cache; where it is not there, its small files are fetched. A pooling is never
-    guessed.
+    guessed. Of a service the name is enough, see `resolve_service`.
 
     Args:
-        name: registered name, ``hub:owner/name[@revision]``, or path of a model folder.
+        name: registered name, ``hub:owner/name[@revision]``, path of a model folder, ``openai:MODEL`` or
+            ``ollama:MODEL``.
         pooling: instead of what the registry or the folder says.
         prompt: put before every text, instead of what the registry or the folder says.
         max_length: in tokens, instead of what the registry or the folder says.
         dtype: to compute with; float32 unless told otherwise.
         engine: what runs the transformer; PyTorch unless told otherwise.
-        revision: commit, branch or tag of the repository.
+        dimensions: numbers per feature, of services only.
+        revision: commit, branch or tag of the repository; digest of a model of Ollama.
         offline: do not touch the network.
 
     Raises:
-        RequestError: no such backbone, a folder that is not understood, or a pooling that nobody names.
+        RequestError: no such backbone, a setting that it does not have, a folder that is not understood, or a
+            pooling that nobody names.
         UnreachableError: a repository whose files are neither cached nor to be had.
     """
     given = {
@@ -53,6 +58,12 @@ def resolve_backbone(
         "engine": _member(Engine, engine),
     }
     wanted = {key: value for key, value in given.items() if value is not None}
+    if is_service(name):
+        return _at_a_service(name, wanted, dimensions, revision)
+    if dimensions is not None:
+        raise RequestError(
+            f"--dimensions is of services (openai:MODEL, ollama:MODEL); {name} gives all the numbers it has"
+        )
     if name in registered_backbones():
         return _registered(registered_backbones()[name], revision, wanted)
     if name.startswith(HUB_PREFIX):
@@ -64,6 +75,26 @@ def resolve_backbone(
         source = {"folder": folder, "fingerprint": fingerprint(folder)}
         return _described(safe_name(folder.name), source, describe(folder), wanted)
     raise _unknown(name)
+
+
+NOT_OF_SERVICES = {
+    "pooling": (None, "a service pools by itself"),
+    "max_length": (None, "a service decides by itself how long a text may be"),
+    "dtype": (Dtype.FLOAT32, "a service computes with what it likes"),
+    "engine": (Engine.TORCH, "a service runs the model by itself"),
+}
+"""Settings of models whose weights are here: the value that changes nothing, and why services have none."""
+
+
+def _at_a_service(
+    name: str, wanted: dict[str, Any], dimensions: int | None, revision: str | None
+) -> ServiceSpec:
+    for setting, (neutral, reason) in NOT_OF_SERVICES.items():
+        if wanted.get(setting, neutral) != neutral:
+            raise RequestError(
+                f"--{setting.replace('_', '-')} does not go with {name}: {reason}; leave it out"
+            )
+    return resolve_service(name, dimensions=dimensions, prompt=wanted.get("prompt"), revision=revision)
 
 
 def _member(kind: type[StrEnum], value: str | None) -> StrEnum | None:
@@ -127,9 +158,8 @@ def _unknown(name: str) -> RequestError:
             f"{name}: no such model folder (a repository of the hub is called hub:owner/name)"
         )
     known = registered_backbones()
-    near = get_close_matches(name, known, 1)
-    guess = f" (did you mean '{near[0]}'?)" if near else ""
+    guess = did_you_mean(name, known)
     return RequestError(
         f"'{name}' is no registered backbone{guess} and no folder; registered are {', '.join(known)}. "
-        "Others: the path of a model folder, or hub:owner/name"
+        "Others: the path of a model folder, hub:owner/name, openai:MODEL or ollama:MODEL"
     )

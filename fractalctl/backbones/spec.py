@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from fractalctl.plugins import collect
 from store.names import check_name
 
-DEFAULT_BACKBONE = "bge-small"
+INSTALLABLE, FETCHED = "minilm", "bge-small"
+"""The default backbone where its weights are installed as a package, and where nothing is."""
 GROUP = "fractalctl.backbones"
 """Entry points of this group give a `BackboneSpec` or several."""
 
@@ -116,6 +118,12 @@ class BackboneSpec:
         if self.folder:
             return f"{self.name} ({self.folder})"
         return f"{self.name} ({self.hub}{f' at {self.revision[:12]}' if self.revision else ''})"
+
+
+def default_backbone() -> str:
+    """The backbone of somebody who names none: what needs no network, where that is installed."""
+    package = registered_backbones()[INSTALLABLE].package
+    return INSTALLABLE if package and find_spec(package) else FETCHED
 
 
 @cache

@@ -6,9 +6,12 @@ from collections.abc import Iterable
 
 import typer
 
-from fractalctl.cli.plumbing import for_people
+from fractalctl.cli.console import Console
+from fractalctl.cli.plumbing import ended_by_errors, for_people
+from fractalctl.cli.project import read_defaults
 
 COMMANDS = (
+    "init",
     "featurize",
     "train",
     "evaluate",
@@ -23,7 +26,9 @@ COMMANDS = (
     "stats",
     "compare",
     "report",
+    "verify",
     "demo",
+    "runs",
     "store",
     "corpora",
     "strategies",
@@ -60,11 +65,12 @@ def _print_version(value: bool) -> None:
 
 
 def _version_option(
-    version: bool = typer.Option(
+    context: typer.Context,
+    version: bool = typer.Option(  # noqa: ARG001  its callback does the work
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
-    pass
+    ended_by_errors(Console(), lambda: read_defaults(context))
 
 
 def main() -> None:

@@ -1,16 +1,14 @@
 """``fractalctl ablate``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from fractalctl.cli import completion
 from fractalctl.cli import options as shared
 from fractalctl.cli.arm_options import ArmOptions, arms
 from fractalctl.cli.plumbing import Invocation, command
-
-if TYPE_CHECKING:
-    from fractalctl.measures.protocols import Protocol
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +22,10 @@ def ablate(
     axis: Annotated[
         str,
         typer.Option(
-            "--axis", help="What is varied: alignment, capacity, noise, depth, rows, unseen or backbone."
+            "--axis",
+            metavar="AXIS",
+            autocompletion=completion.AXES,
+            help="What is varied: alignment, capacity, noise, depth, rows, unseen or backbone.",
         ),
     ] = "alignment",
     values: Annotated[
@@ -57,7 +58,7 @@ def ablate(
     *,
     wanted: ArmOptions,
     seeds: shared.SeedsOption = shared.DEFAULT_SEEDS,
-    rule: "Protocol",
+    rule: shared.ProtocolOptions,
     device: shared.DeviceOption = "auto",
 ) -> None:
     """Vary one thing under control: train every condition on one fixed split and compare steerability.
@@ -74,7 +75,7 @@ def ablate(
     Examples:
         fractalctl ablate
 
-        fractalctl ablate clinc/minilm trec/minilm --strategy v5,inverted --seeds 42,123,456
+        fractalctl ablate clinc trec --strategy v5,inverted --seeds 42,123,456
 
         fractalctl ablate clinc --strategy v5,supcon --epochs 10 --seeds 42,123
 
@@ -86,20 +87,21 @@ def ablate(
 
         fractalctl ablate clinc --axis depth
 
-        fractalctl ablate clinc --axis rows --values 10 --strategy zoom,raw --protocol index --seeds 42,123
+        fractalctl ablate clinc --axis rows --values 10 -s zoom,raw --seeds 42,123
 
-        fractalctl ablate clinc --axis unseen --strategy zoom,raw --protocol index --seeds 42,123
+        fractalctl ablate clinc --axis unseen -s zoom,raw --seeds 42,123
 
-        fractalctl ablate clinc --axis backbone --layers 2 --max-train 2000 --seeds 42,123
+        fractalctl ablate clinc --axis backbone --max-train 2000 --seeds 42,123
     """
     from dataclasses import replace
 
     from fractalctl.cli.overview import comparison_table
     from fractalctl.experiments import ablation
+    from fractalctl.report.answers import ablation_answers
     from fractalctl.statistics.axes import compare_ablations
 
     console, row = invocation.console, ablation.axis_called(axis)
-    rule = replace(rule, max_test=rule.max_test or row.max_test)
+    protocol = replace(rule, max_test=rule.max_test or row.max_test).otherwise("loo")
     given = {
         "values": shared.numbers(values, "--values") if values else None,
         "layers": layers,
@@ -116,16 +118,18 @@ def ablate(
             trunk=wanted.trunk,
             settings=wanted.settings,
             seeds=shared.numbers(seeds, "--seeds"),
-            protocol=rule,
+            protocol=protocol,
             device=device,
             progress=console.progress,
-            argv=invocation.argv(features=[chosen.path], max_test=rule.max_test, device=None),
+            argv=invocation.argv(
+                features=[chosen.path], protocol=protocol.name, max_test=protocol.max_test, device=None
+            ),
             note=console.note,
             **{name: value for name, value in given.items() if value is not None},
         )
         for chosen in shared.choose_features(invocation, features)
     ]
     documents = [document for _, document in results]
-    caption = f"{axis.capitalize()}, protocol {rule.name}; p adjusted by Holm over the feature sets"
-    console.tables([comparison_table(caption, compare_ablations(documents))])
+    caption = f"{axis.capitalize()}, protocol {protocol.name}; p adjusted by Holm over the feature sets"
+    console.tables([*ablation_answers(documents), comparison_table(caption, compare_ablations(documents))])
     console.emit([path for path, _ in results], documents[0] if len(documents) == 1 else documents)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fractalctl.cli import completion
 from fractalctl.cli.options import names
 from fractalctl.errors import RequestError
 
@@ -46,7 +47,13 @@ class ArmOptions:
 def arms(
     strategy: Annotated[
         list[str] | None,
-        typer.Option("--strategy", "-s", help="Repeat it or separate names by commas; see strategies ls."),
+        typer.Option(
+            "--strategy",
+            "-s",
+            metavar="NAME",
+            autocompletion=completion.STRATEGIES,
+            help="Repeat it or separate names by commas; see strategies ls.",
+        ),
     ] = None,
     head: Annotated[
         str | None,

@@ -1,12 +1,11 @@
 """``fractalctl bench-latency``."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fractalctl.cli import options as shared
-from fractalctl.cli.plumbing import Invocation, command, expand_stdin
+from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.errors import RequestError
 from fractalctl.experiments.policy import Overwrite
 
@@ -100,11 +99,11 @@ def bench_latency(
     Examples:
         fractalctl bench-latency --sizes 10000
 
-        fractalctl bench-latency runs/clinc/minilm/v5/seed-42 --sizes 10000 --index flat,hnsw
+        fractalctl bench-latency clinc/minilm/v5/seed-42 --sizes 10000 --index flat
 
-        fractalctl bench-latency --sizes 10000 --index hnsw --ef-search 16,32,64,128 --m 16
+        fractalctl bench-latency --sizes 10000 --index hnsw --ef-search 16,64 --m 16
 
-        fractalctl bench-latency --random --sizes 1000,10000 --index flat,ivf --rounds 1
+        fractalctl bench-latency --random --sizes 1000 --index flat,ivf --rounds 1
     """
     from fractalctl.experiments.latency import bench_head, bench_random
     from fractalctl.report import overview
@@ -135,12 +134,8 @@ def bench_latency(
 
 def _choose(invocation: Invocation, arguments: list[str] | None) -> "list[Head]":
     """The heads that are named, or the one of those below RUNS that the common rule takes."""
-    from fractalctl.experiments.addresses import RULE, choose_head
     from fractalctl.heads.head import find_heads
 
-    paths = expand_stdin(arguments)
-    if paths:
-        return list(find_heads([Path(path) for path in paths]))
-    head = choose_head([invocation.runs])
-    invocation.console.note(f"Head: {head.folder} ({RULE})")
-    return [head]
+    if arguments:
+        return list(find_heads(shared.head_paths(invocation, arguments)))
+    return [shared.one_head(invocation, [])]

@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from fractalctl.progress import Advance
+from fractalctl.progress import Advance, lines, silent
 from fractalctl.tables import visible
 
 if TYPE_CHECKING:
     import rich.console
+    import rich.table
 
     from fractalctl.tables import Table
 
@@ -28,23 +29,29 @@ class _StandardError:
     """
 
     @property
+    def _stream(self) -> TextIO:
+        """The stream itself: while a bar is drawn, rich puts one in its place that writes to us."""
+        stream: TextIO = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+        return stream
+
+    @property
     def encoding(self) -> str:
-        return sys.stderr.encoding
+        return self._stream.encoding
 
     def write(self, text: str) -> int:
         with suppress(OSError, ValueError):
-            sys.stderr.write(text)
+            self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
         with suppress(OSError, ValueError):
-            sys.stderr.flush()
+            self._stream.flush()
 
     def isatty(self) -> bool:
-        return sys.stderr.isatty()
+        return self._stream.isatty()
 
     def fileno(self) -> int:
-        return sys.stderr.fileno()
+        return self._stream.fileno()
 
 
 class Console:
@@ -54,12 +61,16 @@ class Console:
         json: print one JSON document to standard output instead of paths.
         quiet: print nothing to standard error but errors.
         verbose: let tracebacks and details through.
+        wide: draw every column of tables, whether there is room or not.
     """
 
-    def __init__(self, *, json: bool = False, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self, *, json: bool = False, quiet: bool = False, verbose: bool = False, wide: bool = False
+    ) -> None:
         self.json = json
         self.quiet = quiet
         self.verbose = verbose
+        self.wide = wide
 
     @cached_property
     def _stderr(self) -> "rich.console.Console":
@@ -73,7 +84,8 @@ class Console:
     def note(self, message: str) -> None:
         """Say something to the person at the terminal."""
         if not self.quiet:
-            _StandardError().write(f"{visible(message)}\n")
+            with suppress(OSError, ValueError):
+                sys.stderr.write(f"{visible(message)}\n")  # above a bar, where one is drawn
 
     def detail(self, message: str) -> None:
         """Say something that only ``--verbose`` shows."""
@@ -90,31 +102,40 @@ class Console:
         self._stderr.print(f"Error: {visible(message)}", style="red", markup=False)
 
     def tables(self, tables: "Iterable[Table]") -> None:
-        """Draw tables for people, of each the columns that it has for a terminal."""
+        """Draw tables for people, of each the columns that it has for a terminal.
+
+        Names and values are never broken: what a terminal has no room for is left out, and said. With
+        ``--wide`` every column is drawn.
+        """
         if self.quiet:
             return
-        from rich import box
-        from rich.table import Table as Grid
-        from rich.text import Text
+        for table in tables:
+            shown = table if self.wide else table.in_brief()
+            fitting = shown
+            while not self._has_room(fitting) and len(fitting.columns) > fitting.left + 1:
+                fitting = fitting.without(fitting.columns[-1:])
+            self._stderr.print(
+                _grid(fitting), width=max(self._stderr.width, _width(fitting)) if self._unbound else None
+            )
+            if left_out := [column for column in shown.columns if column not in fitting.columns]:
+                self.note(f"Left out for want of room: {', '.join(left_out)} (--wide shows them)")
 
-        def plain(cell: object) -> Text:
-            return Text(visible(str(cell)))
+    @property
+    def _unbound(self) -> bool:
+        """Whether lines may be of any length."""
+        return self.wide or not self._stderr.is_terminal
 
-        for table in (one.in_brief() for one in tables):
-            grid = Grid(title=plain(table.caption), title_justify="left", box=box.SIMPLE_HEAD)
-            for place, column in enumerate(table.columns):
-                grid.add_column(
-                    plain(column), justify="left" if place < table.left else "right", overflow="fold"
-                )
-            for row in table.rows:
-                grid.add_row(*map(plain, row))
-            self._stderr.print(grid)
+    def _has_room(self, table: "Table") -> bool:
+        return self._unbound or _width(table) <= self._stderr.width
 
     @contextmanager
     def progress(self, description: str, total: int) -> Iterator[Advance]:
-        """Show a bar on standard error while the block runs; nothing when quiet or not a terminal."""
+        """Show a bar on standard error while the block runs; a line now and then where it is no terminal."""
         if self.quiet or not self._stderr.is_terminal:
-            yield lambda _: None
+            with (
+                silent(description, total) if self.quiet else lines(self.note, description, total) as advance
+            ):
+                yield advance
             return
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
@@ -138,6 +159,34 @@ class Console:
         else:
             sys.stdout.writelines(f"{path}\n" for path in paths)
         sys.stdout.flush()
+
+
+def _grid(table: "Table") -> "rich.table.Table":
+    """A table as it is drawn: headings may be broken between words, cells may not."""
+    from rich import box
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    def plain(cell: object) -> Text:
+        return Text(visible(str(cell)))
+
+    grid = Grid(title=plain(table.caption), title_justify="left", box=box.SIMPLE_HEAD)
+    for place, column in enumerate(table.columns):
+        longest = max((plain(row[place]).cell_len for row in table.rows), default=0)
+        justify: Any = "left" if place < table.left else "right"
+        grid.add_column(plain(column), justify=justify, overflow="fold", min_width=longest)
+    for row in table.rows:
+        grid.add_row(*map(plain, row))
+    return grid
+
+
+def _width(table: "Table") -> int:
+    """Columns of a terminal that a table takes at least."""
+    from rich.console import Console as RichConsole
+    from rich.measure import Measurement
+
+    console = RichConsole(width=10**6)
+    return Measurement.get(console, console.options, _grid(table)).minimum
 
 
 def _plain(value: Any) -> Any:

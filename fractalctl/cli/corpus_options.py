@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
+from fractalctl.cli import completion
+from fractalctl.cli.project import from_project
 from fractalctl.corpora.records import OnConflict
+from fractalctl.corpora.registry import registered_corpora
 from fractalctl.corpora.request import CorpusRequest
 
 
@@ -17,10 +20,12 @@ def _sample(split: str) -> typer.models.OptionInfo:
 
 
 def corpus_request(
+    context: typer.Context,
     corpus: Annotated[
         str,
         typer.Argument(
             metavar="CORPUS",
+            autocompletion=completion.CORPORA,
             help="A corpus of `fractalctl corpora ls`, a path, or `hub:owner/name[:config][@revision]`.",
         ),
     ],
@@ -47,7 +52,16 @@ def corpus_request(
     max_test: Annotated[int | None, _sample("test")] = None,
     max_validation: Annotated[int | None, _sample("validation")] = None,
 ) -> CorpusRequest:
-    """The request that option values describe."""
+    """The request that option values describe.
+
+    Columns of ``fractalctl.toml`` are those of files: a registered corpus knows its own, and ``--path`` names
+    all levels.
+    """
+    registered = corpus in registered_corpora()
+    if registered and from_project(context, "text"):
+        text = None
+    if (registered or path) and from_project(context, "levels"):
+        levels = None
     return CorpusRequest(
         source=corpus,
         data=data,

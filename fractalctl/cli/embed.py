@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fractalctl.cli import completion
 from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.errors import RequestError
@@ -33,6 +34,7 @@ def embed(
         list[str],
         typer.Argument(
             metavar="[HEAD] TEXTS",
+            autocompletion=completion.HEADS,
             help="The last argument is a file of texts (.csv, .tsv, .jsonl, .parquet, .txt with one a line), "
             "- reads lines from standard input. Before it a head, or a folder of heads. Default: RUNS.",
         ),
@@ -77,11 +79,11 @@ def embed(
     Examples:
         fractalctl embed runs/clinc/minilm/v5 questions.txt --dims 64,256
 
-        fractalctl embed runs/clinc tickets.csv --text message --output tickets.parquet
+        fractalctl embed runs/clinc tickets.csv --text message -o tickets.parquet
 
         fractalctl embed runs/trec tickets.csv --text message --dims 64 --dtype int8
 
-        cat questions.txt | fractalctl embed runs/trec - --dims 64 --output questions.npy
+        cat questions.txt | fractalctl embed runs/trec - --dims 64 -o questions.npy
     """
     from fractalctl.experiments.embedding import Embedder
     from fractalctl.experiments.vector_files import VectorRequest, write_text_vectors

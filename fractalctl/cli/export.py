@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from fractalctl.cli import completion
 from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command
 
@@ -20,7 +21,10 @@ def export(
     to: Annotated[
         str,
         typer.Option(
-            "--to", help="sentence-transformers, onnx, qdrant, chroma, lancedb, or a plug-in's format."
+            "--to",
+            metavar="FORMAT",
+            autocompletion=completion.FORMATS,
+            help="sentence-transformers, onnx, qdrant, chroma, lancedb, or a plug-in's format.",
         ),
     ] = "sentence-transformers",
     output: Annotated[
@@ -59,9 +63,9 @@ def export(
 
         fractalctl export runs/trec --to onnx --output trec-onnx
 
-        fractalctl export runs/clinc/minilm/v5 --to qdrant --dims 64,256 --output clinc-qdrant
+        fractalctl export clinc/minilm/v5 --to qdrant --dims 64,256 -o clinc-qdrant
 
-        fractalctl export runs/clinc/minilm/v5 --to chroma --splits train,test --output clinc-chroma
+        fractalctl export clinc/minilm/v5 --to chroma --splits train,test -o clinc-db
     """
     from fractalctl.documents import read_document
     from fractalctl.documents.export import ExportDocument

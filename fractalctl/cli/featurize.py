@@ -1,15 +1,20 @@
 """``fractalctl featurize``: encode a corpus once."""
 
+import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fractalctl.backbones.spec import DEFAULT_BACKBONE, Dtype, Engine, Pooling
+from fractalctl.backbones.spec import INSTALLABLE, Dtype, Engine, Pooling, default_backbone
+from fractalctl.cli import completion
 from fractalctl.cli import options as shared
 from fractalctl.cli.corpus_options import corpus_request
 from fractalctl.cli.plumbing import Invocation, command
+from fractalctl.errors import RequestError
 
 if TYPE_CHECKING:
+    from fractalctl.backbones.services.estimate import Estimate
     from fractalctl.corpora.request import CorpusRequest
     from fractalctl.executors import Executor
 
@@ -23,14 +28,18 @@ def featurize(
     invocation: Invocation,
     request: "CorpusRequest",
     backbone: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--backbone",
             "-b",
+            metavar="NAME",
+            autocompletion=completion.BACKBONES,
             help="A registered backbone (bge-small, e5-small, qwen3-0.6b, minilm, bge-base, nomic, "
-            "mxbai-large, those of plug-ins), a model folder, or `hub:owner/name[@revision]`.",
+            "mxbai-large, those of plug-ins), a model folder, `hub:owner/name[@revision]`, or a service: "
+            "`openai:MODEL`, `ollama:MODEL`.",
+            show_default="minilm where the extra of that name is installed, else bge-small",
         ),
-    ] = DEFAULT_BACKBONE,
+    ] = None,
     splits: Annotated[
         str, typer.Option("--splits", help="Which splits to encode, separated by commas.")
     ] = "train,test",
@@ -52,9 +61,30 @@ def featurize(
     engine: Annotated[
         Engine, typer.Option("--engine", help="What runs the encoder; `onnx` is ONNX Runtime, an extra.")
     ] = Engine.TORCH,
-    revision: Annotated[
-        str | None, typer.Option("--revision", help="Commit, branch or tag of the backbone on the hub.")
+    dimensions: Annotated[
+        int | None,
+        typer.Option(
+            "--dimensions",
+            min=1,
+            help="Numbers per feature, asked of a service.",
+            show_default="all that the model gives",
+        ),
     ] = None,
+    revision: Annotated[
+        str | None,
+        typer.Option(
+            "--revision",
+            help="Commit, branch or tag of the backbone on the hub; digest of a model of Ollama.",
+        ),
+    ] = None,
+    reuse: Annotated[
+        bool,
+        typer.Option(
+            "--reuse/--no-reuse",
+            help="Whether texts that other sets of the same encoder hold are not encoded again.",
+        ),
+    ] = True,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a service is paid.")] = False,
     device: shared.DeviceOption = "auto",
     offline: shared.OfflineOption = False,
     *,
@@ -62,7 +92,8 @@ def featurize(
 ) -> None:
     """Encode a corpus with a frozen backbone, once; a second call finds the features and loads nothing.
 
-    Prints the path of the feature set. Stopped at any moment, the same command goes on where it was.
+    Prints the path of the feature set. Stopped at any moment, the same command goes on where it was. Texts
+    that the store holds from the same encoder, as those of an older file, are not encoded again.
 
     Examples:
         fractalctl featurize pydocs --backbone minilm
@@ -71,15 +102,19 @@ def featurize(
 
         fractalctl featurize trec --data ~/Downloads/trec --backbone e5-small
 
-        fractalctl featurize tickets.csv --text message --levels team,topic --backbone ./my-model
+        fractalctl featurize tickets.csv --text message --levels team,topic
 
-        fractalctl featurize clinc --backbone hub:thenlper/gte-small --dtype bfloat16
+        fractalctl featurize clinc --backbone ./my-model
+
+        fractalctl featurize clinc -b hub:thenlper/gte-small --dtype bfloat16
 
         fractalctl featurize clinc --backbone minilm --engine onnx
 
         fractalctl featurize clinc --executor local --workers 4
 
         fractalctl featurize clinc --executor dask --scheduler scheduler.json
+
+        fractalctl featurize clinc -b openai:text-embedding-3-small --dimensions 512
     """
     from time import perf_counter
 
@@ -92,6 +127,10 @@ def featurize(
         from fractalctl.backbones.locate import go_offline
 
         go_offline()
+    if backbone is None:
+        backbone = default_backbone()
+        why = "its weights are installed" if backbone == INSTALLABLE else "the extra minilm is not installed"
+        console.note(f"Backbone: {backbone} ({why}; --backbone names another)")
     spec = resolve_backbone(
         backbone,
         pooling=pooling,
@@ -99,6 +138,7 @@ def featurize(
         max_length=max_length,
         dtype=dtype,
         engine=engine,
+        dimensions=dimensions,
         revision=revision,
         offline=offline,
     )
@@ -111,6 +151,8 @@ def featurize(
         spec,
         store,
         splits=wanted,
+        reuse=reuse,
+        agree=partial(_ask, yes=yes, quiet=console.quiet),
         device=device,
         offline=offline,
         executor=executor,
@@ -131,3 +173,14 @@ def featurize(
     if known and document["duplicates"]:
         console.note(f"{document['duplicates']} test rows stand verbatim in the training split as well")
     console.emit([features.path], document)
+
+
+def _ask(estimate: "Estimate", *, yes: bool, quiet: bool) -> None:
+    """See that somebody wants to pay what a service will charge; unless quiet, the estimate was shown."""
+    if estimate.free or yes:
+        return
+    if not sys.stdin.isatty():
+        raise RequestError(
+            f"{estimate}; that is not done unasked, and standard input is no terminal to ask at: give --yes"
+        )
+    typer.confirm(f"{estimate}\nGo on?" if quiet else "Go on?", abort=True, err=True)

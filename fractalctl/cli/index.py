@@ -55,7 +55,7 @@ def index(
     Examples:
         fractalctl index runs/clinc/minilm/v5
 
-        fractalctl index runs/clinc/minilm/v5 --dims 64,128,256 --kind hnsw --error 0.02
+        fractalctl index clinc/minilm/v5 --dims 64,128,256 --kind hnsw --error 0.02
 
         fractalctl index runs/trec --outside questions.txt --output trec-index
     """

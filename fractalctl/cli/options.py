@@ -1,17 +1,19 @@
 """Options that several commands share, each declared once, and what their values mean."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fractalctl.cli import completion
 from fractalctl.cli.plumbing import Invocation, expand_stdin
-from fractalctl.errors import RequestError
+from fractalctl.errors import RequestError, did_you_mean
 from fractalctl.executors import Executor, ExecutorKind
 from fractalctl.experiments.policy import Overwrite
-from fractalctl.numbers import read_whole
+from fractalctl.numbers import MISSING, read_whole
 
 if TYPE_CHECKING:
     from fractalctl.heads.head import Head
@@ -29,6 +31,7 @@ class ProtocolName(StrEnum):
 FeaturesArgument = Annotated[
     list[str] | None,
     typer.Argument(
+        autocompletion=completion.SETS,
         help="Feature sets: .h5 files, CORPUS or CORPUS/NAME of the store; - reads paths from standard "
         "input. Default: the one written last.",
         show_default=False,
@@ -37,7 +40,9 @@ FeaturesArgument = Annotated[
 HeadsArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Heads, or folders of heads; - reads paths from standard input. Default: all below RUNS.",
+        autocompletion=completion.HEADS,
+        help="Heads, or folders of heads, as `runs ls` names them or by path; - reads paths from standard "
+        "input. Default: all below RUNS.",
         show_default=False,
     ),
 ]
@@ -64,6 +69,7 @@ EncoderOption = Annotated[
         "--encoder", exists=True, file_okay=False, help="Where the backbone is, if it was a folder."
     ),
 ]
+NOTHING_TRAINED = "{}: nothing trained yet; fractalctl train makes heads of a feature set"
 DEFAULT_SEEDS = "42,123,456,789,1024"
 
 
@@ -88,11 +94,38 @@ def names(values: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
+@dataclass(frozen=True)
+class ProtocolOptions:
+    """What was asked for, before it is known which corpora are measured.
+
+    Attributes:
+        name: None where nobody named one.
+        k, max_test, rows_seed, drop_duplicates: see `fractalctl.measures.protocols.Protocol`.
+    """
+
+    name: ProtocolName | None = None
+    k: int = 5
+    max_test: int | None = None
+    rows_seed: int = 42
+    drop_duplicates: bool = False
+
+    def otherwise(self, usual: str) -> "Protocol":
+        """The rule of a measurement: the protocol that was named, or the usual one."""
+        from fractalctl.measures.protocols import Protocol
+
+        name = usual if self.name is None else self.name.value
+        return Protocol(name, self.k, self.max_test, self.rows_seed, self.drop_duplicates)
+
+
 def protocol(
     protocol: Annotated[
-        ProtocolName,
-        typer.Option("--protocol", help="loo: test rows ask each other; index: they ask the training rows."),
-    ] = ProtocolName.LOO,
+        ProtocolName | None,
+        typer.Option(
+            "--protocol",
+            help="loo: test rows ask each other; index: they ask the training rows.",
+            show_default="loo where the paper is reproduced, else index",
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("--k", min=1, help="Neighbours that vote.")] = 5,
     max_test: Annotated[
         int | None,
@@ -110,11 +143,9 @@ def protocol(
             "--drop-duplicates", help="Leave out test rows whose text stands in the training split as well."
         ),
     ] = False,
-) -> "Protocol":
-    """The rule of a measurement from option values."""
-    from fractalctl.measures.protocols import Protocol
-
-    return Protocol(protocol.value, k, max_test, rows_seed=rows_seed, drop_duplicates=drop_duplicates)
+) -> ProtocolOptions:
+    """The rule of a measurement from option values, as far as they say it."""
+    return ProtocolOptions(protocol, k, max_test, rows_seed, drop_duplicates)
 
 
 def executor(
@@ -168,11 +199,48 @@ def choose_features(invocation: Invocation, arguments: Sequence[str] | None) -> 
 
 
 def head_paths(invocation: Invocation, arguments: Sequence[str] | None) -> list[Path]:
-    """Where the arguments say that heads are, or the folder of runs; says so on standard error."""
-    paths = [Path(path) for path in expand_stdin(arguments)]
+    """Where the arguments say that heads are, or the folder of runs; says so on standard error.
+
+    Raises:
+        RequestError: none were named, and none is there.
+    """
+    paths = [_named(invocation, path) for path in expand_stdin(arguments)]
     if not paths:
+        _require_trained(invocation)
         invocation.console.note(f"Heads: all below {invocation.runs}")
     return paths or [invocation.runs]
+
+
+def _named(invocation: Invocation, name: str, hint: str = "") -> Path:
+    """A path, or a name below the folder of runs as ``runs ls`` shows it.
+
+    Raises:
+        RequestError: there is neither.
+    """
+    path, runs = Path(name), invocation.runs
+    if path.exists() or (runs / name).exists():
+        return path if path.exists() else runs / name
+    heads = [one.parent.relative_to(runs) for one in runs.rglob("head.json")]
+    below = {str(folder) for head in heads for folder in (head, *head.parents[:-1])}
+    guess = did_you_mean(name, [*below, *(str(runs / folder) for folder in below)])
+    raise RequestError(f"{name}: no such file or folder{guess}{hint}")
+
+
+def _require_trained(invocation: Invocation) -> None:
+    """See that there are heads.
+
+    Raises:
+        RequestError: there are none, with what makes them.
+    """
+    if not any(invocation.runs.rglob("head.json")):
+        raise RequestError(NOTHING_TRAINED.format(invocation.runs))
+
+
+def as_command(argv: Sequence[str] | None) -> str:
+    """An argument vector as it can be pasted."""
+    import shlex
+
+    return shlex.join(argv) if argv else MISSING
 
 
 def one_head(invocation: Invocation, arguments: Sequence[str], hint: str = "") -> "Head":
@@ -188,9 +256,10 @@ def one_head(invocation: Invocation, arguments: Sequence[str], hint: str = "") -
     """
     from fractalctl.experiments.addresses import RULE, choose_head
 
-    folders = [Path(path) for path in expand_stdin(arguments)] or [invocation.runs]
-    if missing := [folder for folder in folders if not folder.exists()]:
-        raise RequestError(f"{missing[0]}: no such file or folder{hint}")
+    folders = [_named(invocation, path, hint) for path in expand_stdin(arguments)]
+    if not folders:
+        _require_trained(invocation)
+        folders = [invocation.runs]
     head = choose_head(folders)
     invocation.console.note(f"Head: {head.folder} ({RULE})")
     return head

@@ -1,32 +1,38 @@
 """Evaluations and comparisons at a glance, as the terminal shows them; the report has every figure."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from statistics import mean
 from typing import TYPE_CHECKING, TypeVar
 
 from fractalctl.documents.measured import Accuracy, Features
-from fractalctl.numbers import MISSING, interval, mean_sd, number, p_value, percents, signed
+from fractalctl.numbers import MISSING, interval, listed, mean_sd, number, p_value, percent, signed
 from fractalctl.tables import Table
 
 if TYPE_CHECKING:
     from fractalctl.documents.evaluation import Evaluation
     from fractalctl.documents.statistics import Comparison
+    from fractalctl.heads.head import Head
 
-CUT = "backbone, cut"
-"""Row of the backbone's own features at the lengths of the heads."""
 Item = TypeVar("Item")
 
 
 def evaluation_tables(evaluations: "Sequence[Evaluation]") -> list[Table]:
-    """Steerability and the accuracies that it is made of: a row per feature set and arm, means over seeds.
+    """What was asked, then steerability and the accuracies that it is made of.
 
-    Each feature set ends with the backbone cut to the same lengths, which is what training has to beat.
-    Evaluations at other lengths or of another depth have a table of their own.
+    The latter has a row per feature set and arm, means over seeds; each feature set ends with what training
+    has to beat: the backbone cut to the same lengths, and its principal components. Evaluations at other
+    lengths, of another depth or protocol have a table of their own.
     """
-    shapes = _grouped(evaluations, lambda one: (tuple(one.dims), len(one.profile.classes)))
-    return [_evaluations(group) for group in shapes]
+    from fractalctl.report.answers import answer_tables
+    from fractalctl.report.results import Results
+
+    shapes = _grouped(evaluations, lambda one: (tuple(one.dims), len(one.profile.classes), one.protocol))
+    return [*answer_tables(Results(evaluations=evaluations)), *map(_evaluations, shapes)]
 
 
 def _evaluations(evaluations: "Sequence[Evaluation]") -> Table:
+    from fractalctl.report.answers import baselines_of, shares
+
     first = evaluations[0]
     levels = ("L0", f"L{len(first.profile.classes) - 1}")
     places = [(level, str(length)) for level in levels for length in (first.dims[0], first.dims[-1])]
@@ -37,14 +43,14 @@ def _evaluations(evaluations: "Sequence[Evaluation]") -> Table:
         start = [titles[measured.features.identity]]
         arms = _grouped(own, lambda one: (one.trained_on.identity, one.arm, repr(one.settings)))
         rows += [[*start, *_arm(group, places)] for group in arms]
-        cut = measured.profile.truncated
-        cells = [signed(_steerability(cut, places)), *_shares([cut], places)]
-        rows.append([*start, CUT, MISSING, measured.n_queries, *cells])
+        for name, accuracy in baselines_of(own).items():
+            cells = [signed(_steerability(accuracy, places)), *shares([accuracy], places)]
+            rows.append([*start, name, *cells, MISSING, measured.n_queries])
     return Table(
         "evaluations",
         f"k-NN accuracy in %, protocol {first.protocol}, k = {first.k}; S with its SD over seeds, of a "
         "single one with its 95 % interval over queries",
-        ["features", "arm", "seeds", "queries", "S", *(f"{level}@{length}" for level, length in places)],
+        ["features", "arm", "S", *(f"{level}@{length}" for level, length in places), "seeds", "queries"],
         rows,
         left=2,
     )
@@ -52,22 +58,38 @@ def _evaluations(evaluations: "Sequence[Evaluation]") -> Table:
 
 def _arm(group: "Sequence[Evaluation]", places: Sequence[tuple[str, str]]) -> list[object]:
     """One arm's cells; heads that were trained on another set say so."""
+    from fractalctl.report.answers import shares
+
     first = group[0]
     values = [one.steerability.s for one in group]
     alone = f" {interval(first.steerability.intervals['S'], 3)}" if len(group) == 1 else ""
     moved = first.trained_on.identity != first.features.identity
     source = f" (trained on {first.trained_on.corpus}/{first.trained_on.name})" if moved else ""
-    shares = _shares([one.accuracy for one in group], places)
-    return [first.arm + source, len(group), first.n_queries, mean_sd(values) + alone, *shares]
-
-
-def _shares(accuracies: Sequence[Accuracy], places: Sequence[tuple[str, str]]) -> list[str]:
-    return [percents([one[length][level] for one in accuracies]) for level, length in places]
+    cells = shares([one.accuracy for one in group], places)
+    return [first.arm + source, mean_sd(values) + alone, *cells, len(group), first.n_queries]
 
 
 def _steerability(accuracy: Accuracy, places: Sequence[tuple[str, str]]) -> float:
     short_coarse, full_coarse, short_fine, full_fine = (accuracy[length][level] for level, length in places)
     return (short_coarse - full_coarse) + (full_fine - short_fine)
+
+
+def held_out_lines(heads: "Sequence[Head]", levels: Sequence[str]) -> list[str]:
+    """How often the full length of each arm is right on rows that training held out, means over seeds."""
+    lines = []
+    for own in _grouped(heads, lambda head: head.arm):
+        documents = [head.document for head in own if head.document.history]
+        if not documents:
+            continue
+        epochs = [one.history[(one.best_epoch or len(one.history)) - 1] for one in documents]
+        right = [
+            f"{name} [L{level}] right {percent(mean(epoch.validation[f'L{level}'] for epoch in epochs), 1)}"
+            for level, name in enumerate(levels)
+        ]
+        lines.append(
+            f"  {own[0].arm}: at {own[0].dims[-1]} numbers, {listed(right)} of held-out training rows"
+        )
+    return lines
 
 
 def feature_titles(sets: Iterable[Features]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from fractalctl.cli.console import Console
 from fractalctl.errors import FractalError, RequestError
 from store.errors import StoreError
 
-PRESENTATION = frozenset({"json", "quiet", "verbose"})
+PRESENTATION = frozenset({"json", "quiet", "verbose", "wide"})
 EXECUTION = frozenset({"executor", "workers", "scheduler"})
 """Options that say where the work is done, which changes no byte of a result."""
 EXIT_INTERRUPTED = 130
@@ -44,6 +44,10 @@ COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
     ),
     "json": (Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")], False),
     "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on standard error.")], False),
+    "wide": (
+        Annotated[bool, typer.Option("--wide", help="Every column of tables, whether it has room or not.")],
+        False,
+    ),
     "verbose": (Annotated[bool, typer.Option("--verbose", "-v", help="Details and tracebacks.")], False),
 }
 
@@ -119,11 +123,14 @@ def command(
         app: the application, or a group of commands.
         name: of the command.
         **makers: parameters that several options make together: each names the function whose parameters are
-            the options and whose result is the parameter's value.
+            the options and whose result is the parameter's value. One whose first parameter is a
+            `typer.Context` is given it.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         parts = {made: list(inspect.signature(maker).parameters.values()) for made, maker in makers.items()}
+        aware = {made for made, own in parts.items() if own[0].annotation is typer.Context}
+        parts.update({made: parts[made][1:] for made in aware})
         own = list(inspect.signature(function).parameters.values())[1:]
 
         def run(context: typer.Context, **options: Any) -> None:
@@ -139,10 +146,11 @@ def command(
                         check_text(word, f"--{name.replace('_', '-')}")
                 check_text(str(Path.cwd()), "the current folder")
                 for made, maker in makers.items():
-                    options[made] = maker(**{part.name: options.pop(part.name) for part in parts[made]})
+                    given = {part.name: options.pop(part.name) for part in parts[made]}
+                    options[made] = maker(**given, **({"context": context} if made in aware else {}))
                 function(invocation, **options)
 
-            _ended_by_errors(console, call)
+            ended_by_errors(console, call)
 
         common = [
             inspect.Parameter(key, KEYWORD, annotation=annotation, default=default)
@@ -173,7 +181,12 @@ def _help_text(function: Callable[..., None]) -> str:
     return text if for_people() else BLOCK.sub(r"\b\n\1", text)
 
 
-def _ended_by_errors(console: Console, action: Callable[[], None]) -> None:
+def ended_by_errors(console: Console, action: Callable[[], None]) -> None:
+    """Do something; whatever goes wrong becomes one message and an exit code.
+
+    Raises:
+        typer.Exit: something went wrong.
+    """
     try:
         action()
     except (FractalError, StoreError) as error:

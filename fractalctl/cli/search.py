@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fractalctl.cli import completion
 from fractalctl.cli import options as shared
 from fractalctl.cli.console import Console
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
@@ -17,7 +18,7 @@ from fractalctl.errors import RequestError
 from fractalctl.numbers import number, percent
 
 if TYPE_CHECKING:
-    from fractalctl.backbones.encoder import Backbone
+    from fractalctl.backbones.kinds import Encoder
     from fractalctl.experiments.search import Found, Lookup
     from fractalctl.heads.head import Head
     from fractalctl.measures.answers import Answer, Answered, Reference
@@ -41,6 +42,7 @@ def search(
         list[str] | None,
         typer.Argument(
             metavar="[HEADS] QUERY",
+            autocompletion=completion.HEADS,
             help="The last argument is the query, - reads one per line from standard input. Those before it "
             "are heads, or folders of heads (- reads paths). Default: all below RUNS. With --row there is no "
             "query.",
@@ -94,7 +96,7 @@ def search(
     Examples:
         fractalctl search "my card was swallowed by the machine"
 
-        fractalctl search runs/clinc/minilm/v5 "play something slow" --dims 64,256 --top 10
+        fractalctl search clinc/minilm/v5 "play something slow" --dims 64,256
 
         fractalctl search --row 17 --shortlist 100
 
@@ -122,7 +124,7 @@ def search(
     found = []
 
     @cache
-    def load() -> "Backbone":
+    def load() -> "Encoder":
         from fractalctl.backbones.encoder import load_backbone
         from fractalctl.backbones.recorded import recorded_backbone
 

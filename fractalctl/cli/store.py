@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fractalctl.cli import completion
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
+from fractalctl.corpora.recorded import level_names, source_of
 from fractalctl.errors import FractalError, RequestError
+from fractalctl.numbers import MISSING, minute
 from fractalctl.tables import Table
 from store.errors import ChangedError, StoreError
 
@@ -17,12 +20,16 @@ if TYPE_CHECKING:
 
 NAMES_HELP = "Names as `ls` shows them, a corpus for all of its sets, paths, or - for standard input."
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[SETS]", help=NAMES_HELP, show_default="all sets")
+    list[str] | None,
+    typer.Argument(
+        metavar="[SETS]", autocompletion=completion.SETS, help=NAMES_HELP, show_default="all sets"
+    ),
 ]
 Name = Annotated[
     str | None,
     typer.Argument(
         metavar="[SET]",
+        autocompletion=completion.SETS,
         help="A name as `ls` shows it, corpus/backbone, a corpus, or a path.",
         show_default="the set written last",
     ),
@@ -41,9 +48,9 @@ def register(app: typer.Typer) -> None:
 
 
 def list_sets(invocation: Invocation) -> None:
-    """List the feature sets, the one written last first.
+    """List the feature sets, the one written last first, and what services answered.
 
-    Paths go to standard output, so that other commands can read them.
+    Paths of sets go to standard output, so that other commands can read them.
 
     Examples:
         fractalctl store ls
@@ -52,12 +59,16 @@ def list_sets(invocation: Invocation) -> None:
     """
     store, console = _store(invocation), invocation.console
     damaged: list[StoreError] = []
+    answers = list(_answers(store, damaged))
     sets, unfinished = store.sets(damaged.append), store.unfinished()
     if sets:
-        columns = ("Set", "Rows", "Dimension", "Classes", "Size")
+        columns = ("Set", "Rows", "Dimension", "Classes", "Size", "Written", "Source")
         console.tables([Table("sets", f"Feature sets in {store.folder}", columns, [*map(_row, sets)])])
     else:
         console.note(f"no feature set in {store.folder}; make one with fractalctl featurize")
+    if answers:
+        rows = [(one["name"], one["texts"], _size(one["bytes"])) for one in answers]
+        console.tables([Table("answers", "Answers of services", ("Answers", "Texts", "Size"), rows)])
     for error in damaged:
         console.warn(str(error))
     for path in unfinished:
@@ -65,6 +76,7 @@ def list_sets(invocation: Invocation) -> None:
     document = {
         "sets": [_summary(one) for one in sets],
         "unfinished": list(map(str, unfinished)),
+        "answers": answers,
         "damaged": list(map(str, damaged)),
     }
     console.emit((one.path for one in sets), document)
@@ -80,16 +92,24 @@ def show_set(invocation: Invocation, name: Name = None) -> None:
     """
     features, console = _store(invocation).resolve(name), invocation.console
     levels = _levels(features)
-    console.note(f"{features.path}\n{_size(features.n_bytes)}, identity {features.identity}\n")
+    summary = _summary(features)
+    console.note(
+        f"{features.path}\n{_size(features.n_bytes)}, written {summary['written']}, from "
+        f"{summary['source'] or MISSING}, identity {features.identity}\n"
+    )
     console.note("\n".join(f"  {field:<30}  {value}" for field, value in _fields(features.recipe)))
-    sizes = [(split, n, _size(4 * n * features.dimension)) for split, n in _summary(features)["rows"].items()]
-    counted = [(f"L{level}", *counts.values()) for level, counts in enumerate(levels)]
+    sizes = [(split, n, _size(4 * n * features.dimension)) for split, n in summary["rows"].items()]
+    titles = (
+        f"{name} [L{level}]" if name != f"L{level}" else name
+        for level, name in enumerate(level_names(features))
+    )
+    counted = [(title, *counts.values()) for title, counts in zip(titles, levels, strict=True)]
     title = f"Rows per class in {features.splits[0]}"
     console.tables([
         Table("rows", "Rows", ("Split", "Rows", "Features"), sizes),
         Table("classes", title, ("Level", "Classes", "Fewest", "Median", "Most"), counted),
     ])  # fmt: skip
-    console.emit([features.path], {**_summary(features), "levels": levels, "recipe": features.recipe})
+    console.emit([features.path], {**summary, "levels": levels, "recipe": features.recipe})
 
 
 def verify_sets(invocation: Invocation, names: Names = None) -> None:
@@ -116,10 +136,12 @@ def verify_sets(invocation: Invocation, names: Names = None) -> None:
 
 def remove_sets(
     invocation: Invocation,
-    names: Annotated[list[str], typer.Argument(metavar="SETS", help=NAMES_HELP)],
+    names: Annotated[
+        list[str], typer.Argument(metavar="SETS", autocompletion=completion.SETS, help=NAMES_HELP)
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Remove feature sets, finished or not, after asking.
+    """Remove feature sets, finished or not, and answers of services, after asking.
 
     Paths of what was removed go to standard output.
 
@@ -135,7 +157,7 @@ def remove_sets(
                 "removing asks for confirmation, and standard input is no terminal: give --yes"
             )
         listed = "\n".join(map(str, paths))
-        typer.confirm(f"{listed}\nRemove {len(paths)} feature set(s)?", abort=True, err=True)
+        typer.confirm(f"{listed}\nRemove {len(paths)} file(s)?", abort=True, err=True)
     for path in paths:
         store.remove(path)
     invocation.console.emit(paths, list(map(str, paths)))
@@ -145,6 +167,19 @@ def _store(invocation: Invocation) -> "FeatureStore":
     from store import FeatureStore
 
     return FeatureStore(invocation.store)
+
+
+def _answers(store: "FeatureStore", damaged: list[StoreError]) -> Iterator[dict[str, Any]]:
+    for one in store.kept_answers():
+        try:
+            yield {
+                "name": f"answers/{one.path.stem}",
+                "path": str(one.path),
+                "texts": len(one),
+                "bytes": one.path.stat().st_size,
+            }
+        except StoreError as error:
+            damaged.append(error)
 
 
 def _selected(invocation: Invocation, names: list[str] | None, *, unfinished: bool = False) -> list[Path]:
@@ -175,6 +210,8 @@ def _summary(features: "FeatureSet") -> dict[str, Any]:
         "dimension": features.dimension,
         "classes": list(map(len, features.class_names)),
         "bytes": features.n_bytes,
+        "written": minute(features.written / 1e9),
+        "source": source_of(features),
     }
 
 
@@ -199,10 +236,12 @@ def _fields(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield f"{prefix}{key}", ", ".join(value) if key == "splits" else value
 
 
-def _row(features: "FeatureSet") -> tuple[str, str, int, str, str]:
+def _row(features: "FeatureSet") -> tuple[object, ...]:
     rows = ", ".join(f"{split} {features.n_rows(split)}" for split in features.splits)
     classes = " > ".join(str(len(names)) for names in features.class_names)
-    return f"{features.corpus}/{features.name}", rows, features.dimension, classes, _size(features.n_bytes)
+    when, source = minute(features.written / 1e9), source_of(features) or MISSING
+    size = _size(features.n_bytes)
+    return f"{features.corpus}/{features.name}", rows, features.dimension, classes, size, when, source
 
 
 def _size(n_bytes: int) -> str:

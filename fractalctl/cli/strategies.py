@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fractalctl.cli import completion
 from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.numbers import MISSING
 from fractalctl.tables import Table
@@ -43,7 +44,9 @@ def ls(invocation: Invocation) -> None:
 
 def info(
     invocation: Invocation,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `ls` shows it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", autocompletion=completion.STRATEGIES, help="As `ls` shows it.")
+    ],
     levels: Annotated[
         int, typer.Option("--levels", min=2, help="Of the corpus; tables of supervision depend on it.")
     ] = 2,

@@ -1,15 +1,12 @@
 """``fractalctl synth``."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fractalctl.cli import options as shared
 from fractalctl.cli.arm_options import ArmOptions, arms
 from fractalctl.cli.plumbing import Invocation, command
-
-if TYPE_CHECKING:
-    from fractalctl.measures.protocols import Protocol
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +26,7 @@ def synth(
     *,
     wanted: ArmOptions,
     seeds: shared.SeedsOption = shared.DEFAULT_SEEDS,
-    rule: "Protocol",
+    rule: shared.ProtocolOptions,
     device: shared.DeviceOption = "auto",
 ) -> None:
     """Divide the fine classes into random coarse ones, few to many: where does steerability peak?
@@ -41,16 +38,16 @@ def synth(
     Examples:
         fractalctl synth --seeds 42,123
 
-        fractalctl synth clinc/minilm --coarse 2,5,10,25,75 --strategy v5,lda --seeds 42,123
+        fractalctl synth clinc --coarse 2,5,10,25,75 -s v5,lda --seeds 42,123
 
-        fractalctl synth trec --coarse 2,4,8,16,32 --partition-seeds 1,2 --seeds 42,123
+        fractalctl synth trec --coarse 2,4,8,16 --partition-seeds 1,2 --seeds 42,123
 
         fractalctl synth clinc --coarse 2,5,10 --dims 32,64,96,128 --seeds 42,123
     """
     from fractalctl.experiments.synthesis import STRATEGIES, fitting, synthesise
     from fractalctl.report import overview
 
-    console, results = invocation.console, []
+    console, results, protocol = invocation.console, [], rule.otherwise("loo")
     for chosen in shared.choose_features(invocation, features):
         sizes, too_large = fitting(chosen, shared.numbers(coarse, "--coarse"))
         for number in too_large:
@@ -68,10 +65,10 @@ def synth(
                 wanted.trunk,
                 wanted.settings,
                 shared.numbers(seeds, "--seeds"),
-                rule,
+                protocol,
                 device,
                 console.progress,
-                invocation.argv(features=[chosen.path], device=None),
+                invocation.argv(features=[chosen.path], protocol=protocol.name, device=None),
                 console.note,
             )
         )

@@ -66,16 +66,18 @@ def train(
 
         fractalctl train clinc --head fractal --strategy v5,mrl
 
-        fractalctl train clinc --strategy v5,supcon --set epochs=10 --set dims=32,64,128,256
+        fractalctl train clinc -s v5,supcon --set epochs=10 --set dims=32,64,128,256
 
-        fractalctl train clinc --strategy v5,inverted --executor dask --scheduler scheduler.json
+        fractalctl train clinc -s v5 --executor dask --scheduler scheduler.json
 
         fractalctl train --supervision my-table.toml --dims 32,64,128,256
 
         fractalctl train clinc --strategy mrl-e,hanley --tune 8 --seeds 42
 
-        fractalctl store ls --quiet | fractalctl train - --strategy lda | fractalctl evaluate -
+        fractalctl store ls -q | fractalctl train - -s lda | fractalctl evaluate -
     """
+    from fractalctl.cli.overview import held_out_lines
+    from fractalctl.corpora.recorded import level_names
     from fractalctl.experiments.training import build_arms, train_heads
     from fractalctl.experiments.tuning import TunedArm, tune
 
@@ -128,5 +130,8 @@ def train(
             {arm: one.tuning for arm, one in origins.items() if one.tuning},
         )
         invocation.console.note(f"{chosen.corpus}/{chosen.name}: {trained.summary()}")
+        for line in held_out_lines(trained.heads, level_names(chosen)):
+            invocation.console.note(line)
         heads += trained.heads
+    invocation.console.note("What each length answers, on test rows: fractalctl evaluate")
     invocation.console.emit([head.weights_path for head in heads], [head.document for head in heads])

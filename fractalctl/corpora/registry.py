@@ -2,14 +2,14 @@
 
 import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
-from importlib.resources import files
+from importlib.resources import files as resources
+from pathlib import Path
 from typing import Any
 
 from fractalctl.corpora.corpus_spec import CorpusSpec, HubCopy
 from fractalctl.corpora.pydocs import PYDOCS
-from fractalctl.errors import RequestError
+from fractalctl.errors import RequestError, did_you_mean
 from fractalctl.plugins import collect
 
 GROUP = "fractalctl.corpora"
@@ -23,7 +23,7 @@ def registered_corpora() -> Mapping[str, CorpusSpec]:
     Raises:
         FractalError: an installed package offers what is no corpus, or one whose name is taken.
     """
-    tables = tomllib.loads(files(__package__).joinpath("corpora.toml").read_text("utf-8"))
+    tables = tomllib.loads(resources(__package__).joinpath("corpora.toml").read_text("utf-8"))
     ours = [_spec(name, _frozen(table)) for name, table in tables.items()]
     return collect(GROUP, CorpusSpec, [("fractalctl", [*ours, PYDOCS])])
 
@@ -31,8 +31,9 @@ def registered_corpora() -> Mapping[str, CorpusSpec]:
 def no_such_corpus(name: str) -> RequestError:
     """The error for a name that is neither a registered corpus nor a file; it lists what there is."""
     known = registered_corpora()
-    near = get_close_matches(name, known, 1)
-    guess = f" (did you mean '{near[0]}'?)" if near else ""
+    folder = Path(name).parent
+    files = [str(folder / path.name) for path in folder.iterdir()] if folder.is_dir() else []
+    guess = did_you_mean(name, [*known, *files])
     return RequestError(
         f"'{name}' is neither a registered corpus{guess} nor a file. Registered are {', '.join(known)}; "
         "own data is the path of a .csv, .tsv, .jsonl or .parquet file, or hub:owner/name"

@@ -90,6 +90,13 @@ class CorpusRequest:
         stem = normalize("NFC", Path(self.source).resolve().name)
         return re.sub(r"[^\w-]+", "-", re.sub(r"(\.\w+)(\.gz)?$", "", stem)).strip("-") or "corpus"
 
+    @property
+    def origin(self) -> str:
+        """Where the texts come from, for people: a path that is whole, or the name of a corpus."""
+        named = self.data or (None if self.source in registered_corpora() else Path(self.source))
+        local = named is not None and named.exists()
+        return str(named.resolve()) if named is not None and local else self.source
+
     def identity(self) -> dict[str, Any]:
         """JSON values that fix the corpus's content, found without loading it.
 

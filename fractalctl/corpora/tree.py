@@ -161,4 +161,14 @@ def _conflict_message(
         f"Correct the labels, or let such classes be named by their full path ('{example}') "
         "with --on-conflict qualify."
     )
-    return "\n".join((problem, *offenders, remedy))
+    return "\n".join((problem, *offenders, *_swapped(places, levels), remedy))
+
+
+def _swapped(paths: Iterable[tuple[str, ...]], levels: Sequence[str]) -> list[str]:
+    """A question, where a coarser level has more classes than a finer one."""
+    counts = {level: len(set(names)) for level, names in zip(levels, zip(*paths, strict=True), strict=True)}
+    ordered = sorted(levels, key=lambda level: counts[level])
+    if [counts[level] for level in ordered] == list(counts.values()):
+        return []
+    said = ", ".join(f"'{level}' has {count} classes" for level, count in counts.items())
+    return [f"From coarse to fine, {said}: are the levels swapped (--levels {','.join(ordered)})?"]

@@ -74,6 +74,7 @@ class PlaceCompared(Place, frozen=True, kw_only=True):
     Attributes:
         label: what tables call the place.
         levels: the coarsest and the finest.
+        titles: what people call these two; empty in files of earlier versions.
         n_queries: that were asked.
         n_reference: rows that answered.
         references: the best flat classifiers of both levels, which lossless S is held against; empty where
@@ -87,6 +88,7 @@ class PlaceCompared(Place, frozen=True, kw_only=True):
     n_reference: int
     references: list[FlatReference]
     arms: list[ArmAtPlace]
+    titles: list[str] = msgspec.field(default_factory=list)
 
 
 class Ranking(msgspec.Struct, frozen=True, kw_only=True):

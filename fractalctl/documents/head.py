@@ -78,6 +78,8 @@ class HeadDocument(Document, frozen=True, kw_only=True, tag="fractalctl-head"):
         encoder: what made the features, as their set's recipe says: model, pooling, prompt, maximum length;
             None in files of earlier versions.
         tuning: how some of its settings were chosen; None where nothing was tuned.
+        fleet: seeds that were trained together with it, which decides how sums are rounded; None in files of
+            earlier versions.
     """
 
     MADE_BY: ClassVar[str] = "fractalctl train --overwrite always"
@@ -101,3 +103,4 @@ class HeadDocument(Document, frozen=True, kw_only=True, tag="fractalctl-head"):
     identity: str
     encoder: dict[str, Any] | None = None
     tuning: Tuning | None = None
+    fleet: list[int] | None = None

@@ -80,6 +80,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         h_l1_given_l0: bits, H(finest | L0): what the levels below the coarsest add.
         baseline: accuracy per level of k-NN on the whole features, under the same protocol.
         truncated: the same of the features cut to each length of the heads, or whole where they are shorter.
+        levels: what the corpus calls its levels, coarsest first; empty in files of earlier versions.
     """
 
     classes: list[int]
@@ -88,6 +89,14 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     h_l1_given_l0: Bits
     baseline: dict[str, Share]
     truncated: Accuracy
+    levels: list[str] = []
+
+    @property
+    def titles(self) -> list[str]:
+        """What people call the levels, coarsest first: ``area [L0]``, or ``L0`` where nobody named them."""
+        codes = [f"L{level}" for level in range(len(self.classes))]
+        named = zip(self.levels or codes, codes, strict=True)
+        return [code if name == code else f"{name} [{code}]" for name, code in named]
 
 
 class Steerability(msgspec.Struct, frozen=True, kw_only=True):

@@ -132,11 +132,12 @@ def ablate(
     path = result_path(folder, f"ablation-{axis}", _departing(row, study, plan))
     jobs = [condition.identity(job, rule) for condition in plan.conditions for job in condition.jobs()]
     identity = identity_of({"version": Ablation.CURRENT, "axis": axis, "runs": jobs})
+    parts = path.with_name(f"{path.name}.parts")
     if known := reusable(path, Ablation, identity, Overwrite.CHANGED, note):
+        shutil.rmtree(parts, ignore_errors=True)  # left by a call that was killed at its very end
         return path, known
     evaluator = Evaluator(plan.features, rule, choose_device(device))
     claim(folder, features)
-    parts = path.with_name(f"{path.name}.parts")
     found = run_conditions(plan.conditions, rule, parts, device, progress)
     dims = max((arm.dims for arm in plan.arms.values()), key=len)
     document = Ablation(

@@ -139,7 +139,20 @@ def features_of(head: Head, store: FeatureStore) -> FeatureSet:
     Raises:
         RequestError: it is in neither place.
     """
-    recorded = head.document.features
+    return recorded_set(head.document.features, store, head.folder)
+
+
+def recorded_set(recorded: Features, store: FeatureStore, where: Path) -> FeatureSet:
+    """A feature set that a document names: at its path, else by identity in the store.
+
+    Args:
+        recorded: what the document says.
+        store: where it is looked for.
+        where: what to call the document in messages.
+
+    Raises:
+        RequestError: it is in neither place.
+    """
     path = Path(recorded.path)
     with suppress(StoreError):
         if path.is_file() and (found := FeatureSet(path)).identity == recorded.identity:
@@ -148,7 +161,7 @@ def features_of(head: Head, store: FeatureStore) -> FeatureSet:
         if features.identity == recorded.identity:
             return features
     raise RequestError(
-        f"{head.folder}: its feature set {path} (identity {recorded.identity[:DIGITS]}) is neither there "
+        f"{where}: its feature set {path} (identity {recorded.identity[:DIGITS]}) is neither there "
         f"nor in the store {store.folder}; featurize again, or name it with --features"
     )
 

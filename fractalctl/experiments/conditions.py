@@ -118,11 +118,11 @@ class Condition:
         )
 
     def train(
-        self, jobs: Sequence[Job], protocol: Protocol, device: str, progress: Progress
+        self, wanted: Sequence[Job], protocol: Protocol, device: str, progress: Progress
     ) -> Iterator[tuple[Job, Run]]:
-        """Yield each run, once trained and measured, in no particular order."""
+        """Yield each run that is wanted, once trained and measured, in no particular order."""
         evaluator = Evaluator(self.asked or self.features, protocol, choose_device(device))
-        for job, fitted in fit_arms(self.features, jobs, device, progress):
+        for job, fitted in fit_arms(self.features, tuple(self.jobs()), device, progress, None, wanted):
             yield job, self.outcome(job, fitted, evaluator)
 
     def outcome(self, job: Job, fitted: Fitted, evaluator: Evaluator, **further: Any) -> Run:

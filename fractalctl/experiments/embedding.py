@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fractalctl.backbones.kinds import Encoder, Spec
 from fractalctl.backbones.recorded import described_backbone
-from fractalctl.backbones.spec import BackboneSpec
 from fractalctl.device import choose_device
 from fractalctl.errors import RequestError
 from fractalctl.experiments.addresses import features_of
@@ -19,8 +19,6 @@ from store import FeatureStore
 
 if TYPE_CHECKING:
     import torch
-
-    from fractalctl.backbones.encoder import Backbone
 
 Advance = Callable[[int], None]
 
@@ -36,7 +34,7 @@ class Embedder:
     """
 
     head: Head
-    backbone: "Backbone"
+    backbone: Encoder
     device: "torch.device"
 
     @classmethod
@@ -132,7 +130,7 @@ def checked_lengths(head: Head, lengths: Sequence[int]) -> tuple[int, ...]:
 
 def backbone_of(
     head: Head, folder: Path | None = None, store: Path | None = None, *, offline: bool = False
-) -> BackboneSpec:
+) -> Spec:
     """The backbone whose features a head takes: what ``head.json`` says, else its feature set.
 
     Args:

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from fractalctl.corpora.recorded import level_names, published
 from fractalctl.device import choose_device
 from fractalctl.documents import write_document
 from fractalctl.documents.evaluation import Evaluation, MetricPart
@@ -29,8 +30,19 @@ from fractalctl.progress import Progress, silent
 from fractalctl.versions import versions
 from store import FeatureSet, FeatureStore
 
-Argv = Callable[[Head, Sequence[str]], list[str]]
-"""The argument vector that remakes an evaluation, from its head and the metrics that it has."""
+Argv = Callable[[Head, Sequence[str], Protocol], list[str]]
+"""The argument vector that remakes an evaluation, from its head, the metrics that it has and its protocol."""
+Rule = Callable[[FeatureSet], Protocol]
+"""Which rows of a feature set ask and answer."""
+
+
+def usual_protocol(features: FeatureSet) -> str:
+    """The protocol of somebody who names none.
+
+    ``loo`` where the paper is reproduced, on the corpora that others publish; ``index``, which is what a
+    search does, on one's own. What has no training rows can only ask itself.
+    """
+    return "loo" if published(features) or "train" not in features.splits else "index"
 
 
 @dataclass(frozen=True)
@@ -54,7 +66,7 @@ class Evaluations:
 
 def evaluate_heads(
     heads: Sequence[Head],
-    protocol: Protocol,
+    protocol: Protocol | Rule,
     store: FeatureStore,
     features: FeatureSet | None = None,
     overwrite: Overwrite = Overwrite.CHANGED,
@@ -71,7 +83,7 @@ def evaluate_heads(
 
     Args:
         heads: see `fractalctl.heads.head.find_heads`.
-        protocol: which rows ask and answer.
+        protocol: which rows ask and answer, or what says so of each feature set.
         store: where feature sets are looked for by identity.
         features: evaluates every head on this set instead of its own (transfer to another corpus), in a file
             that has the set in its name.
@@ -88,14 +100,18 @@ def evaluate_heads(
             there is no such metric, or one that was asked for by name lacks heads to compare with.
     """
     names, left_out = _chosen(heads, metrics)
-    groups = list(_by_features(heads, store, features))
+    groups = [
+        (own, protocol if isinstance(protocol, Protocol) else protocol(own), group)
+        for own, group in _by_features(heads, store, features)
+    ]
     tasks = [
-        _Task(Evaluator(own, protocol, choose_device(device)), group, overwrite, argv, note)
-        for own, group in groups
+        _Task(Evaluator(own, rule, choose_device(device)), group, overwrite, argv, note)
+        for own, rule, group in groups
     ]
     for task in tasks:
         task.look_up()
-    title = f"evaluating {len(heads)} head{'s' * (len(heads) != 1)} ({protocol.name})"
+    names_of_rules = ", ".join(dict.fromkeys(rule.name for _, rule, _ in groups))
+    title = f"evaluating {len(heads)} head{'s' * (len(heads) != 1)} ({names_of_rules})"
     with progress(title, len(heads) * (1 + bool(names))) as advance:
         for task in tasks:
             for head in task.heads:
@@ -114,6 +130,27 @@ def evaluate_heads(
         tuple(path for task in tasks for path in task.replaced),
         (*left_out, *(line for task in tasks for line in task.warnings())),
     )
+
+
+def evaluate_again(
+    head: Head, features: FeatureSet, protocol: Protocol, metrics: Sequence[str] = (), device: str = "auto"
+) -> Evaluation:
+    """Measure a head as `evaluate_heads` does, whatever lies beside it, and write nothing.
+
+    Args:
+        head: to measure.
+        features: to measure it on.
+        protocol: which rows ask and answer.
+        metrics: names of all that are measured, standard ones included.
+        device: ``auto`` or a PyTorch device.
+    """
+    task = _Unwritten(
+        Evaluator(features, protocol, choose_device(device)), [head], Overwrite.ALWAYS, None, unheard
+    )
+    path = task.paths[head.folder] = evaluation_path(head, protocol, features)
+    task.evaluate(head)
+    task.measure(head, metrics)
+    return task.documents[path]
 
 
 def _chosen(heads: Sequence[Head], wanted: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
@@ -187,7 +224,8 @@ class _Task:
             self.paths[head.folder] = path
             identity = self.evaluator.identity(head.identity)
             if found := reusable(path, Evaluation, identity, self.overwrite, self.note):
-                self._keep(path, found)
+                levels = list(level_names(self.evaluator.features))  # not in files of earlier versions
+                self._keep(path, replace(found, profile=replace(found.profile, levels=levels)))
             elif path.is_file():
                 self.replaced.append(path)
 
@@ -246,7 +284,8 @@ class _Task:
         return self.known[head.identity]
 
     def _write(self, path: Path, document: Evaluation, head: Head) -> None:
-        document = replace(document, argv=self.argv(head, list(document.metrics)) if self.argv else None)
+        rule, measured = self.evaluator.protocol, list(document.metrics)
+        document = replace(document, argv=self.argv(head, measured, rule) if self.argv else None)
         write_document(path, document)
         self.written.add(path)
         self._keep(path, document)
@@ -262,3 +301,10 @@ class _Task:
             f"{', '.join(map(str, dict.fromkeys(seeds)))}, so '{name}' has no comparison with it"
             for (name, strategy, folder), seeds in self.missed.items()
         ]
+
+
+class _Unwritten(_Task):
+    """One whose evaluations are only looked at."""
+
+    def _write(self, path: Path, document: Evaluation, _head: Head) -> None:
+        self._keep(path, document)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from fractalctl.backbones.encoder import load_backbone
+from fractalctl.backbones.kinds import with_weights
 from fractalctl.backbones.recorded import recorded_backbone
 from fractalctl.backbones.spec import BackboneSpec, Dtype, Engine
 from fractalctl.backbones.tuning import LowerStates, TunableEncoder
@@ -57,7 +58,8 @@ def backbone(
     """
     if layers < 1:
         raise RequestError(f"--layers: at least one layer must be trained, got {layers}")
-    spec = replace(recorded_backbone(study.features, encoder), dtype=Dtype.FLOAT32, engine=Engine.TORCH)
+    spec = with_weights(recorded_backbone(study.features, encoder), "training the last --layers")
+    spec = replace(spec, dtype=Dtype.FLOAT32, engine=Engine.TORCH)
     sample, arms = _sampled(study.features, max_train), study.arms()
     if closed := [label for label, arm in arms.items() if arm.trunk is None]:
         raise RequestError(

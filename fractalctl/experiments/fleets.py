@@ -1,7 +1,7 @@
 """Heads trained in memory: arms and seeds divided into fleets, trained in this process or in others."""
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -37,24 +37,42 @@ Outcome = tuple[list[tuple[Job, Fitted]], str | None]
 """What a fleet came to, and which of its seeds diverged."""
 
 
+def fleets_of(jobs: Sequence[Job], device: str = "auto") -> list[list[Job]]:
+    """Jobs as they are trained together, which decides the last bits of their weights.
+
+    Args:
+        jobs: those of one arm should follow each other.
+        device: ``auto`` or a PyTorch device.
+    """
+    kind = choose_device(device).type
+    return [
+        [Job(arm, seed) for seed in seeds]
+        for arm, own in groupby(jobs, key=lambda job: job.arm)
+        for seeds in arm.fleets([job.seed for job in own], kind)
+    ]
+
+
 def fit_arms(
     features: FeatureSet,
     jobs: Sequence[Job],
     device: str = "auto",
     progress: Progress = silent,
     executor: Executor | None = None,
+    wanted: Container[Job] | None = None,
 ) -> Iterator[tuple[Job, Fitted]]:
     """Train heads on a feature set's train split without writing anything.
 
-    Fleets are cut the same way whoever the workers are, so that an executor gives the bytes of this process.
+    Fleets are cut the same way whoever the workers are and whatever is there already, so that an executor,
+    or a call that goes on after another was stopped, gives the bytes of one undisturbed call.
     The best epoch is chosen by leave-one-out k-NN.
 
     Args:
         features: has a train split.
-        jobs: what to train; those of one arm should follow each other.
+        jobs: what was asked for; those of one arm should follow each other.
         device: ``auto`` or a PyTorch device.
         progress: shows the steps; with an executor, the heads.
         executor: trains fleets side by side; None is this process.
+        wanted: which of them are missing; fleets without one are not trained. None is all.
 
     Yields:
         Each job with its outcome, in no particular order, as soon as its fleet is trained.
@@ -69,9 +87,7 @@ def fit_arms(
     if "train" not in features.splits:
         raise RequestError(f"{features.path}: has no train split, only {', '.join(features.splits)}")
     cut = [
-        [Job(arm, seed) for seed in seeds]
-        for arm, own in groupby(jobs, key=lambda job: job.arm)
-        for seeds in arm.fleets([job.seed for job in own], choose_device(device).type)
+        fleet for fleet in fleets_of(jobs, device) if wanted is None or any(job in wanted for job in fleet)
     ]
     errors = []
     if executor is None:
@@ -79,7 +95,7 @@ def fit_arms(
     else:
         outcomes = _elsewhere(features, device, cut, executor, progress)
     for fitted, error in outcomes:
-        yield from fitted
+        yield from ((job, one) for job, one in fitted if wanted is None or job in wanted)
         errors += [error] if error else []
     if errors:
         raise DivergedError("; ".join(errors), ())

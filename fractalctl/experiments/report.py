@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
+from fractalctl.corpora.recorded import level_names
 from fractalctl.documents.base import to_json, write_document
+from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.statistics import Statistics
 from fractalctl.progress import Progress, silent
 from fractalctl.report import read_results, report_sections, write_report
@@ -15,6 +18,8 @@ from fractalctl.report.build import check_folder
 from fractalctl.report.results import slug
 from fractalctl.statistics.summary import compare_all, summarise
 from fractalctl.versions import versions
+from store import FeatureSet
+from store.errors import StoreError
 
 
 def report_results(
@@ -37,6 +42,7 @@ def report_results(
     """
     check_folder(output)
     results = read_results(folder)
+    results = replace(results, evaluations=[_named(one) for one in results.evaluations])
     found = summarise(results.evaluations, results.ablations, results.syntheses)
     tested = tuple(msgspec.structs.replace(one, versions=versions()) for one in found)
     results = replace(results, statistics=tested, compared=compare_all(results.evaluations))
@@ -47,6 +53,26 @@ def report_results(
         sections += paper_sections(results)
     written = write_report(sections, output, progress=progress)
     return [*written, *_write_statistics(tested, output / "statistics")]
+
+
+def _named(one: Evaluation) -> Evaluation:
+    """An evaluation with the names of its levels; files of earlier versions lack them, their sets do not."""
+    if one.profile.levels:
+        return one
+    profile = msgspec.structs.replace(
+        one.profile, levels=_levels_of(one.features.path, one.features.identity)
+    )
+    return msgspec.structs.replace(one, profile=profile)
+
+
+@cache
+def _levels_of(path: str, identity: str) -> list[str]:
+    """What a feature set calls its levels; empty where it is gone, damaged or another one by now."""
+    try:
+        features = FeatureSet(Path(path))
+        return list(level_names(features)) if features.identity == identity else []
+    except StoreError:
+        return []
 
 
 def _write_statistics(documents: Sequence[Statistics], folder: Path) -> list[Path]:

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fractalctl.backbones.spec import BackboneSpec
+from fractalctl.backbones.kinds import Encoder, Spec
 from fractalctl.device import choose_device
 from fractalctl.errors import RequestError
 from fractalctl.experiments.calibration import Decision, decide
@@ -15,9 +14,6 @@ from fractalctl.heads.head import Head
 from fractalctl.heads.prefixes import Prefixes
 from fractalctl.measures.answers import Answer, Answered, Query, Reference, answer, rows_as_queries
 from store import FeatureSet
-
-if TYPE_CHECKING:
-    from fractalctl.backbones.encoder import Backbone
 
 FINEST_SURE = -1
 """As a level: each query's finest one that is sure."""
@@ -87,7 +83,7 @@ def search_texts(
     features: FeatureSet,
     texts: Sequence[str],
     lookup: Lookup,
-    backbone: BackboneSpec,
+    backbone: Spec,
     device: str = "auto",
     offline: bool = False,
 ) -> list[Found]:
@@ -102,7 +98,7 @@ def texts_in(
     reference: Reference,
     texts: Sequence[str],
     lookup: Lookup,
-    load: "Callable[[], Backbone]",
+    load: "Callable[[], Encoder]",
 ) -> list[Found]:
     """Answer texts from a reference; the backbone encodes them as it encoded the corpus.
 

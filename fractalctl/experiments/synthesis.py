@@ -184,11 +184,13 @@ def synthesise(
     identity = identity_of({"version": Synthesis.CURRENT, "partitions": identities})
     folder = set_folder(runs, features)
     path = result_path(folder, "synth", {name: asked[name] for name in asked if asked[name] != usual[name]})
+    parts = path.with_name(f"{path.name}.parts")
     if known := reusable(path, Synthesis, identity, Overwrite.CHANGED, note):
+        shutil.rmtree(parts, ignore_errors=True)  # left by a call that was killed at its very end
         return path, known
     evaluator = Evaluator(features, rule, choose_device(device))
     claim(folder, features)
-    parts, finished, results = path.with_name(f"{path.name}.parts"), _finished(folder), []
+    finished, results = _finished(folder), []
     for place, own in enumerate(identities):
         said = _numbered(progress, place + 1, len(partitions))
         made = finished.get(own) or _result(partitions[place], conditions[place], rule, parts, device, said)

@@ -15,7 +15,7 @@ from fractalctl.documents.measured import Features
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.executors import Executor
 from fractalctl.experiments.addresses import arm_folder, claim, set_folder
-from fractalctl.experiments.fleets import Job, fit_arms
+from fractalctl.experiments.fleets import Job, fit_arms, fleets_of
 from fractalctl.experiments.policy import Note, Overwrite, unheard
 from fractalctl.heads.arms import Arm, build_arm, read_arm, strategies
 from fractalctl.heads.head import DESCRIPTION_FILE, RESULTS, Head, head_identity, load_head, save_head
@@ -140,12 +140,14 @@ def train_heads(
     if missing:
         choose_device(device)
         claim(folder, features)
-    for job, fitted in fit_arms(features, missing, device, progress, executor):
+    together = {job: fleet for fleet in (fleets_of(jobs, device) if missing else ()) for job in fleet}
+    fitting = fit_arms(features, jobs, device, progress, executor, missing) if missing else ()
+    for job, fitted in fitting:
         features.check()
         command = argv(job.arm, job.seed) if argv else None
         with locked(folder):  # another process may have given the same label to another arm meanwhile
             place = arm_folder(folder, job.arm) / f"seed-{job.seed}"
-            document = _document(features, job, identities[job], command, tunings.get(job.arm))
+            document = _document(features, job, identities[job], command, tunings.get(job.arm), together[job])
             heads[job] = save_head(place, fitted, document)
     replaced = tuple(path for paths in lost.values() for path in paths)
     return TrainedHeads(tuple(heads[job] for job in jobs), len(jobs) - len(missing), replaced)
@@ -182,7 +184,12 @@ def _lost(place: Path) -> list[Path]:
 
 
 def _document(
-    features: FeatureSet, job: Job, identity: str, argv: list[str] | None, tuning: Tuning | None
+    features: FeatureSet,
+    job: Job,
+    identity: str,
+    argv: list[str] | None,
+    tuning: Tuning | None,
+    fleet: Sequence[Job],
 ) -> HeadDocument:
     """What ``head.json`` says, but for what comes from the weights."""
     return HeadDocument(
@@ -201,6 +208,7 @@ def _document(
         identity=identity,
         encoder=features.recipe["backbone"]["identity"],
         tuning=tuning,
+        fleet=[one.seed for one in fleet],
         versions=versions(),
         argv=argv,
     )

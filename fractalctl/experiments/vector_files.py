@@ -1,6 +1,6 @@
 """A file of texts through a head into a file of vectors, with what each length costs and keeps."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 from fractalctl.corpora.recorded import level_names, unnamed
 from fractalctl.corpora.texts import TextFile
 from fractalctl.documents import read_document, write_document
+from fractalctl.documents.base import check_output
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.vectors import StoredLength, VectorsDocument
 from fractalctl.errors import RequestError
@@ -88,8 +89,9 @@ def write_text_vectors(
     request = request or VectorRequest()
     lengths = checked_lengths(head, request.lengths or head.dims)
     files, ranges = files_of(output, lengths), _given_ranges(head, request, lengths)
-    n_texts, digest = texts.examine()
     folder = output.with_name(f"{output.name}.parts")
+    _check_places(output, files.values(), folder)
+    n_texts, digest = texts.examine()
     blocks = TextBlocks(head, lengths, request.normalise, texts, folder)
     blocks.embed(n_texts, load, progress, note)
     if request.precision is Precision.INT8 and not ranges:
@@ -126,6 +128,19 @@ def write_text_vectors(
     write_document(described, document)
     blocks.remove()
     return WrittenVectors((*paths, described), document)
+
+
+def _check_places(output: Path, files: Iterable[Path], parts: Path) -> None:
+    """See that nothing is replaced but earlier vectors, or what a call left that was stopped.
+
+    Raises:
+        RequestError: something else is there.
+    """
+    described = output.with_suffix(".json")
+    check_output(described, VectorsDocument)
+    if not described.exists() and not parts.exists():
+        for path in files:
+            check_output(path, VectorsDocument)
 
 
 def levels_of(head: Head, store: Path | None = None) -> tuple[str, ...]:

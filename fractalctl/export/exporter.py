@@ -6,12 +6,11 @@ themselves, those of other packages through the entry point ``fractalctl.exporte
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fractalctl.errors import RequestError
+from fractalctl.errors import RequestError, did_you_mean
 from fractalctl.export import formats
 from fractalctl.plugins import collect, modules_of
 from fractalctl.progress import Progress, silent
@@ -19,6 +18,7 @@ from fractalctl.progress import Progress, silent
 if TYPE_CHECKING:
     import torch
 
+    from fractalctl.backbones.kinds import Spec
     from fractalctl.backbones.spec import BackboneSpec
     from fractalctl.documents.evaluation import Evaluation
     from fractalctl.heads.head import Head
@@ -52,7 +52,7 @@ class Subject:
     lengths: tuple[int, ...]
     splits: tuple[str, ...]
     find_features: "Callable[[], FeatureSet]"
-    find_backbone: "Callable[[], BackboneSpec]"
+    find_backbone: "Callable[[], Spec]"
     evaluation: "Evaluation | None" = None
     rivals: "Mapping[str, Evaluation]" = field(default_factory=dict)
     offline: bool = False
@@ -75,9 +75,11 @@ class Subject:
         """The backbone whose features the head takes.
 
         Raises:
-            RequestError: nobody says which it was, or it was a folder that is not named.
+            RequestError: nobody says which it was, or it was a folder that is not named or a service.
         """
-        return self.find_backbone()
+        from fractalctl.backbones.kinds import with_weights
+
+        return with_weights(self.find_backbone(), "this format")
 
     @cached_property
     def model(self) -> Path:
@@ -125,7 +127,6 @@ def exporter(name: str) -> Exporter:
     """
     known = exporters()
     if name not in known:
-        near = get_close_matches(name, known, 1)
-        guess = f" (did you mean '{near[0]}'?)" if near else ""
+        guess = did_you_mean(name, known)
         raise RequestError(f"format '{name}' is not known{guess}; choose from {', '.join(known)}")
     return known[name]

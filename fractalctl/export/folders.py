@@ -1,6 +1,5 @@
 """Exported folders: which head they hold, and how one takes the place of another."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from fractalctl.documents.export import ExportDocument
 from fractalctl.errors import RequestError
 from fractalctl.export.exporter import Exporter, Subject
 from fractalctl.versions import versions
+from store.files import replace_folder, settle
 
 DESCRIPTION_FILE = "fractalctl.json"
 
@@ -82,16 +82,6 @@ def _document(subject: Subject, to: Exporter) -> ExportDocument:
 @contextmanager
 def folder_aside(folder: Path) -> Iterator[Path]:
     """A folder to write to, which takes the place of another once all is written."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    place, old = (folder.with_name(f".{folder.name}.{end}") for end in ("new", "old"))
-    for path in (place, old):
-        shutil.rmtree(path, ignore_errors=True)
-    place.mkdir()
-    try:
+    settle(folder)
+    with replace_folder(folder, ("*",)) as place:
         yield place
-        if folder.exists():
-            folder.rename(old)
-        place.rename(folder)
-    finally:
-        for path in (place, old):
-            shutil.rmtree(path, ignore_errors=True)

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import torch
 
+from fractalctl.corpora.recorded import level_names
 from fractalctl.corpora.tree import LabelTree
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.measured import Accuracy, Features, PackedHits, Profile, Steerability
@@ -88,6 +89,7 @@ class Evaluator:
             h_l1_given_l0=sum(entropies[1:]),
             baseline=table[str(full)],
             truncated={str(dimension): table[str(min(dimension, full))] for dimension in dims},
+            levels=list(level_names(features)),
         )
 
     @property

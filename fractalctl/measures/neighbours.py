@@ -270,6 +270,11 @@ def leave_one_out_accuracy(embeddings: np.ndarray, labels: np.ndarray, k: int = 
         embeddings: (n, d) float32.
         labels: (n, D) integers.
         k: neighbours, or as many as there are.
+
+    Raises:
+        RequestError: there is one row, which has no other to ask.
     """
+    if len(embeddings) < 2:
+        raise RequestError("a single row is held out for validation, and leave-one-out needs two")
     neighbours = nearest(None, embeddings, [embeddings.shape[1]], min(k, len(embeddings) - 1))
     return [float(share) for share in (predictions(neighbours, labels)[:, 0] == labels).mean(axis=0)]

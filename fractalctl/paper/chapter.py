@@ -70,8 +70,9 @@ class Chapter:
 def _verdicts(name: str, found: Sequence[Finding]) -> Table:
     counts = Counter(one.verdict for one in found)
     caption = ", ".join(f"{verdict.value}: {counts[verdict]}" for verdict in Verdict if counts[verdict])
-    rows = [[one.claim.text, one.where, one.arms, one.verdict.value, one.evidence] for one in found]
-    columns = ["claim", "where", "arms", "verdict", "evidence"]
+    # The verdict comes first: a page keeps the first column in sight, however narrow it is.
+    rows = [[one.verdict.value, one.claim.text, one.where, one.arms, one.evidence] for one in found]
+    columns = ["verdict", "claim", "where", "arms", "evidence"]
     return Table(
         f"verdicts-{name}",
         f"Verdicts. {caption}.",

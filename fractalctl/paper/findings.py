@@ -1,12 +1,11 @@
 """All claims of the paper over a folder of runs: how often they held, then chapter by chapter."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from fractalctl.numbers import MISSING
 from fractalctl.paper import section_4, section_5, section_6, section_7, section_8
 from fractalctl.paper.judging import Finding, Verdict
-from fractalctl.paper.printed import claims
+from fractalctl.paper.printed import Claim, claims
 from fractalctl.report.results import Results
 from fractalctl.tables import Part, Section, Table
 
@@ -43,23 +42,26 @@ def paper_sections(results: Results) -> list[Section]:
     found = [finding for _, members in made for finding in members]
     parts: list[Part] = [INTRODUCTION, *(_summary(found) if found else [NOTHING])]
     return [
-        Section("Beside the paper", parts, FIRST),
+        Section("Beside the paper", parts, FIRST, summary=True),
         *(section for section, _ in made if section is not None),
     ]
+
+
+def _counted(claim: Claim, counts: Mapping[tuple[Claim, Verdict], int]) -> str:
+    """How often each verdict was given: ``holds: 3, does not hold: 1``."""
+    given = [verdict for verdict in Verdict if counts[claim, verdict]]
+    return ", ".join(f"{verdict.value}: {counts[claim, verdict]}" for verdict in given)
 
 
 def _summary(found: Sequence[Finding]) -> list[Part]:
     """How often every claim held that was judged, and what decides."""
     counts = Counter((finding.claim, finding.verdict) for finding in found)
     judged = [claim for claim in claims().values() if any((claim, verdict) in counts for verdict in Verdict)]
-    held = [
-        [claim.text, claim.paper, *(counts[claim, verdict] or MISSING for verdict in Verdict)]
-        for claim in judged
-    ]
-    columns = ["claim", "in the paper", *(verdict.value for verdict in Verdict)]
+    held = [[_counted(claim, counts), claim.text, claim.paper] for claim in judged]
+    columns = ["verdicts", "claim", "in the paper"]
     caption = "Claims and how often they held: over corpora, backbones, protocols and both kinds of head."
     rules = [[claim.text, claim.looks_at, claim.rule] for claim in judged]
     return [
-        Table("paper-claims", caption, columns, held, left=2),
+        Table("paper-claims", caption, columns, held, left=3),
         Table("paper-rules", "What decides.", ["claim", "looked at", "rule"], rules, left=3, folded=True),
     ]

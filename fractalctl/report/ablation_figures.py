@@ -5,10 +5,18 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from fractalctl.documents.ablation import Ablation
-from fractalctl.report.figures import COLOURS, Lines, bars, frame, legend, line_panels, look, new_figure
+from fractalctl.report.figures import COLOURS, Lines, frame, intervals, legend, line_panels, look, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+AXES = {
+    "capacity": "numbers per block",
+    "noise": "wrong coarse labels (%)",
+    "rows": "labelled rows of each finest class",
+}
+"""What an axis is called under a picture."""
 
 
 def numeric(one: Ablation) -> bool:
@@ -22,15 +30,17 @@ def arms_of(one: Ablation) -> list[str]:
 
 
 def values_figure(groups: Mapping[str, Ablation], places: Mapping[str, int]) -> "Figure":
-    """S over the values of an axis, a panel per corpus; bars where arms or words vary."""
-    if numeric(next(iter(groups.values()))):
+    """S over the values of an axis, a panel per corpus; a line for each condition where words vary."""
+    if numeric(first := next(iter(groups.values()))) and len(first.values) > 1:
         panels: dict[str, Lines] = {}
         for corpus, one in groups.items():
             x = [float(value) for value in one.values]
             columns = {arm: [_seeds(one, arm, value) for value in one.values] for arm in arms_of(one)}
             # zip ends with the shortest column: a seed that is not everywhere stands in the table alone
             panels[corpus] = {arm: (x, list(zip(*found, strict=False))) for arm, found in columns.items()}
-        return line_panels(panels, places, str(one.varied), "steerability S", across=3, zero=True)
+        return line_panels(
+            panels, places, AXES.get(first.axis, str(first.varied)), "steerability S", across=3, zero=True
+        )
     conditions: dict[str, int] = {}
     values: dict[str, dict[str, list[float]]] = {}
     for corpus, one in groups.items():
@@ -41,7 +51,7 @@ def values_figure(groups: Mapping[str, Ablation], places: Mapping[str, int]) -> 
             # the same colour for an arm, and another filling for each value
             turn = 0 if point is None else len(COLOURS) * one.values.index(point)
             conditions[name] = places[run.arm] + turn
-    return bars(values, conditions, "steerability S")
+    return intervals(values, conditions, "steerability S")
 
 
 def _seeds(one: Ablation, arm: str, value: object) -> list[float]:

@@ -21,12 +21,14 @@ from fractalctl.report.html import html_page
 from fractalctl.report.metrics import further_sections
 from fractalctl.report.results import Results, grouped, slug
 from fractalctl.report.sections import ablations, examples, latency, synthesis
-from fractalctl.report.writers import csv_table, latex_table, markdown_page
+from fractalctl.report.writers import csv_table, latex_table, markdown_pages
 from fractalctl.tables import Part, Picture, Section, Table
 from store.files import write_aside
 
 TITLE = "Results"
 PAGES = ("results.md", "report.html")
+DETAILS = "results"
+"""Folder of the pages that ``results.md`` leads to."""
 MADE_BY = "Made by <code>fractalctl report</code>"
 """What every page of ours says."""
 OVERVIEWS: dict[type[Document], Callable[[Any], list[Table]]] = {
@@ -56,7 +58,8 @@ def write_report(
 ) -> list[Path]:
     """Write ``results.md``, ``report.html``, ``tables/`` (CSV, LaTeX) and ``figures/`` (PNG, PDF).
 
-    Each file is written aside and renamed; the same sections give the same bytes.
+    ``results.md`` is a summary; links lead to a page for each further section in ``results/``. Each file is
+    written aside and renamed; the same sections give the same bytes.
 
     Args:
         sections: in the order of reading.
@@ -73,9 +76,13 @@ def write_report(
     """
     check_folder(output)
     sections = _prepared(sections)
-    pages = zip(PAGES, (markdown_page(title, sections), html_page(title, sections)), strict=True)
+    details = markdown_pages(title, sections, DETAILS)
     # The pages come first: it is by them that a folder is known as ours.
-    written = [_write(output / name, text) for name, text in pages]
+    written = [
+        _write(output / name, text)
+        for name, text in zip(PAGES, (details.pop(""), html_page(title, sections)), strict=True)
+    ]
+    written += [_write(output / name, text) for name, text in details.items()]
     with progress("drawing the report", len(sections)) as advance:
         for section in sections:
             for part in section.parts:
@@ -93,7 +100,9 @@ def check_folder(output: Path) -> None:
     page = output / "report.html"
     if page.is_file() and MADE_BY in page.read_text("utf-8", errors="replace"):
         return
-    taken = [name for name in (*PAGES, "tables", "figures", "statistics") if (output / name).exists()]
+    taken = [
+        name for name in (*PAGES, DETAILS, "tables", "figures", "statistics") if (output / name).exists()
+    ]
     if taken or (output.exists() and not output.is_dir()):
         raise RequestError(
             f"{output / taken[0] if taken else output}: is there and no earlier report, so it is not "

@@ -7,9 +7,11 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from fractalctl.errors import MissingExtraError
+from fractalctl.numbers import listed, number
 from fractalctl.tables import visible
 from store.files import write_aside
 
@@ -27,6 +29,8 @@ FORMATS: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 """File formats with the metadata to leave out, so that equal figures are equal files."""
+MOST_LINES = 4
+"""In one panel of small multiples, beside the baseline."""
 APART = 0.012
 """How far the bars of neighbouring lines stand apart, as a share of the axis."""
 
@@ -149,9 +153,11 @@ def line_panels(
 ) -> "Figure":
     """Panels of lines through means over seeds, with 95 % confidence intervals of the mean (Student's t).
 
+    Panels of a row have one range.
+
     Args:
         panels: lines by the title of their panel.
-        places: of labels, see `look`; a label without one, such as a baseline's, is drawn as black crosses.
+        places: of labels, see `look`; a label without one, such as a baseline's, is a grey line.
         xlabel: of every panel.
         ylabel: of every panel.
         across: panels side by side.
@@ -159,15 +165,74 @@ def line_panels(
     """
     rows, across = -(-len(panels) // across), min(len(panels), across)
     figure = new_figure(1.6 + 3.4 * across, 0.4 + 2.7 * rows)
-    grid = figure.subplots(rows, across, squeeze=False).ravel()
+    grid = figure.subplots(rows, across, squeeze=False, sharey="row").ravel()
     for axes, (title, lines) in zip(grid, panels.items(), strict=False):
         draw_lines(axes, lines, places)
-        ticks = sorted({x for found, _ in lines.values() for x in found})
-        frame(axes, zero=zero, title=title, xlabel=xlabel, ylabel=ylabel, xticks=ticks)
+        frame(axes, zero=zero, title=title, xlabel=xlabel, xticks=_ticks(lines))
+    for axes in grid[::across]:
+        axes.set_ylabel(wrapped(ylabel, 32))
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     legend(figure)
     return figure
+
+
+def _ticks(lines: Lines) -> list[float]:
+    return sorted({x for found, _ in lines.values() for x in found})
+
+
+def row_panels(rows: Mapping[str, Lines], places: Mapping[str, int], xlabel: str, ylabel: str) -> "Figure":
+    """Small multiples: a row for each title, and a few lines in each panel, the baseline in all of them.
+
+    Args:
+        rows: lines by the title of their row; a row has one range.
+        places: see `line_panels`.
+        xlabel: of the last row.
+        ylabel: of every row, after its title.
+    """
+    labels = dict.fromkeys(label for lines in rows.values() for label in lines if label in places)
+    few = [list(labels)[first : first + MOST_LINES] for first in range(0, len(labels), MOST_LINES)] or [[]]
+    figure = new_figure(1.3 + max(4.2, 2.9 * len(few)), 0.9 + 2.3 * len(rows))
+    grid = figure.subplots(len(rows), len(few), squeeze=False, sharey="row", sharex=True)
+    for line, (title, lines) in zip(grid, rows.items(), strict=True):
+        for axes, members in zip(line, few, strict=True):
+            shown = {name: found for name, found in lines.items() if name not in places or name in members}
+            draw_lines(axes, shown, places)
+            frame(axes, xticks=_ticks(lines))
+        line[0].set_ylabel(f"{wrapped(title, 24)}\n{wrapped(ylabel, 24)}")
+    for axes, members in zip(grid[0], few, strict=True):
+        handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "frameon": False, "fontsize": "small"}
+        known = [
+            name for name in (*members, *(name for name in handles if name not in places)) if name in handles
+        ]
+        axes.legend([handles[name] for name in known], [*map(wrapped, known)], **above)
+    for axes in grid[-1]:
+        axes.set_xlabel(xlabel)
+    return figure
+
+
+def highest(rows: Mapping[str, Lines]) -> str:
+    """What lines show, in words: which is the highest in each row at its two ends.
+
+    >>> highest({"area": {"a": ([64, 256], [[90.0, 91.0]]), "b": ([64, 256], [[80.0, 95.0]])}})
+    'area: the highest are a at 64 (90.0) and b at 256 (95.0).'
+    """
+    told = []
+    for title, lines in rows.items():
+        ends = dict.fromkeys(_ticks(lines)[end] for end in (0, -1))
+        tops = []
+        for end in ends:
+            having = {label: _mean_at(line, end) for label, line in lines.items() if end in line[0]}
+            top = max(having, key=lambda label: having[label])
+            tops.append(f"{top} at {end:g} ({number(having[top], 1)})")
+        told.append(f"{title}: the highest {'are' if len(tops) > 1 else 'is'} {listed(tops)}.")
+    return " ".join(told)
+
+
+def _mean_at(line: tuple[Sequence[float], Sequence[Sequence[float]]], x: float) -> float:
+    place = list(line[0]).index(x)
+    return mean(float(seed[place]) for seed in line[1])
 
 
 def draw_lines(axes: "Axes", lines: Lines, places: Mapping[str, int]) -> None:
@@ -180,40 +245,47 @@ def draw_lines(axes: "Axes", lines: Lines, places: Mapping[str, int]) -> None:
         values = np.array(seeds, dtype=float)
         if label in places:
             apart = np.array(x) + step * (first + turn)
-            axes.errorbar(
-                apart, values.mean(axis=0), half_width(values), label=label, capsize=3, **look(places[label])
-            )
+            style = {"capsize": 2, "markersize": 4, "linewidth": 1.2, "elinewidth": 0.8} | look(places[label])
+            axes.errorbar(apart, values.mean(axis=0), half_width(values), label=label, **style)
         else:
-            axes.plot(x, values.mean(axis=0), "kx", linestyle=":", linewidth=0.8, label=label)
+            axes.plot(x, values.mean(axis=0), color="0.45", linestyle="--", linewidth=1.2, label=label)
 
 
-def bars(
-    groups: Mapping[str, Mapping[str, Sequence[float]]], places: Mapping[str, int], ylabel: str
+def intervals(
+    groups: Mapping[str, Mapping[str, Sequence[float]]], places: Mapping[str, int], xlabel: str
 ) -> "Figure":
-    """A bar for each mean over seeds, every seed a dot; whiskers are 95 % confidence intervals of the mean.
+    """A panel for each group, in it a line for each name: the mean with its 95 % interval, every seed a dot.
 
     Args:
         groups: values by group (such as a corpus), then by name (such as an arm).
-        places: of every name, see `look`; where `look` changes the line, the bar is hatched.
-        ylabel: what the values are.
+        places: of every name, see `look`.
+        xlabel: what the values are.
     """
     import numpy as np
 
     names = [name for name in places if any(name in group for group in groups.values())]
-    figure = new_figure(min(11.0, max(4.5, 2.2 + 0.5 * len(groups) * len(names))), 3.2)
-    axes, width = figure.subplots(), 0.8 / max(1, len(names))
-    for turn, name in enumerate(names):
-        fill = {"color": look(places[name])["color"], "hatch": "////" * (places[name] // len(COLOURS) % 2)}
-        for place, group in enumerate(groups.values()):
-            if name in group:
-                values, x = np.array(group[name]), place + (turn - (len(names) - 1) / 2) * width
-                axes.bar(x, values.mean(), width * 0.9, label=name, edgecolor="white", **fill)
-                half = half_width(values[:, None])
-                axes.errorbar(x - width / 6, values.mean(), half, color="black", capsize=2, linewidth=1)
-                axes.plot(np.full(len(values), x + width / 6), values, "k.", markersize=3.5)
-    axes.axhline(0, color="black", linewidth=0.8)
-    axes.set(ylabel=ylabel, xticks=range(len(groups)), xticklabels=[wrapped(name, 16) for name in groups])
-    legend(figure)
+    across = min(4, len(groups))
+    rows = -(-len(groups) // across)
+    figure = new_figure(1.5 + 2.6 * across, rows * (0.9 + 0.21 * len(names)))
+    grid = figure.subplots(rows, across, squeeze=False, sharey=True, sharex=True).ravel()
+    for axes, (title, group) in zip(grid, groups.items(), strict=False):
+        frame(axes, title=title)
+        axes.axvline(0, color="black", linewidth=0.8)
+        for place, name in enumerate(names):
+            if name not in group:
+                continue
+            values, style = np.array(group[name]), look(places[name])
+            axes.plot(values, np.full(len(values), place), ".", color="0.6", markersize=4, zorder=1)
+            style |= {"linestyle": "none", "capsize": 2, "markersize": 5, "zorder": 2}
+            half = half_width(values[:, None])
+            axes.errorbar(values.mean(), place, xerr=half, **style)
+    grid[0].set_yticks(range(len(names)), labels=[*map(wrapped, names)], fontsize="small")
+    grid[0].set_ylim(len(names) - 0.5, -0.5)
+    for axes in grid[len(groups) :]:
+        axes.set_axis_off()
+    for axes in grid[max(0, len(groups) - across) : len(groups)]:
+        axes.tick_params(labelbottom=True)
+    figure.supxlabel(xlabel, fontsize="medium")
     return figure
 
 

@@ -39,13 +39,13 @@ def draw_frontier(document: ArmsCompared, places: Mapping[str, int] | None = Non
     arms = dict.fromkeys(one.arm for place in document.places for one in place.arms)
     known = places or {arm: place for place, arm in enumerate(arms)}
     most = max(len(place.arms) for place in document.places)
-    figure = new_figure(15.5, max(3.2, 0.8 + 0.15 * most) * len(document.places))
+    figure = new_figure(13.0, max(3.4, 0.8 + 0.15 * most) * len(document.places))
     grid = figure.subplots(len(document.places), len(PANELS), squeeze=False)
     for row, place in zip(grid, document.places, strict=True):
         for axes, (measure, name) in zip(row, PANELS.items(), strict=True):
             _panel(axes, place, measure, known)
-            levels = dict(zip(("coarse", "fine"), place.levels, strict=True))
-            xlabel = f"leakage: {place.levels[1]} by a linear probe of the prefix (%)"
+            levels = dict(zip(("coarse", "fine"), place.titles or place.levels, strict=True))
+            xlabel = f"leakage: {(place.titles or place.levels)[1]} by a linear probe of the prefix (%)"
             frame(axes, title=place.label, xlabel=xlabel, ylabel=name.format(**levels))
     return figure
 
@@ -71,13 +71,22 @@ def _panel(axes: "Axes", place: PlaceCompared, measure: str, places: Mapping[str
         )
         ends.append((100 * x.mean, 100 * y.mean, one))
     axes.margins(0.08)
+    label_beside(axes, [(across, up, one.arm, look(places[one.arm])["color"]) for across, up, one in ends])
+
+
+def label_beside(axes: "Axes", points: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write names in a column right of a panel, none on another, each with a line to its point.
+
+    Args:
+        axes: with all else drawn; its range stays.
+        points: x, y, name and colour.
+    """
     low, high = axes.get_ylim()
-    ends.sort(key=lambda end: end[1])
-    heights = spaced([(y - low) / (high - low) for _, y, _ in ends])
-    for (across, up, one), height in zip(ends, heights, strict=True):
-        words: dict[str, Any] = {"color": look(places[one.arm])["color"], "fontsize": 7, "va": "center"}
-        end, start = (across, up), (1.03, height)
-        axes.annotate(one.arm, end, start, textcoords="axes fraction", arrowprops=ARROW, **words)
+    ordered = sorted(points, key=lambda point: point[1])
+    heights = spaced([(y - low) / (high - low) for _, y, _, _ in ordered])
+    for (x, y, name, colour), height in zip(ordered, heights, strict=True):
+        words: dict[str, Any] = {"color": colour, "fontsize": 7, "va": "center"}
+        axes.annotate(name, (x, y), (1.03, height), textcoords="axes fraction", arrowprops=ARROW, **words)
     axes.set_ylim(low, high)
 
 

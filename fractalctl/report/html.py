@@ -6,21 +6,18 @@ import json
 import re
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from fractalctl.documents.base import to_json
-from fractalctl.documents.zoom import Zoom
 from fractalctl.report.figures import svg
+from fractalctl.report.interactive import explorer_data, slider_data
 from fractalctl.report.writers import commonmark
-from fractalctl.tables import Part, Section, Slider
+from fractalctl.tables import Explorer, Part, Section, Slider
 
-SHOWN = (
-    "corpus", "backbone", "arm", "seed", "dims", "k", "n_queries", "n_reference", "shares",
-    "changes", "groups", "rows",
-)  # fmt: skip
-"""What the page needs of a zoom document; folders of the machine that made it stay out."""
+SCRIPTS = ("page.js", "slider.js", "explorer.js")
+
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{script}'"
 """Nothing is loaded, and no script runs but the page's own, whatever texts and names may contain."""
 LONGEST_LINE = 36
@@ -34,21 +31,19 @@ def html_page(title: str, sections: Sequence[Section]) -> str:
         title: its heading.
         sections: in the order of reading; paragraphs are Markdown, everything else is plain text.
     """
-    zooms = [
-        zoom
-        for section in sections
-        for part in section.parts
-        if isinstance(part, Slider)
-        for zoom in part.zooms
-    ]
-    script = _asset("page.js")
+    parts = [part for section in sections for part in section.parts]
+    data = {
+        "zooms": [one for part in parts if isinstance(part, Slider) for one in slider_data(part)],
+        "places": [one for part in parts if isinstance(part, Explorer) for one in explorer_data(part)],
+    }
+    script = Markup("\n").join(map(_asset, SCRIPTS))
     page = _environment().get_template("page.html")
     return page.render(
         policy=POLICY.format(script=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()),
         title=title,
         style=_asset("page.css"),
         script=script,
-        data=_data(zooms),
+        data={name: _data(found) for name, found in data.items() if found},
         sections=[(_name(number, section), section) for number, section in enumerate(sections, 1)],
         longest=LONGEST_LINE,
     )
@@ -82,9 +77,7 @@ def _name(number: int, section: Section) -> str:
     return f"section-{number}-{re.sub('[^a-z0-9]+', '-', section.title.lower()).strip('-')}"
 
 
-def _data(zooms: Sequence[Zoom]) -> Markup:
-    """Documents as a block of data that no text in them can end; empty without any."""
-    documents = [to_json(zoom) for zoom in zooms]
-    shown = [{key: document[key] for key in SHOWN} for document in documents]
-    text = json.dumps(shown, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c") if shown else "")  # noqa: S704  no "<" is left in it
+def _data(found: Sequence[dict[str, Any]]) -> Markup:
+    """Documents as a block of data that no text in them can end."""
+    text = json.dumps(found, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704  no "<" is left in it

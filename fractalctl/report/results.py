@@ -177,7 +177,7 @@ def read_results(folder: Path) -> Results:
     warnings: list[str] = []
     seen: dict[Hashable, Path] = {}
     for kind, (pattern, document_type) in KINDS.items():
-        for path in sorted(folder.rglob(pattern)):
+        for path in sorted(folder.rglob(pattern), key=_natural):
             try:
                 document = _readable(read_document(path, document_type), warnings)
             except RequestError:
@@ -198,6 +198,12 @@ def read_results(folder: Path) -> Results:
             "experiment first"
         )
     return Results(**found, warnings=warnings)
+
+
+def _natural(path: Path) -> list[list[tuple[bool, int, str]]]:
+    """A path for sorting, in which numbers count as numbers: ``seed-42`` comes before ``seed-123``."""
+    words = [re.split(r"(\d+)", part) for part in path.parts]
+    return [[(one.isdecimal(), int(one) if one.isdecimal() else 0, one) for one in part] for part in words]
 
 
 def _readable(document: Document, warnings: list[str]) -> Document:

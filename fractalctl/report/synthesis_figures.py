@@ -90,7 +90,9 @@ def _parabola(axes: "Axes", curve: Peak, colour: str) -> None:
     if fit and fit.kind == "maximum" and fit.inside and fit.vertex is not None:
         axes.axvline(fit.vertex, color=colour, linestyle="--", linewidth=1)
         if curve.bootstrap and curve.bootstrap.ci:
-            axes.axvspan(*curve.bootstrap.ci, color=colour, alpha=0.08, linewidth=0)
+            limits = (min(curve.band.x), max(curve.band.x)) if curve.band else curve.bootstrap.ci
+            shown = [min(max(end, limits[0]), limits[1]) for end in curve.bootstrap.ci]
+            axes.axvspan(*shown, color=colour, alpha=0.08, linewidth=0)
 
 
 def entropies_figure(found: Sequence[Synthesis], labels: Sequence[str]) -> "Figure":

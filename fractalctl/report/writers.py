@@ -4,12 +4,14 @@ import csv
 import io
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from fractalctl.tables import Part, Picture, Section, Slider, Table, visible
+from fractalctl.numbers import MISSING
+from fractalctl.tables import Explorer, Part, Picture, Section, Slider, Table, visible
 
 _MARKUP = re.compile(r"[\\`*\[\]|]|(?<!\w)_|_(?!\w)")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -37,13 +39,39 @@ def markdown_page(title: str, sections: Sequence[Section], figures: str = "figur
     parts = [f"# {markdown_text(title)}"]
     for section in sections:
         parts.append(f"## {markdown_text(section.title)}")
-        parts += [_markdown_part(part, figures) for part in section.parts if not isinstance(part, Slider)]
+        shown = [part for part in section.parts if not isinstance(part, Slider | Explorer)]
+        parts += [_markdown_part(part, figures) for part in shown]
     return "\n\n".join(parts) + "\n"
+
+
+def markdown_pages(title: str, sections: Sequence[Section], folder: str) -> dict[str, str]:
+    """Sections as several pages: the summary first, every other section on a page of its own.
+
+    Args:
+        title: of the first page, plain text.
+        sections: in the order of reading.
+        folder: of the further pages and in their names, as seen from the first; its figures lie beside it.
+
+    Returns:
+        Text by name; the first page has none.
+    """
+    details = {
+        f"{folder}/{number:02}-{re.sub('[^a-z0-9]+', '-', section.title.lower()).strip('-')}.md": section
+        for number, section in enumerate((one for one in sections if not one.summary), 1)
+    }
+    links = "\n".join(f"- [{markdown_text(one.title)}]({name})" for name, one in details.items())
+    first = markdown_page(title, [one for one in sections if one.summary])
+    pages = {"": f"{first}\n## In detail\n\n{links}\n" if details else first}
+    for name, one in details.items():
+        back = f"[{markdown_text(title)}](../results.md)"
+        text = markdown_page(one.title, [replace(one, parts=[back, *one.parts])], "../figures")
+        pages[name] = re.sub(r"\n\n## .*", "", text, count=1)  # the page's own heading says the same
+    return pages
 
 
 def _markdown_part(part: Part, figures: str) -> str:
     if isinstance(part, Picture):
-        alt, caption = markdown_text(part.alt or part.name.replace("-", " ")), markdown_text(part.caption)
+        alt, caption = markdown_text(part.alt or part.caption), markdown_text(part.caption)
         return f"![{alt}]({figures}/{part.name}.png)\n\n{caption}"
     return markdown_table(part) if isinstance(part, Table) else str(part)
 
@@ -185,9 +213,32 @@ def csv_text(cell: object) -> str:
     )
 
 
+_HALVES = {
+    ("", " ±"): re.compile(r"([+-]?[\d.]+) ± ([\d.]+)"),
+    (" low", " high"): re.compile(r"\[([+-]?[\d.]+), ([+-]?[\d.]+)\]"),
+}
+"""Cells of two numbers, by what is put behind the heading of each."""
+
+
 def csv_table(columns: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
-    """The cells as they stand, one header row; None is an empty cell."""
+    r"""The cells with one header row, every number in a column of its own; what does not exist is empty.
+
+    >>> csv_table(["arm", "S", "CI"], [["v5", "+0.15 ± 0.03", "[0.1, 0.2]"], ["raw", "+0.01", "—"]])
+    'arm,S,S ±,CI low,CI high\nv5,+0.15,0.03,0.1,0.2\nraw,+0.01,,,\n'
+    """
+    parts = [_apart(heading, [row[place] for row in rows]) for place, heading in enumerate(columns)]
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerows(["" if cell is None else csv_text(cell) for cell in row] for row in (columns, *rows))
+    csv.writer(stream, lineterminator="\n").writerows(
+        [csv_text(cell) for cells in line for cell in cells] for line in zip(*parts, strict=True)
+    )
     return stream.getvalue()
+
+
+def _apart(heading: object, cells: Sequence[object]) -> list[tuple[object, ...]]:
+    """A column, heading first, as one column or as two."""
+    texts = ["" if cell in (None, MISSING) else str(cell) for cell in cells]
+    for endings, pattern in _HALVES.items():
+        if any(map(pattern.fullmatch, texts)):
+            halves = [found.groups() if (found := pattern.fullmatch(text)) else (text, "") for text in texts]
+            return [tuple(f"{heading}{ending}" for ending in endings), *halves]
+    return [(heading,), *((text,) for text in texts)]

@@ -18,6 +18,7 @@ from fractalctl.statistics.observations import (
     Seeds,
     arranged,
     first_seen,
+    grouped,
     place_labels,
 )
 from fractalctl.statistics.paired import paired_t, sign_flip, signed_rank
@@ -215,8 +216,7 @@ def corrected(
     """
     names = family_names([(row.corpus, row.backbone, row.a, row.b) for row in rows], families)
     result = list(rows)
-    for name in first_seen(names):
-        members = [position for position, other in enumerate(names) if other == name]
+    for name, members in grouped(range(len(rows)), names.__getitem__).items():
         p_values = [rows[position].p for position in members]
         adjusted = adjust(p_values, correction) if correction else [None] * len(members)
         size = sum(p is not None for p in p_values)
@@ -258,8 +258,8 @@ def describe(
             ]
             rows = [row for group in groups for row in attempted(refused, partial(_describe, *group, metric))]
             found += _adjusted(rows, correction) if correction else rows
-    places = list(measured)
-    return sorted(found, key=lambda row: places.index(row.place))
+    order = {place: number for number, place in enumerate(measured)}
+    return sorted(found, key=lambda row: order[row.place])
 
 
 def _describe(heads: Sequence[Observation], label: str, metric: str) -> Description:

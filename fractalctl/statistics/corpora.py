@@ -1,5 +1,6 @@
 """One corpus, one unit: what measures a corpus several times is averaged before corpora are counted."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -50,10 +51,12 @@ def corpora_of(measured: Measured, given: Profiles | None = None) -> list[Corpus
     places = [place for place in measured if not place.trained_on] or list(measured)
     heads = {place: [one for seeds in measured[place].values() for one in seeds.values()] for place in places}
     known = {place: next((one.labels for one in heads[place] if one.labels), "") for place in places}
+    of_name: dict[str, str] = {}
+    for place in places:
+        of_name[place.corpus] = of_name.get(place.corpus) or known[place]
     groups: dict[tuple[str, str], list[Place]] = {}
     for place in places:
-        of_name = (known[other] for other in places if other.corpus == place.corpus and known[other])
-        groups.setdefault((place.corpus, known[place] or next(of_name, "")), []).append(place)
+        groups.setdefault((place.corpus, known[place] or of_name[place.corpus]), []).append(place)
     tabled = given or {}
     profiles = {
         place: tabled.get((place.corpus, place.backbone or ""))
@@ -61,11 +64,11 @@ def corpora_of(measured: Measured, given: Profiles | None = None) -> list[Corpus
         or next((one.profile for one in heads[place] if one.profile), None)
         for place in places
     }
-    labels, names = place_labels(measured), [name for name, _ in groups]
+    labels, names = place_labels(measured), Counter(name for name, _ in groups)
     return [
         Corpus(
             name=name,
-            label=name if names.count(name) == 1 else labels[members[0]],
+            label=name if names[name] == 1 else labels[members[0]],
             places={place: labels[place] for place in members},
             profile=_mean_profile([profiles[place] for place in members]),
         )
@@ -85,6 +88,9 @@ def by_corpus(
     corpora: Sequence[Corpus], found: Iterable[At], place_of: Callable[[At], Place]
 ) -> list[tuple[Corpus, list[At]]]:
     """What was found at the places of each corpus; corpora where nothing was are left out."""
-    members = list(found)
-    groups = [(corpus, [one for one in members if place_of(one) in corpus.places]) for corpus in corpora]
-    return [(corpus, here) for corpus, here in groups if here]
+    owners = {place: number for number, corpus in enumerate(corpora) for place in corpus.places}
+    groups: dict[int, list[At]] = {}
+    for one in found:
+        if (number := owners.get(place_of(one))) is not None:
+            groups.setdefault(number, []).append(one)
+    return [(corpora[number], groups[number]) for number in sorted(groups)]

@@ -28,6 +28,7 @@ from fractalctl.statistics.observations import (
     choose_backbone,
     choose_protocol,
     first_seen,
+    grouped,
     placed,
 )
 from fractalctl.statistics.pooling import meta_block, sign_block
@@ -215,15 +216,14 @@ def families_of(rows: Sequence[Comparison]) -> list[Family]:
     return [
         Family(
             name=name,
-            m=sum(row.p is not None for row in rows if row.family == name),
+            m=sum(row.p is not None for row in own),
             correction=rows[0].correction,
             members=[
                 Member(label=row.label, corpus=row.corpus, backbone=row.backbone, a=row.a, b=row.b)
-                for row in rows
-                if row.family == name
+                for row in own
             ],
         )
-        for name in first_seen(row.family for row in rows)
+        for name, own in grouped(rows, lambda row: row.family).items()
     ]
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from fractalctl.documents.estimates import PairedEffects
 from fractalctl.documents.measured import Interval
@@ -55,18 +55,23 @@ def noncentrality_interval(t: float, df: float, level: float = 0.95) -> Interval
     tails = (1 + level) / 2, (1 - level) / 2
     if t > FAR:
         return (
-            t * math.sqrt(stats.chi2.ppf(tails[1], df) / df),
-            t * math.sqrt(stats.chi2.ppf(tails[0], df) / df),
+            t * math.sqrt(_chi_square(tails[1], df) / df),
+            t * math.sqrt(_chi_square(tails[0], df) / df),
         )
-    least, most = (t * math.sqrt(stats.chi2.ppf(edge, df) / df) for edge in (1e-5, 1 - 1e-5))
+    least, most = (t * math.sqrt(_chi_square(edge, df) / df) for edge in (1e-5, 1 - 1e-5))
 
     def excess(delta: float, tail: float) -> float:
-        found = float(stats.nct.cdf(t, df, delta))
+        found = float(special.nctdtr(df, delta, t))
         # scipy has no answer in the far tails, where the probability is 0 or 1 to double precision.
         return (float(delta < t) if math.isnan(found) else found) - tail
 
     low, high = (optimize.brentq(excess, least - 5, most + 5, args=(tail,), xtol=1e-10) for tail in tails)
     return float(low), float(high)
+
+
+def _chi_square(share: float, df: float) -> float:
+    """The quantile of a chi-square distribution, as scipy.stats has it but without its checks."""
+    return 2 * float(special.gammaincinv(df / 2, share))
 
 
 def paired_effects(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> PairedEffects:

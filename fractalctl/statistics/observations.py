@@ -1,6 +1,6 @@
 """What statistics are made of: one measurement of one arm, trained with one seed, at one place."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,6 +47,7 @@ class Observation:
         flat: accuracy of flat classifiers of the untouched features, see `frontier.flat_accuracy`.
         dims: prefix lengths.
         levels: of the corpus.
+        titles: what people call them.
         hits: of every query.
         source: file, or file and row, for messages.
     """
@@ -68,6 +69,7 @@ class Observation:
     flat: Mapping[str, float] = field(default_factory=dict)
     dims: tuple[int, ...] = ()
     levels: int = 0
+    titles: tuple[str, ...] = ()
     hits: PackedHits | None = None
     source: str = ""
 
@@ -117,6 +119,14 @@ def first_seen(values: Iterable[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
+def grouped(values: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+    """The values of each key, both in their order of first appearance."""
+    found: dict[Any, list[Any]] = {}
+    for value in values:
+        found.setdefault(key(value), []).append(value)
+    return found
+
+
 def place_labels(places: Iterable[Place]) -> dict[Place, str]:
     """What tables call each place: the corpus, with as much more as tells places of one corpus apart.
 
@@ -127,13 +137,10 @@ def place_labels(places: Iterable[Place]) -> dict[Place, str]:
     distinct = first_seen(places)
     least = int(len({place.backbone for place in distinct}) > 1)
     found: dict[Place, str] = {}
-    for corpus in first_seen(place.corpus for place in distinct):
-        names = [_names(place) for place in distinct if place.corpus == corpus]
+    for places_of in grouped(distinct, lambda place: place.corpus).values():
+        names = [_names(place) for place in places_of]
         level = next((n for n in range(least, 3) if len({name[n] for name in names}) == len(names)), 3)
-        found |= {
-            place: name[level]
-            for place, name in zip((one for one in distinct if one.corpus == corpus), names, strict=True)
-        }
+        found |= {place: name[level] for place, name in zip(places_of, names, strict=True)}
     return {place: found[place] for place in distinct}
 
 

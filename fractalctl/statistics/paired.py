@@ -1,8 +1,10 @@
 """Tests of paired differences. The unit of replication is what the pairs are: training seeds, or corpora."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special, stats
 
 from fractalctl.documents.estimates import PairedT, Randomization, SignTest
 from fractalctl.randomness import Purpose, generator
@@ -12,6 +14,8 @@ EXACT_LIMIT = 16
 """Up to this many pairs all 2^n sign patterns are visited; beyond, a random sample of them."""
 
 RESAMPLES = 100_000
+AT_ONCE = 2**21
+"""Signs that are held in memory at a time."""
 ONE_VALUE = "one pair: a spread, and so a test, needs at least two"
 NO_DIFFERENCE = "every difference is zero"
 
@@ -44,10 +48,11 @@ def paired_t(differences: ArrayLike, level: float = 0.95) -> PairedT:
     if is_constant(values):
         reason = f"every difference is {mean:.4g}: without spread t is infinite"
         return PairedT(n, n - 1, mean, 0.0, None, None, None, reason)
-    test = stats.ttest_1samp(values, 0.0)
-    low, high = test.confidence_interval(level)
-    sd, t, p = float(values.std(ddof=1)), float(test.statistic), float(test.pvalue)
-    return PairedT(n, n - 1, mean, sd, (float(low), float(high)), t, p)
+    sd = float(values.std(ddof=1))
+    error = sd / n**0.5
+    t, reach = mean / error, float(special.stdtrit(n - 1, (1 + level) / 2)) * error
+    p = 2 * float(special.stdtr(n - 1, -abs(t)))
+    return PairedT(n, n - 1, mean, sd, (mean - reach, mean + reach), t, p)
 
 
 def sign_flip(differences: ArrayLike, seed: int = 0) -> Randomization:
@@ -109,19 +114,22 @@ def signed_rank(differences: ArrayLike, seed: int = 0) -> Randomization:
 def _randomization(values: NDArray[np.float64], statistic: float, seed: int) -> Randomization:
     n = len(values)
     exact = n <= EXACT_LIMIT
-    sums = np.abs(_sign_patterns(n, exact, seed) @ values)
     # Sums that are equal as decimals differ by rounding; the observed pattern must count itself.
-    reached = int((sums >= abs(values.sum()) - 1e-9 * np.abs(values).sum()).sum())
-    p = reached / len(sums) if exact else (reached + 1) / (len(sums) + 1)
+    least = abs(values.sum()) - 1e-9 * np.abs(values).sum()
+    reached = sum(int((np.abs(signs @ values) >= least).sum()) for signs in _sign_patterns(n, exact, seed))
+    p = reached / 2**n if exact else (reached + 1) / (RESAMPLES + 1)
     return Randomization(n, statistic, p, min(1.0, 2.0 ** (1 - n)), exact)
 
 
-def _sign_patterns(n: int, exact: bool, seed: int) -> NDArray[np.float64]:
+def _sign_patterns(n: int, exact: bool, seed: int) -> Iterator[NDArray[np.float64]]:
+    """Patterns (m, n) of signs, as many at a time as `AT_ONCE` allows; how many changes none of them."""
     if exact:
-        bits = np.arange(2**n)[:, None] >> np.arange(n) & 1
-    else:
-        bits = generator(seed, Purpose.SIGN_FLIPS).integers(0, 2, size=(RESAMPLES, n))
-    return np.where(bits, -1.0, 1.0)
+        yield np.where(np.arange(2**n)[:, None] >> np.arange(n) & 1, -1.0, 1.0)
+        return
+    random, step = generator(seed, Purpose.SIGN_FLIPS), max(1, AT_ONCE // n)
+    for start in range(0, RESAMPLES, step):
+        bits = random.integers(0, 2, size=(min(step, RESAMPLES - start), n))
+        yield np.where(bits, -1.0, 1.0)
 
 
 def sign_test(differences: ArrayLike) -> SignTest:

@@ -57,7 +57,7 @@ def meta_block(rows: Sequence[Comparison], corpora: Sequence[Corpus]) -> Meta:
 
     Source: Borenstein, Hedges, Higgins and Rothstein, Introduction to Meta-Analysis, 2009, chapter 24.
     """
-    poolable = [row for row in rows if row.cohens_d is not None and row.difference_sd]
+    poolable = [row for row in rows if _is_poolable(row)]
     groups = by_corpus(corpora, poolable, _place)
     if not groups:
         raise RequestError(
@@ -81,8 +81,12 @@ def meta_block(rows: Sequence[Comparison], corpora: Sequence[Corpus]) -> Meta:
         difference=_pooled([[_difference(row) for row in members] for _, members in groups]),
         influence=influence(effects, variances, [unit.label for unit in units]) if len(units) > 1 else [],
         regression=_regressions(effects, variances, [corpus for corpus, _ in groups]),
-        excluded=[row.label for row in rows if row not in poolable],
+        excluded=[row.label for row in rows if not _is_poolable(row)],
     )
+
+
+def _is_poolable(row: Comparison) -> bool:
+    return row.cohens_d is not None and bool(row.difference_sd)
 
 
 def combine(effects: Sequence[Effect]) -> Effect:

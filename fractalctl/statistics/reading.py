@@ -131,6 +131,7 @@ def where_measured(document: Conditions) -> dict[str, Any]:
             profile.h_l1_given_l0, profile.baseline[f"L{len(profile.classes) - 1}"], profile.h_l0
         ),
         "levels": len(profile.classes),
+        "titles": tuple(profile.titles),
     }
 
 

@@ -79,6 +79,7 @@ def side_by_side(
                 **msgspec.structs.asdict(place),
                 label=labels[place],
                 levels=_levels(own),
+                titles=[_first(own).titles[0], _first(own).titles[-1]] if _first(own).titles else [],
                 n_queries=_first(own).conditions["n_queries"],
                 n_reference=_first(own).conditions["n_reference"],
                 references=references[place],

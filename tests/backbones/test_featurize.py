@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from fractalctl.backbones.encoder import load_backbone
+from fractalctl.backbones.encoder import Backbone, load_backbone
 from fractalctl.backbones.featurize import duplicates, featurize, recipe_for
 from fractalctl.backbones.resolve import resolve_backbone
 from fractalctl.cli import build_app
@@ -45,11 +45,6 @@ def write_table(path: Path, n_train: int, n_test: int) -> Path:
 def table(tmp_path: Path) -> CorpusRequest:
     """A small corpus."""
     return CorpusRequest(str(write_table(tmp_path / "talk.csv", 40, 12)))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> FeatureStore:
-    return FeatureStore(tmp_path / "store")
 
 
 def test_features_stand_in_the_order_of_the_corpus(
@@ -112,6 +107,106 @@ def test_each_recipe_has_a_set_of_its_own(table: CorpusRequest, bert: Path, stor
     second = featurize(table, resolve_backbone(str(bert), prompt="query: "), store, device="cpu")
     assert second.path == first.path.with_name(f"bert-{second.identity[:8]}.h5")
     assert not np.allclose(first.features("test"), second.features("test"))
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts that an encoder in this process is given, as they come."""
+    texts: list[str] = []
+    encode = Backbone.encode
+
+    def noted(self: Backbone, given: list[str], *more: object) -> np.ndarray:
+        texts.extend(given)
+        return encode(self, given, *more)
+
+    monkeypatch.setattr(Backbone, "encode", noted)
+    return texts
+
+
+def exported_anew(table: CorpusRequest, path: Path) -> CorpusRequest:
+    """The same table in another order, with two new rows and another column."""
+    header, *rows = Path(table.source).read_text().splitlines()
+    rows = [*rows[::-1], "zero new,bank,card,train", "one new,song,play,test"]
+    path.write_text("\n".join([f"{header},owner", *(f"{row},me" for row in rows)]))
+    return CorpusRequest(str(path))
+
+
+def test_of_a_table_exported_anew_only_new_texts_are_encoded(
+    table: CorpusRequest, bert: Path, store: FeatureStore, tmp_path: Path, encoded: list[str]
+) -> None:
+    old = featurize(table, str(bert), store, device="cpu")
+    assert "reused" not in old.recipe["observed"]
+    del encoded[:]
+    notes: list[str] = []
+    request = exported_anew(table, tmp_path / "anew.csv")
+    new = featurize(request, str(bert), store, device="cpu", note=notes.append)
+    assert sorted(encoded) == ["one new", "zero new"]
+    assert "the texts of 52 of 54 rows were encoded before, in talk/bert" in notes
+    assert new.recipe["observed"]["reused"] == {"rows": 52, "sets": [old.identity]}
+
+    known: dict[str, np.ndarray] = {}
+    for split in old.splits:
+        for text, feature in zip(old.texts(split), old.features(split), strict=True):
+            known.setdefault(text, feature)
+    whole = featurize(request, str(bert), FeatureStore(tmp_path / "empty"), device="cpu")
+    for split in new.splits:
+        for text, feature in zip(new.texts(split), new.features(split), strict=True):
+            if text in known:
+                np.testing.assert_array_equal(feature, known[text])
+        np.testing.assert_allclose(new.features(split), whole.features(split), atol=1e-5)
+        np.testing.assert_array_equal(new.labels(split), whole.labels(split))
+
+
+def test_without_reuse_the_bytes_are_those_of_an_empty_store(
+    table: CorpusRequest, bert: Path, store: FeatureStore, tmp_path: Path, encoded: list[str]
+) -> None:
+    featurize(table, str(bert), store, device="cpu")
+    request = exported_anew(table, tmp_path / "anew.csv")
+    whole = featurize(request, str(bert), FeatureStore(tmp_path / "empty"), device="cpu")
+    del encoded[:]
+    code, output, said = command(request.source, "--backbone", bert, "--device", "cpu", "--no-reuse",
+                                 "--store", store.folder)  # fmt: skip
+    assert code == 0, said
+    assert len(encoded) == 54
+    assert Path(output.strip()).read_bytes() == whole.path.read_bytes()
+
+
+def test_another_recipe_takes_nothing_over(
+    table: CorpusRequest, bert: Path, store: FeatureStore, encoded: list[str]
+) -> None:
+    featurize(table, str(bert), store, device="cpu")
+    del encoded[:]
+    featurize(table, resolve_backbone(str(bert), max_length=5), store, device="cpu")
+    assert len(encoded) == 52
+    featurize(table, str(bert), store, splits=("test",), device="cpu")
+    assert len(encoded) == 52, "another choice of splits has the same encoder"
+
+
+def test_stopped_in_the_middle_a_set_that_takes_over_ends_with_the_same_bytes(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, stopped = FeatureStore(tmp_path / "whole"), FeatureStore(tmp_path / "stopped")
+    part = CorpusRequest(str(write_table(tmp_path / "part.csv", BLOCK_ROWS // 2, 50)))
+    request = CorpusRequest(str(write_table(tmp_path / "talk.csv", BLOCK_ROWS + 200, 50)))
+    for one in (whole, stopped):
+        featurize(part, str(bert), one, device="cpu")
+    made = featurize(request, str(bert), whole, device="cpu")
+    assert made.recipe["observed"]["reused"]["rows"] >= BLOCK_ROWS // 2
+    encode, calls = Backbone.encode, []
+
+    def fails_at_the_second_block(self: Backbone, *given: object) -> np.ndarray:
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return encode(self, *given)
+
+    monkeypatch.setattr(Backbone, "encode", fails_at_the_second_block)
+    with pytest.raises(KeyboardInterrupt):
+        featurize(request, str(bert), stopped, device="cpu")
+    notes: list[str] = []
+    again = featurize(request, str(bert), stopped, device="cpu", note=notes.append)
+    assert any("blocks were encoded before" in note for note in notes)
+    assert again.path.read_bytes() == made.path.read_bytes()
 
 
 def test_splits_are_chosen(table: CorpusRequest, bert: Path, store: FeatureStore) -> None:
@@ -232,7 +327,7 @@ def test_out_of_reach_the_command_ends_at_once(tmp_path: Path) -> None:
 
 def command(*arguments: object) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a call in this process."""
-    result = CliRunner().invoke(build_app(), ["featurize", *map(str, arguments)])
+    result = CliRunner().invoke(build_app(["featurize"]), ["featurize", *map(str, arguments)])
     return result.exit_code, result.stdout, result.stderr
 
 

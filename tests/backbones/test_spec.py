@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fractalctl.backbones.spec import DEFAULT_BACKBONE, BackboneSpec, Pooling, registered_backbones
+from fractalctl.backbones.spec import BackboneSpec, Pooling, default_backbone, registered_backbones
 
 PAGE = Path(__file__).parents[2] / "docs" / "backbones.md"
 
@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "backbones.md"
 def test_all_backbones_of_the_experiments_are_registered() -> None:
     names = ["bge-small", "e5-small", "qwen3-0.6b", "minilm", "bge-base", "nomic", "mxbai-large"]
     assert list(registered_backbones()) == names
-    assert DEFAULT_BACKBONE in names
+    assert default_backbone() in names
 
 
 @pytest.mark.parametrize("spec", registered_backbones().values(), ids=lambda spec: spec.name)

@@ -8,7 +8,12 @@ from typer.testing import CliRunner, Result
 
 from fractalctl.cli import COMMANDS, build_app
 
-LEAVES = {"store": ("ls", "info", "verify", "rm"), "corpora": ("ls", "info"), "strategies": ("ls", "info")}
+LEAVES = {
+    "runs": ("ls", "info", "rm"),
+    "store": ("ls", "info", "verify", "rm"),
+    "corpora": ("ls", "info"),
+    "strategies": ("ls", "info"),
+}
 CALLS = [[name, *leaf] for name in COMMANDS for leaf in [[part] for part in LEAVES.get(name, ())] or [[]]]
 """Words of every command, and of every part of those that are groups."""
 SMALL = "--dims 4,8,12,16 --epochs 1 --seeds 42,123"

@@ -108,10 +108,11 @@ def test_ablate_and_report(tmp_path: Path) -> None:
     page = tmp_path / "page" / "results.md"
     for options, claims in (("", False), ("--paper", True)):
         reported = done(f"report {options} --output {page.parent}")
-        assert "### Alignment" in page.read_text()
+        told = page.read_text() + "".join(path.read_text() for path in page.parent.glob("results/*.md"))
+        assert "### Alignment" in told
         assert ("paper" in page.read_text().lower()) is claims
         assert all(Path(path).stat().st_size > 10 for path in reported.stdout.splitlines())
-        assert str(tmp_path) not in page.read_text()
+        assert str(tmp_path) not in told
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_ablate_and_report(tmp_path: Path) -> None:
         ("train garden --head forest", "trunk 'forest' is not known; choose from"),
         ("train garden --seeds one", "--seeds 'one': expected whole numbers"),
         ("evaluate missing", "missing: no such file or folder"),
-        ("evaluate", "no such file or folder"),
+        ("evaluate", "nothing trained yet; fractalctl train"),
         ("report", "no results here"),
     ],
 )

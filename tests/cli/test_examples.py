@@ -40,6 +40,11 @@ def here(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("call", EXAMPLES)
+def test_examples_fit_a_terminal(call: str) -> None:
+    assert [line for line in EXAMPLES[call] if len(line) + len("  ") > 80] == []
+
+
+@pytest.mark.parametrize("call", EXAMPLES)
 def test_every_command_has_examples(call: str) -> None:
     assert len(EXAMPLES[call]) >= 2
     assert all(f"fractalctl {call}" in line for line in EXAMPLES[call])
@@ -98,7 +103,7 @@ def test_the_demo_goes_the_whole_road(line: str) -> None:
     paths = [Path(line) for line in result.stdout.splitlines()]
     assert all(path.stat().st_size for path in paths)
     assert {path.suffix for path in paths} == {".h5", ".json", ".png", ".pdf"}
-    for words in ("zoom against mrl on pydocs: S ", "at 64 dimensions", "at 256 dimensions", "backbone, cut"):
+    for words in ("zoom against mrl on pydocs: S ", "at 64 dimensions", "at 256 dimensions", "minilm, PCA"):
         assert words in result.stderr
 
 

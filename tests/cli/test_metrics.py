@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from store import FeatureStore, Recipe
 from tests.cli.calls import call, done, said
 from tests.feature_sets import make_features, make_store
 
@@ -23,10 +24,10 @@ def test_the_table_has_a_row_for_each_arm_and_the_backbone_cut(runs: Path) -> No
     done(f"train --strategy mrl {SMALL}")
     rows = [line.split() for line in done("evaluate").stderr.splitlines() if "garden/gaussian" in line]
     assert [row[1] for row in rows[:2]] == ["mrl-dims=4x8x12x16-epochs=1", "v5-dims=4x8x12x16-epochs=1"]
-    assert rows[2][1:3] == ["backbone,", "cut"]
+    assert [row[1:3] for row in rows[2:]] == [["gaussian,", "cut"], ["gaussian,", "PCA"]]
     (document, _) = json.loads(done("evaluate --json").stdout)
     cut = document["profile"]["truncated"]
-    assert rows[2][-4:] == [
+    assert rows[2][-6:-2] == [
         f"{100 * cut[length][level]:.1f}" for level in ("L0", "L1") for length in ("4", "16")
     ]
 
@@ -38,7 +39,7 @@ def test_heads_that_are_measured_elsewhere_say_where_they_were_trained(runs: Pat
     (moved,) = json.loads(result.stdout)
     assert (moved["corpus"], moved["trained_on"]["corpus"]) == ("meadow", "garden")
     assert "(trained on garden/gaussian)" in said(result)
-    assert json.loads(next(runs.rglob("evaluation-loo.json")).read_text()) == own
+    assert json.loads(next(runs.rglob("evaluation-index.json")).read_text()) == own
 
 
 def test_missing_matches_can_be_trained_by_pasting_the_command(runs: Path) -> None:
@@ -56,7 +57,9 @@ def test_missing_matches_can_be_trained_by_pasting_the_command(runs: Path) -> No
         assert words.lower() in said(result).lower()
 
 
-@pytest.mark.parametrize(("given", "standard"), [("none", []), ("leakage", ["cascade", "leakage"])])
+@pytest.mark.parametrize(
+    ("given", "standard"), [("none", []), ("leakage", ["baselines", "cascade", "leakage"])]
+)
 def test_metrics_by_commas_and_repetition_are_remade_by_the_argv(
     runs: Path, given: str, standard: list[str]
 ) -> None:
@@ -66,7 +69,7 @@ def test_metrics_by_commas_and_repetition_are_remade_by_the_argv(
     words = document["argv"]
     named = words[words.index("--metrics") + 1].split(",")
     assert sorted(set(named) - {"none"}) == sorted(document["metrics"])
-    next(runs.rglob("evaluation-loo.json")).unlink()
+    next(runs.rglob("evaluation-index.json")).unlink()
     (again,) = json.loads(done(shlex.join([*words[1:], "--json"])).stdout)
     assert again == document
     assert "1 of 1 evaluations were up to date" in done(f"evaluate --metrics {given},routing").stderr
@@ -97,3 +100,49 @@ def test_rows_are_drawn_by_a_seed_and_duplicates_left_out(runs: Path) -> None:
     assert documents[1]["accuracy"] != documents[2]["accuracy"]
     assert [document["rows_seed"] for document in documents] == [42, 42, 7, 42]
     assert documents[3]["dropped_duplicates"] is True
+
+
+def test_what_was_asked_comes_first_in_the_corpus_s_own_words(tmp_path: Path) -> None:
+    identity = {"levels": ["area", "intent"], "made": 0}
+    recipe = Recipe("tickets", identity, "gaussian", {"dimension": 24}, ("train", "test"))
+    make_features(FeatureStore(tmp_path / "store"), recipe=recipe)
+    trained = done(f"train --strategy v5,lda {SMALL}")
+    assert "at 16 numbers, area [L0] right " in said(trained)
+    assert "lda: at" not in said(trained)  # a closed form holds nothing out
+    result = done("evaluate --json")
+    (document, _) = json.loads(result.stdout)
+    heard = result.stderr
+    assert "120 test rows ask the 400 training rows (protocol index, k = 5)" in said(result)
+    assert "4 numbers take 25 % of the bytes of 16" in said(result)
+    first, *_ = heard.partition("S with its SD")
+    assert "area [L0] at 4   intent [L1] at 16" in first
+    expected = {
+        "gaussian, cut": document["profile"]["truncated"],
+        "gaussian, PCA": document["metrics"]["baselines"]["result"]["pca"],
+    }
+    for name, accuracy in expected.items():
+        cells = [f"{100 * accuracy['4']['L0']:.1f}", f"{100 * accuracy['16']['L1']:.1f}"]
+        assert next(line.split()[-3:-1] for line in first.splitlines() if name in line) == cells
+    assert document["profile"]["levels"] == ["area", "intent"]
+
+
+def test_principal_components_are_those_of_the_arm_that_is_trained(runs: Path) -> None:
+    done("train --strategy pca --dims 4,8,12,16 --seeds 42")
+    documents = {one["strategy"]: one for one in json.loads(done("evaluate --json").stdout)}
+    assert documents["v5"]["metrics"]["baselines"]["result"]["pca"] == documents["pca"]["accuracy"]
+
+
+def test_the_usual_protocol_is_that_of_the_corpus(tmp_path: Path) -> None:
+    identity = {"spec": "1", "levels": ["coarse", "fine"]}
+    published = Recipe("trec", identity, "gaussian", {"dimension": 24}, ("train", "test"))
+    store = make_store(tmp_path / "store")
+    make_features(store, recipe=published)
+    done(f"train garden trec --strategy v5 {SMALL}")
+    paths = [Path(line) for line in done("evaluate").stdout.splitlines()]
+    assert sorted((path.parents[3].name, path.name) for path in paths) == [
+        ("garden", "evaluation-index.json"),
+        ("trec", "evaluation-loo.json"),
+    ]
+    for path in paths:
+        argv = json.loads(path.read_text())["argv"]
+        assert argv[argv.index("--protocol") + 1] in path.name

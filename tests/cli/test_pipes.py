@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fractalctl.backbones.featurize import recipe_for
-from fractalctl.backbones.spec import DEFAULT_BACKBONE, registered_backbones
+from fractalctl.backbones.spec import default_backbone, registered_backbones
 from fractalctl.corpora.request import CorpusRequest
 from store import FeatureStore
 from tests.cli.calls import SMALL, done
@@ -43,7 +43,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_the_pipe_of_the_readme_describes_its_one_arm(shell, tmp_path: Path) -> None:
     assert PIPE in README.read_text()
-    recipe = recipe_for(CorpusRequest("clinc"), registered_backbones()[DEFAULT_BACKBONE])
+    recipe = recipe_for(CorpusRequest("clinc"), registered_backbones()[default_backbone()])
     made = make_features(FeatureStore(tmp_path / "store"), recipe=recipe)
     result = shell(PIPE)
     assert result.returncode == 0, result.stderr

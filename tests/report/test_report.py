@@ -20,11 +20,15 @@ def test_a_report_is_files_and_the_same_ones_each_time(tmp_path: Path) -> None:
     assert [path.name for path in written[:2]] == ["results.md", "report.html"]
     names = {path.relative_to(tmp_path / "first").as_posix() for path in written}
     assert {"tables/steerability-minilm-loo.csv", "tables/ablation-alignment-minilm-loo.tex"} <= names
-    assert {"figures/accuracy-minilm-loo.png", "figures/ablation-alignment-minilm-loo.pdf"} <= names
+    assert {"figures/accuracy-clinc-minilm-loo.png", "figures/ablation-alignment-minilm-loo.pdf"} <= names
     assert {path for path in (tmp_path / "first").rglob("*") if path.is_file()} == set(written)
     page = written[0].read_text("utf-8")
     assert page.startswith("# Mine &amp; ours\n")
-    assert all(f"](figures/{path.name})" in page for path in written if path.suffix == ".png")
+    details = [path for path in written if path.parent.name == "results"]
+    assert all(f"](results/{path.name})" in page for path in details), "each is a click away"
+    told = page + "".join(path.read_text("utf-8").replace("](../figures/", "](figures/") for path in details)
+    assert all(f"](figures/{path.name})" in told for path in written if path.suffix == ".png")
+    assert page.count("\n## ") == len([one for one in report_sections(found) if one.summary]) + 1
     assert 'id="zooms"' in written[1].read_text("utf-8")
 
 

@@ -149,3 +149,12 @@ def test_an_arm_has_one_name_on_trees_of_any_depth() -> None:
     other = evaluation("v5", 123, 0.1, settings={"epochs": 9, "dims": [64, 256], "full": [0.0, 1.0]})
     assert {row.arm for row in Results(evaluations=(two, three)).measured} == {"v5"}
     assert len({row.arm for row in Results(evaluations=(two, three, other)).measured}) == 3
+
+
+def test_seeds_come_in_the_order_of_numbers(tmp_path: Path) -> None:
+    for one in evaluations({"v5": [0.1, 0.2, 0.3]}):
+        path = tmp_path / f"seed-{one.seed}" / "evaluation-loo.json"
+        path.parent.mkdir()
+        write_document(path, one)
+    found = [one.seed for one in read_results(tmp_path).evaluations]
+    assert found == sorted(found)

@@ -93,6 +93,14 @@ def test_csv_holds_no_formulas(cell: str) -> None:
     assert rows == [["a", f"'{cell}"], ["x", f"'{cell}"]]
 
 
+def test_csv_has_every_number_in_a_column_of_its_own() -> None:
+    rows = [["v5", "+0.150 ± 0.028", "[0.1, 0.2]"], ["raw", "+0.010", "—"], ["mrl", "—", "[-0.3, 0.1]"]]
+    found = list(csv.DictReader(io.StringIO(writers.csv_table(["arm", "S", "CI"], rows))))
+    assert [one["S"] for one in found] == ["+0.150", "+0.010", ""]
+    assert [one["S ±"] for one in found] == ["0.028", "", ""]
+    assert [(one["CI low"], one["CI high"]) for one in found] == [("0.1", "0.2"), ("", ""), ("-0.3", "0.1")]
+
+
 @pytest.mark.parametrize("cell", ["+0.150 ± 0.028", "-0.5", "-3", "+1e-5", "—", "v5 - mrl", "[-1.00, 2.00]"])
 def test_csv_leaves_numbers_and_words_alone(cell: str) -> None:
     assert writers.csv_text(cell) == cell

@@ -124,7 +124,7 @@ def test_rm_does_as_it_is_told(
         app(["store", "rm", "nature/sum"], prog_name="fractalctl")
     assert ended.value.code == exit_code
     assert features.path.exists() == (answer == "n")
-    assert "Remove 1 feature set(s)?" in capsys.readouterr().err
+    assert "Remove 1 file(s)?" in capsys.readouterr().err
 
 
 def test_rm_removes_finished_damaged_and_unfinished_sets(

@@ -15,7 +15,7 @@ import numpy as np
 
 from fractalctl.documents.evaluation import Evaluation, MetricPart
 from fractalctl.documents.measured import Accuracy
-from fractalctl.errors import FractalError, RequestError
+from fractalctl.errors import FractalError, RequestError, did_you_mean
 from fractalctl.heads.prefixes import Prefixes
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.plugins import collect, modules_of
@@ -202,7 +202,9 @@ def metric_names(wanted: Sequence[str]) -> tuple[str, ...]:
     """
     known = metrics()
     if unknown := [name for name in wanted if name not in (*known, EVERY)]:
-        raise RequestError(f"metric '{unknown[0]}' is not known; choose from {', '.join(known)}, or {EVERY}")
+        guess = did_you_mean(unknown[0], [*known, EVERY, NONE])
+        names = ", ".join(known)
+        raise RequestError(f"metric '{unknown[0]}' is not known; choose from {names}, or {EVERY}{guess}")
     return tuple(name for name in known if name in wanted or EVERY in wanted)
 
 

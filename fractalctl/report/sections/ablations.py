@@ -1,13 +1,13 @@
 """Ablations: conditions that differ in one thing, on fixed splits; one table and figure for every axis."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
 from fractalctl.documents.ablation import Ablation
 from fractalctl.documents.measured import Run
 from fractalctl.documents.statistics import Statistics, Subject
-from fractalctl.numbers import interval, listed, mean_sd, percent, percents
+from fractalctl.numbers import interval, listed, mean_sd, percent, percents, signed
 from fractalctl.report.ablation_figures import gains_figure, numeric, over_depth_figure, values_figure
 from fractalctl.report.figures import mean_interval
 from fractalctl.report.results import Results, corpus_names, grouped, protocol_of, setting_of, slug
@@ -74,12 +74,29 @@ def _parts(found: Sequence[Ablation], results: Results) -> Iterator[Part]:
         )
         yield Picture(f"ablation-gains-{stem}", caption, lambda: gains_figure(deep))
     caption = f"Mean S, {where}; bars are 95 % confidence intervals of the mean over seeds."
-    yield Picture(f"ablation-{stem}", caption, lambda: values_figure(groups, places))
+    yield Picture(f"ablation-{stem}", caption, lambda: values_figure(groups, places), _alt(groups, where))
     if numeric(first) and len(found) >= FEWEST:
         caption = (
             f"Mean S at the smallest {first.varied} of every corpus, against the depth of its tree; {where}."
         )
         yield Picture(f"ablation-over-depth-{stem}", caption, lambda: over_depth_figure(groups, places))
+
+
+def _alt(groups: Mapping[str, Ablation], where: str) -> str:
+    """Which condition has the largest and the smallest mean S on each corpus."""
+    told = []
+    for corpus, one in groups.items():
+        means = {
+            ", ".join([arm, *(f"{name} {value}" for name, value in point)]): mean(
+                run.steerability.s for run in runs
+            )
+            for (arm, point), runs in grouped(
+                one.runs, lambda run: (run.arm, tuple(run.point.items()))
+            ).items()
+        }
+        high, low = max(means, key=lambda name: means[name]), min(means, key=lambda name: means[name])
+        told.append(f"{corpus} from {signed(means[low])} ({low}) to {signed(means[high])} ({high})")
+    return f"Mean S, {where}: {'; '.join(told)}."
 
 
 def _stem(found: Sequence[Ablation]) -> str:

@@ -1,9 +1,9 @@
 """Accuracy at every prefix length."""
 
 from fractalctl.numbers import MISSING, percents
-from fractalctl.report.figures import Lines, line_panels
+from fractalctl.report.figures import Lines, highest, row_panels
 from fractalctl.report.results import Group, Results, how
-from fractalctl.tables import Picture, Section, Table
+from fractalctl.tables import Part, Picture, Section, Table
 
 ORDER = 20
 CUT = "backbone, cut"
@@ -15,7 +15,10 @@ def build(results: Results) -> Section | None:
         "k-NN accuracy in %, mean ± standard deviation over seeds. The backbone is asked in the same way: "
         "with all its dimensions, and cut to the shortest length of the arm."
     )
-    parts = [part for group in results.settings for part in (_table(group), _picture(group, results.places))]
+    parts: list[Part] = []
+    for group in results.settings:
+        pictures = [_picture(group.on(corpus), results.places) for corpus in group.corpora]
+        parts += [_table(group), *pictures]
     return Section("Accuracy", [text, *parts], ORDER) if parts else None
 
 
@@ -39,22 +42,21 @@ def _table(group: Group) -> Table:
 
 
 def _picture(group: Group, places: dict[str, int]) -> Picture:
-    panels = {
-        f"{corpus}, {level}": _lines(group.on(corpus), level)
-        for corpus in group.corpora
-        for level in group.on(corpus).ends
-    }
+    """One corpus: a row for each end of its tree."""
+    titles = dict(zip(group.levels, group.first.profile.titles, strict=True))
+    rows = {titles[level]: _lines(group, level) for level in group.ends}
     caption = (
         f"Accuracy at each prefix length, {group.name}: mean over seeds; bars are 95 % confidence intervals "
-        "of the mean. Crosses are the backbone's own features, cut to the same lengths."
+        "of the mean. The dashed line is the backbone's own features, cut to the same lengths."
     )
     labels = "dimensions", "k-NN accuracy (%)"
-    return Picture(f"accuracy-{group.slug}", caption, lambda: line_panels(panels, places, *labels))
+    name, alt = f"accuracy-{group.slug}", f"Accuracy over length, {group.name}. {highest(rows)}"
+    return Picture(name, caption, lambda: row_panels(rows, places, *labels), alt)
 
 
 def _lines(found: Group, level: str) -> Lines:
     lines = {}
-    for arm in found.arms:
+    for arm in (one for one in found.arms if found.of(one)[0].document.strategy != "raw"):
         tables = [row.document.accuracy for row in found.of(arm)]
         dims = found.of(arm)[0].document.dims
         lines[arm] = dims, [[100 * table[str(length)][level] for length in dims] for table in tables]

@@ -78,7 +78,7 @@ def build(results: Results) -> Section | None:
         "Every table is by means over seeds. 'As good' are arms within a point of the best (.01 of S). Plain "
         "shortening is `raw` (the backbone cut), `pca` and heads trained on one level at every length."
     )
-    return Section("Which head?", [opening, *parts], ORDER)
+    return Section("Which head?", [opening, *parts], ORDER, summary=True)
 
 
 def _answer(question: Question, document: ArmsCompared) -> Iterator[Part]:

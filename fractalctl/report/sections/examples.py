@@ -18,7 +18,9 @@ def build(results: Results) -> Section | None:
         "One vector per text: its first numbers answer the coarse question, all of them the fine one. "
         "Lengthen the vector, and see which training rows are nearest to a test query."
     )
-    return Section("Semantic zoom", [text, Slider(results.zooms), *overview_tables(results.zooms)], ORDER)
+    titles = {one.features.identity: one.profile.titles for one in results.evaluations}
+    slider = Slider(results.zooms, titles)
+    return Section("Semantic zoom", [text, slider, *overview_tables(results.zooms)], ORDER)
 
 
 def overview_tables(zooms: Sequence[Zoom]) -> list[Table]:

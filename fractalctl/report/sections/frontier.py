@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from fractalctl.documents.compare import ArmAtPlace, ArmsCompared, PlaceCompared
-from fractalctl.numbers import MISSING, number, p_value, percent, signed, spread
+from fractalctl.numbers import MISSING, listed, number, p_value, percent, signed, spread
 from fractalctl.report.figures import mean_interval
 from fractalctl.report.frontier_figure import draw_frontier
 from fractalctl.report.results import Results, slug
 from fractalctl.report.writers import markdown_text
-from fractalctl.tables import Part, Picture, Section, Table
+from fractalctl.tables import Explorer, Part, Picture, Section, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,18 +39,26 @@ EXPLAINED = (
 def build(results: Results) -> Section | None:
     """The report's part on the frontier."""
     parts = [part for one in results.compared for part in _parts(one, results.places)]
-    return Section("The frontier", [EXPLAINED, *parts], ORDER) if parts else None
+    return Section("The frontier", [EXPLAINED, Explorer(results.compared), *parts], ORDER) if parts else None
 
 
 def _parts(document: ArmsCompared, places: dict[str, int]) -> list[Part]:
-    caption = (
-        f"Three criteria over leakage, protocol {document.protocol}: up and to the left is better. Means "
-        "with 95 % intervals over seeds; arms on the frontier are filled."
-    )
     known = {arm: places.get(arm, len(places) + turn) for turn, arm in enumerate(_arms(document))}
-    name = f"frontier-{_where(document)}"
     notes = [markdown_text(f"{note}.") for note in document.notes]
-    return [*tables(document), *notes, Picture(name, caption, lambda: draw_frontier(document, known))]
+    return [*tables(document), *notes, *(_picture(place, document, known) for place in document.places)]
+
+
+def _picture(place: PlaceCompared, document: ArmsCompared, known: dict[str, int]) -> Picture:
+    """One place, three criteria over leakage."""
+    caption = (
+        f"{place.label}, protocol {document.protocol}: three criteria over leakage; up and to the left is "
+        "better. Means with 95 % intervals over seeds; arms on the frontier are filled."
+    )
+    best = [one.arm for one in place.arms if not one.dominated_by]
+    alt = f"The frontier of {place.label}: {len(best)} of {len(place.arms)} arms are on it ({listed(best)})."
+    alone = msgspec.structs.replace(document, places=[place])
+    name = slug(f"frontier-{place.label}-{_where(document)}")
+    return Picture(name, caption, lambda: draw_frontier(alone, known), alt)
 
 
 def _arms(document: ArmsCompared) -> list[str]:
@@ -82,11 +92,11 @@ def _place(place: PlaceCompared, document: ArmsCompared) -> Table:
     dims = {tuple(one.dims) for one in place.arms}
     short, full = (str(next(iter(dims))[end]) if len(dims) == 1 else words
                    for end, words in ((0, "short"), (-1, "full")))  # fmt: skip
-    coarse, fine = place.levels
+    coarse, fine = place.titles or place.levels
     columns = [
-        "arm", "seeds", f"{coarse}@{short}", f"{fine}@{short}", f"{coarse}@{full}", f"{fine}@{full}", "S",
-        "lossless S", "leakage", "kept 64", "kept 1 %", "R@1 cascade", "R@1 full", "cost", "frontier",
-        "bytes", "head kB",
+        "arm", "frontier", "seeds", f"{coarse}@{short}", f"{fine}@{short}", f"{coarse}@{full}",
+        f"{fine}@{full}", "S", "lossless S", "leakage", "kept 64", "kept 1 %", "R@1 cascade", "R@1 full",
+        "cost", "bytes", "head kB",
     ]  # fmt: skip
     rows = [_row(one) for one in place.arms]
     flat = [f"{one.level} {percent(one.accuracy, 1)} ({one.source})" for one in place.references]
@@ -107,12 +117,12 @@ def _row(one: ArmAtPlace) -> list[object]:
     size = MISSING if one.head_bytes is None else number(one.head_bytes / 1000, 0)
     return [
         one.arm,
+        standing,
         len(one.seeds),
         *(_shown(one, name) for name in SHARES),
         *(_shown(one, name, 1, 3) for name in ("S", "lossless_S")),
         *(_shown(one, name) for name in ("leakage", "kept_64", "kept_1%", "cascade_64", "recall_at_1")),
         number(measures["cost_64"].mean),
-        standing,
         one.bytes_per_vector,
         size,
     ]

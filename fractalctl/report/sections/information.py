@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fractalctl.numbers import mean_sd, number, percents
-from fractalctl.report.figures import line_panels
+from fractalctl.report.figures import highest, row_panels
 from fractalctl.report.metrics import SPREAD, by_dims, metric_groups
 from fractalctl.report.results import Group, Measured, Results
 from fractalctl.tables import Picture, Section, Table
@@ -114,7 +114,8 @@ def _picture(group: Group, places: dict[str, int]) -> Picture:
         panels[f"I(z; {quantity})"] = lines | {"entropy": (dims, [[entropy] * len(dims)])}
     caption = (
         f"{group.name}: lower bounds on mutual information at each prefix length, mean over seeds; bars are "
-        "95 % confidence intervals of the mean, crosses are all there is to know."
+        "95 % confidence intervals of the mean, the dashed line is all there is to know."
     )
     labels = "dimensions", "at least (bits)"
-    return Picture(f"information-{group.slug}", caption, lambda: line_panels(panels, places, *labels))
+    name, alt = f"information-{group.slug}", f"Bits of each level, {group.name}. {highest(panels)}"
+    return Picture(name, caption, lambda: row_panels(panels, places, *labels), alt)

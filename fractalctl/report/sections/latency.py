@@ -1,11 +1,11 @@
 """What shorter lengths save in search."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fractalctl.documents.latency import Latency, TimedIndex
 from fractalctl.numbers import number
-from fractalctl.report.figures import COLOURS, MARKERS, frame, legend, new_figure
+from fractalctl.report.figures import COLOURS, MARKERS, frame, new_figure
 from fractalctl.report.results import Results, grouped, slug
 from fractalctl.report.writers import markdown_text
 from fractalctl.tables import Picture, Section, Table
@@ -134,32 +134,45 @@ def _picture(one: Latency, n: int) -> Picture:
         "how hard the search tries; the dotted line bounds what is reached in a given time. Exact "
         f"neighbours at {one.full} dimensions are the truth."
     )
-    return Picture(f"latency-{slug(where(one))}-{n}", caption, lambda: _draw(one, n))
+    found = [timed for timed in one.results if timed.n == n]
+    fastest = min(found, key=lambda timed: timed.microseconds.p50)
+    alt = (
+        f"{where(one)}, {n:,} rows: the fastest is {NAMES.get(fastest.index, fastest.index)} with "
+        f"{fastest.dimension} numbers ({number(fastest.microseconds.p50, 0)} microseconds, recall "
+        f"{number(100 * fastest.recall.full, 1)} %)."
+    )
+    return Picture(f"latency-{slug(where(one))}-{n}", caption, lambda: _draw(one, n), alt)
 
 
 def _draw(one: Latency, n: int) -> "Figure":
     """Recall against time, a colour for each length and a marker for each kind of index."""
+    from matplotlib.lines import Line2D
     from matplotlib.ticker import LogLocator
 
     found = [timed for timed in one.results if timed.n == n]
+    colours = dict(zip(one.dims, COLOURS * len(one.dims), strict=False))
+    markers = dict(zip(dict.fromkeys(timed.index for timed in found), MARKERS * len(found), strict=False))
     figure = new_figure(8.0, 3.6)
     axes = figure.subplots()
-    for place, index in enumerate(dict.fromkeys(timed.index for timed in found)):
-        for turn, d in enumerate(one.dims):
+    for index, marker in markers.items():
+        for d, colour in colours.items():
             points = [_point(timed) for timed in found if (timed.index, timed.dimension) == (index, d)]
-            x, y = zip(*points, strict=True)
-            axes.plot(
-                x, y, color=COLOURS[turn % len(COLOURS)], marker=MARKERS[place % len(MARKERS)], linewidth=0.8,
-                markersize=5, label=f"{NAMES.get(index, index)}, {d}",
-            )  # fmt: skip
-    x, y = zip(*frontier(map(_point, found)), strict=True)
-    axes.step(x, y, where="post", color="black", linewidth=0.8, linestyle=":", label="best")
+            axes.plot(*zip(*points, strict=True), color=colour, marker=marker, linewidth=0.8, markersize=6)
+    axes.step(*zip(*frontier(map(_point, found)), strict=True), "k:", where="post", linewidth=0.8)
     label = f"recall@{one.recipe.k} against the full length (%)"
     axes.set_xscale("log")
     frame(axes, xlabel="microseconds per query (median)", ylabel=label, title=f"n = {n:,}")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
-    legend(figure)
+    axes.xaxis.set_minor_formatter("")
+    keys = [Line2D([], [], color=colour, label=f"{d} numbers") for d, colour in colours.items()]
+    plain: dict[str, Any] = {"linestyle": "none", "color": "0.3"}
+    keys += [
+        Line2D([], [], marker=marker, label=NAMES.get(index, index), **plain)
+        for index, marker in markers.items()
+    ]
+    keys.append(Line2D([], [], color="black", linestyle=":", label="best"))
+    figure.legend(handles=keys, loc="outside right upper", frameon=False, fontsize="small")
     return figure
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from fractalctl.documents.pooled import Meta
 from fractalctl.documents.statistics import Statistics
+from fractalctl.numbers import interval, number
 from fractalctl.report.forest import forest_figure
 from fractalctl.report.prose import pooled
 from fractalctl.report.results import Results, named, slug, where
@@ -36,4 +37,9 @@ def _picture(document: Statistics, meta: Meta) -> Picture:
         "corpus is to be expected."
     )
     name = named(document, f"forest-{slug(meta.a)}-{slug(meta.b)}")
-    return Picture(name, caption, lambda: forest_figure(meta))
+    above = sum(one.effect > 0 for one in meta.effects)
+    alt = (
+        f"{meta.a} over {meta.b}: the effect is above zero on {above} of {len(meta.effects)} corpora; "
+        f"pooled d {number(meta.pooled)}, 95 % interval {interval(meta.ci)}."
+    )
+    return Picture(name, caption, lambda: forest_figure(meta), alt)

@@ -5,7 +5,7 @@ from statistics import mean
 from typing import Any
 
 from fractalctl.numbers import mean_sd, number, percents
-from fractalctl.report.figures import line_panels
+from fractalctl.report.figures import highest, row_panels
 from fractalctl.report.metrics import SPREAD, by_dims, metric_groups
 from fractalctl.report.results import Group, Results
 from fractalctl.tables import Picture, Section, Table
@@ -91,11 +91,12 @@ def _picture(group: Group, places: dict[str, int]) -> Picture:
     }  # fmt: skip
     caption = (
         f"{group.name}: k-NN accuracy at each length as a share of the same embedding's full length, mean "
-        "over seeds; bars are 95 % confidence intervals of the mean. The backbone (crosses) is cut without "
+        "over seeds; bars are 95 % confidence intervals of the mean. The backbone (dashed) is cut without "
         "training."
     )
     labels = "dimensions (4 bytes each)", "accuracy kept (%)"
-    return Picture(f"retention-{group.slug}", caption, lambda: line_panels(panels, places, *labels))
+    name, alt = f"retention-{group.slug}", f"Accuracy kept, {group.name}. {highest(panels)}"
+    return Picture(name, caption, lambda: row_panels(panels, places, *labels), alt)
 
 
 def _kept(part: Mapping[str, Any], level: str) -> list[float]:

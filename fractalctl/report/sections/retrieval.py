@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fractalctl.numbers import percents
-from fractalctl.report.figures import line_panels
+from fractalctl.report.figures import highest, row_panels
 from fractalctl.report.metrics import SPREAD, by_dims, metric_groups
 from fractalctl.report.results import Group, Measured, Results
 from fractalctl.tables import Picture, Section, Table
@@ -88,4 +88,5 @@ def _picture(group: Group, places: dict[str, int]) -> Picture:
     }
     caption = f"{group.name}: hit rate at 1 at each prefix length, mean over seeds with 95 % intervals."
     labels = "dimensions", "hit rate at 1 (%)"
-    return Picture(f"retrieval-{group.slug}", caption, lambda: line_panels(panels, places, *labels))
+    name, alt = f"retrieval-{group.slug}", f"Hit rate at 1, {group.name}. {highest(panels)}"
+    return Picture(name, caption, lambda: row_panels(panels, places, *labels), alt)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from fractalctl.numbers import MISSING, number, percents
-from fractalctl.report.figures import draw_lines, frame, legend, look, new_figure
+from fractalctl.numbers import MISSING, listed, number, percents, signed
+from fractalctl.report.figures import draw_lines, frame, half_width, legend, look, new_figure
 from fractalctl.report.metrics import SPREAD, metric_groups
 from fractalctl.report.results import Group, Measured, Results
 from fractalctl.tables import Picture, Section, Table
@@ -74,11 +74,20 @@ def _ahead(ours: Sequence[Measured], theirs: Sequence[Measured]) -> str:
 
 def _picture(group: Group, places: dict[str, int]) -> Picture:
     caption = (
-        f"{group.name}. Left: mixed accuracy of adaptive routing against the share of coarse queries, dotted "
-        "at full length alone; means over seeds. Right: an even mix, accuracy against mean length; lines "
-        "join fixed lengths, stars route adaptively; bars are 95 % confidence intervals of the mean."
+        f"{group.name}. Left: what adaptive routing gains on the same arm at full length, by the share of "
+        "coarse queries; a band is the 95 % confidence interval over seeds. Right: an even mix, accuracy "
+        "against mean length; lines join fixed lengths, stars route adaptively; bars are 95 % confidence "
+        "intervals of the mean."
     )
-    return Picture(f"routing-{group.slug}", caption, lambda: _draw(group, places))
+    gains = {arm: 100 * mean(_gains(row)[-1] for row in group.of(arm)) for arm in group.arms}
+    said = listed([f"{signed(gain, 1)} points with {arm}" for arm, gain in gains.items()])
+    alt = f"{group.name}: where all queries are coarse, the shortest prefix changes accuracy by {said}."
+    return Picture(f"routing-{group.slug}", caption, lambda: _draw(group, places), alt)
+
+
+def _gains(row: Measured) -> list[float]:
+    """Adaptive routing less full length at every share of coarse queries."""
+    return [ours - full for ours, full in zip(row.result.adaptive, _own_full(row), strict=True)]
 
 
 def _draw(group: Group, places: dict[str, int]) -> "Figure":
@@ -88,24 +97,22 @@ def _draw(group: Group, places: dict[str, int]) -> "Figure":
     by_workload, even = figure.subplots(1, 2)
     for arm in group.arms:
         found, colour = group.of(arm), look(places[arm])["color"]
-        for curves, style in (
-            ([row.result.adaptive for row in found], "-"),
-            (list(map(_own_full, found)), ":"),
-        ):
-            by_workload.plot(
-                found[0].result.alphas, 100 * np.mean(curves, axis=0), color=colour, linestyle=style
+        alphas, gains = found[0].result.alphas, 100 * np.array([_gains(row) for row in found])
+        middle, half = gains.mean(axis=0), half_width(gains)
+        by_workload.plot(alphas, middle, color=colour)
+        if half is not None:
+            by_workload.fill_between(
+                alphas, middle - half, middle + half, color=colour, alpha=0.15, linewidth=0
             )
         dims = [int(length) for length in found[0].result.fixed]
         fixed = [[100 * _at_even(row, one.mixed) for one in row.result.fixed.values()] for row in found]
         mixes[arm] = dims, fixed
         adaptive = 100 * mean(_at_even(row, row.result.adaptive) for row in found)
-        star = {"marker": "*", "markersize": 12, "linestyle": "none", "markeredgecolor": "white"}
+        star = {"marker": "*", "markersize": 13, "linestyle": "none", "markeredgecolor": "black", "zorder": 3}
         even.plot(_at_even(found[0], found[0].result.mean_dimension), adaptive, color=colour, **star)
     draw_lines(even, mixes, places)
-    frame(
-        by_workload, xlabel="alpha, share of coarse queries", ylabel="mixed accuracy (%)", title="by workload"
-    )
+    frame(by_workload, zero=True, xlabel="share of coarse queries", ylabel="gain on full length (points)")
     ticks = sorted({length for dims, _ in mixes.values() for length in dims})
-    frame(even, xlabel="mean dimensions per query", title="an even mix", xticks=ticks)
+    frame(even, xlabel="mean dimensions per query", ylabel="mixed accuracy (%), half coarse", xticks=ticks)
     legend(figure)
     return figure

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from fractalctl.documents.pooled import Scaling
-from fractalctl.numbers import number, p_phrase
+from fractalctl.numbers import number, p_phrase, signed
 from fractalctl.report.figures import COLOURS, frame, new_figure, wrapped
+from fractalctl.report.frontier_figure import label_beside
 from fractalctl.report.prose import scaling
 from fractalctl.report.results import Results, named, where
 from fractalctl.report.sections.comparisons import of_evaluations
@@ -31,23 +32,22 @@ def build(results: Results) -> Section | None:
             )
             name = named(document, "scaling")
             parts += [*scaling(document), *scaling_tables(document)]
-            parts.append(Picture(name, caption, lambda found=found: _draw(found)))  # type: ignore[misc]
+            top = max(found.points, key=lambda point: point.mean)
+            alt = f"{caption} The largest mean is that of {top.label} ({signed(top.mean)})."
+            parts.append(Picture(name, caption, lambda found=found: _draw(found), alt))  # type: ignore[misc]
     return Section("Scaling over corpora", parts, ORDER) if parts else None
 
 
 def _draw(found: Scaling) -> "Figure":
-    figure = new_figure(8.0, 3.4)
+    figure = new_figure(10.0, 3.6)
     for axes, (name, label) in zip(figure.subplots(1, 2, sharey=True), AXES.items(), strict=True):
-        x = {point.label: getattr(point, name) for point in found.points}
-        middle = sum(x.values()) / len(x)
-        for point in found.points:
-            place = x[point.label], point.mean
-            axes.plot(*place, "o", color=COLOURS[0])
-            offset, side = ((4, 4), "left") if x[point.label] < middle else ((-4, 4), "right")
-            axes.annotate(point.label, place, offset, textcoords="offset points", fontsize="small", ha=side)
+        points = sorted(found.points, key=lambda point: point.mean)
+        for point in points:
+            axes.plot(getattr(point, name), point.mean, "o", color=COLOURS[0])
         rho = found.predictors[name].spearman
         title = f"rho = {number(rho.coefficient)}, {p_phrase(rho.p)}"
         frame(axes, zero=True, xlabel=label, title=title)
-        axes.margins(0.18)
+        axes.margins(0.1)
+        label_beside(axes, [(getattr(point, name), point.mean, point.label, "black") for point in points])
     figure.axes[0].set_ylabel(wrapped(f"{found.metric} of {found.arm}", 40))
     return figure

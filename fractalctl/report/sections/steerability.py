@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from statistics import mean
 
 from fractalctl.numbers import MISSING, interval, mean_sd, signed
-from fractalctl.report.figures import bars, mean_interval
+from fractalctl.report.figures import intervals, mean_interval
 from fractalctl.report.results import Group, Results, how
 from fractalctl.tables import Part, Picture, Section, Table
 
@@ -65,4 +65,6 @@ def _picture(group: Group, values: dict[str, dict[str, list[float]]], places: di
     means = {(arm, corpus): mean(s) for corpus, arms in values.items() for arm, s in arms.items()}
     arm, corpus = max(means, key=lambda place: means[place])
     alt = f"{caption} The largest mean is that of {arm} on {corpus}."
-    return Picture(f"steerability-{group.slug}", caption, lambda: bars(values, places, "steerability S"), alt)
+    return Picture(
+        f"steerability-{group.slug}", caption, lambda: intervals(values, places, "steerability S"), alt
+    )

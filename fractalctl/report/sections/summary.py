@@ -17,7 +17,7 @@ def build(results: Results) -> Section:
     """The report's beginning."""
     left_out = [f"**Note:** {markdown_text(warning)}." for warning in results.warnings]
     arms = [_table(results)] if results.evaluations else []
-    return Section("Summary", [INTRODUCTION, *left_out, *arms], ORDER)
+    return Section("Summary", [INTRODUCTION, *left_out, *arms], ORDER, summary=True)
 
 
 def _table(results: Results) -> Table:

@@ -5,7 +5,7 @@ from statistics import mean
 
 from fractalctl.documents.estimates import Peak
 from fractalctl.documents.synth import PartitionResult, Synthesis
-from fractalctl.numbers import MISSING, interval, mean_sd, number, p_value, percent, signed
+from fractalctl.numbers import MISSING, interval, listed, mean_sd, number, p_value, percent, signed
 from fractalctl.report.results import Results, corpus_names, grouped, setting_of, slug
 from fractalctl.report.statistics_tables import pairs_table
 from fractalctl.report.synthesis_figures import by_size, curve_figure, entropies_figure, means_of
@@ -95,7 +95,15 @@ def _curve_picture(where: str, one: Synthesis, places: dict[str, int]) -> Pictur
         "interval; stars are the corpus's own coarse level. Right: the halves of S of the arm with the "
         "largest S."
     )
-    return Picture(f"synthetic-{slug(where)}", caption, lambda: curve_figure(one, places))
+    tops = []
+    for arm in one.arms:
+        sizes = {
+            size: mean(means_of(found, arm)) for size, found in by_size(one).items() if means_of(found, arm)
+        }
+        top = max(sizes, key=lambda size: sizes[size])
+        tops.append(f"{arm} at {top} coarse classes ({signed(sizes[top])})")
+    alt = f"{where}: S is largest with {listed(tops)}."
+    return Picture(f"synthetic-{slug(where)}", caption, lambda: curve_figure(one, places), alt)
 
 
 def _entropies_picture(found: Sequence[Synthesis]) -> Picture:

@@ -1,164 +1,126 @@
-
 "use strict";
+/* Text never becomes markup: everything is set through textContent. */
+function make(tag, options = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), options);
+  element.append(...children);
+  return element;
+}
+
+/* Contents, filters, downloads and hints: the page says the same without them. */
 (() => {
-  const data = document.getElementById("zooms");
-  if (!data) return;
-  const zooms = JSON.parse(data.textContent);
-  const at = (id) => document.getElementById(id);
-  const slider = at("length");
-  const count = (number) => number.toLocaleString("en");
-  const percent = (share) => `${(100 * share).toFixed(1)} %`;
-  const levels = (zoom) => Object.keys(zoom.shares[zoom.arm][zoom.dims[0]]);
-  const wording = (level, all) =>
-    level === all[0] ? `coarsest class (${level})` : level === all.at(-1) ? `finest class (${level})` : `class at ${level}`;
+  const KINDS = { corpus: ["corpus", "where"], arm: ["arm", "embedding"], level: ["level"] };
+  const ANY = "";
+  const text = (cell) => cell.textContent.trim();
+  const slug = (name) => name.replace(/[^\w.=]+/gu, "-").replace(/^[-.]+|[-.]+$/g, "");
+  const corpusOf = (words) => words.split(/ \(| > |, /)[0];
+  const tables = [...document.querySelectorAll("figure.table")].map((figure) => {
+    const heads = [...figure.querySelectorAll("thead th")].map(text);
+    const places = Object.fromEntries(Object.entries(KINDS).map(([kind, names]) =>
+      [kind, heads.findIndex((head) => names.includes(head))]));
+    return { figure, heads, places, rows: [...figure.querySelectorAll("tbody tr")] };
+  });
+  const valueOf = (row, kind, place) => kind === "corpus" ? corpusOf(text(row.cells[place])) : text(row.cells[place]);
+  const choices = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, [...new Set(tables.flatMap((table) => {
+    const exact = table.places[kind] >= 0 && table.heads[table.places[kind]] === kind;
+    return exact ? table.rows.map((row) => valueOf(row, kind, table.places[kind])) : [];
+  }))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }))]));
 
-  /* Text never becomes markup: everything is set through textContent. */
-  function make(tag, options = {}, ...children) {
-    const element = Object.assign(document.createElement(tag), options);
-    element.append(...children);
-    return element;
+  const form = document.getElementById("filters");
+  const chosen = (kind) => form.elements[kind]?.value ?? ANY;
+
+  function of(name, corpora) {
+    return corpora.find((corpus) => `-${name}-`.includes(`-${slug(corpus)}-`));
   }
 
-  const zoom = () => zooms[at("document").value];
-  const groups = () => zoom().groups.filter((group) => group.queries.length);
-  function chosen() {
-    const [group, query] = at("query").value.split(".").map(Number);
-    return { group: groups()[group], query: groups()[group].queries[query] };
+  function filter() {
+    for (const { figure, places, rows } of tables) {
+      let shown = 0;
+      for (const row of rows) {
+        row.hidden = Object.entries(places).some(([kind, place]) =>
+          place >= 0 && chosen(kind) !== ANY && valueOf(row, kind, place) !== chosen(kind));
+        shown += !row.hidden;
+      }
+      const note = figure.querySelector(".count");
+      note.textContent = shown === rows.length ? "" : `${shown} of ${rows.length} rows`;
+      if (places.corpus < 0) elsewhere(figure, figure.id.replace(/^table-/, ""));
+    }
+    for (const figure of document.querySelectorAll("figure.picture")) elsewhere(figure, figure.id.replace(/^figure-/, ""));
+    document.dispatchEvent(new CustomEvent("filtered", { detail: { corpus: chosen("corpus"), arm: chosen("arm") } }));
   }
 
-  function fillQueries() {
-    const titles = { blind: "Chosen blind", narrowing: "Chosen because they narrow" };
-    at("query").replaceChildren(...groups().map((group, g) => make("optgroup", { label: titles[group.name] },
-      ...group.queries.map((query, q) => make("option", { value: `${g}.${q}` }, `${query.labels.at(-1)}: ${query.text.slice(0, 90)}`)))));
+  function elsewhere(figure, name) {
+    const own = of(name, choices.corpus);
+    figure.hidden = own !== undefined && chosen("corpus") !== ANY && own !== chosen("corpus");
   }
 
-  function showDocument() {
-    const one = zoom();
-    const blocks = one.dims.length;
-    fillQueries();
-    slider.max = blocks - 1;
-    slider.value = 0;
-    slider.disabled = blocks < 2;
-    at("strip").style.setProperty("--blocks", blocks);
-    at("ticks").replaceChildren(...one.dims.map((length) => make("span", {}, String(length))));
-    at("answers").setAttribute("aria-label", `The ${one.k} nearest of ${count(one.n_reference)} training rows, with cosines`);
-    at("legend").replaceChildren(...levels(one).map((_, depth) => depth + 1).concat(0).map((depth) =>
-      make("span", {}, mark(depth, levels(one).length), agreement(depth, levels(one)))));
-    at("changes").textContent = changes(one);
-    showQuery();
+  for (const [kind, values] of Object.entries(choices)) {
+    if (values.length < 2) continue;
+    const all = make("option", { value: ANY }, "all");
+    form.append(make("label", {}, kind[0].toUpperCase() + kind.slice(1),
+      make("select", { name: kind }, all, ...values.map((value) => make("option", { value }, value)))));
+  }
+  form.hidden = !form.elements.length;
+  form.addEventListener("change", filter);
+  form.addEventListener("submit", (event) => event.preventDefault());
+
+  /* Cells such as "96.5 ± 0.3" and "[0.1, 0.2]" become two columns, so that a spreadsheet has numbers. */
+  const PAIRS = [[/^([+-]?[\d.]+) ± ([\d.]+)$/, ["", " ±"]], [/^\[([+-]?[\d.]+), ([+-]?[\d.]+)\]$/, [" low", " high"]]];
+  function csv({ heads, rows }) {
+    const cells = rows.filter((row) => !row.hidden)
+      .map((row) => [...row.cells].map((cell) => text(cell) === "—" ? "" : text(cell)));
+    const pair = heads.map((_, place) => PAIRS.find(([whole]) => cells.some((row) => whole.test(row[place]))));
+    const halves = (value, kind) => kind ? value.match(kind[0])?.slice(1) ?? [value, ""] : [value];
+    const lines = [heads.flatMap((head, place) => pair[place] ? pair[place][1].map((end) => head + end) : [head]),
+      ...cells.map((row) => row.flatMap((value, place) => halves(value, pair[place])))];
+    /* What a spreadsheet would take for a formula gets an apostrophe. */
+    const safe = (value) => /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : value;
+    const field = (value) => /[",\n]/.test(safe(value)) ? `"${safe(value).replaceAll('"', '""')}"` : safe(value);
+    return lines.map((line) => line.map(field).join(",")).join("\r\n") + "\r\n";
   }
 
-  function changes(one) {
-    const { rise, stay, fall, narrowing, widening } = one.changes;
-    const [shortest, full] = [one.dims[0], one.dims.at(-1)];
-    return `From ${shortest} to ${full} numbers, the share from the query's own finest class rises for ` +
-      `${count(rise)} of the ${count(one.n_queries)} test queries, stays for ${count(stay)} and falls for ` +
-      `${count(fall)}. ${count(narrowing)} go from all neighbours right at L0 and fewer than half at the finest ` +
-      `level to most right there; ${count(widening)} go the other way.`;
+  function save(href, download) {
+    make("a", { href, download }).click();
   }
 
-  function showQuery() {
-    const { group, query } = chosen();
-    at("choice").textContent = group.choice;
-    at("query-text").textContent = query.text;
-    at("query-path").replaceChildren(path(query.labels, query.labels));
-    showLength();
-  }
-
-  function path(labels, wanted) {
-    const parts = labels.flatMap((label, level) => [
-      ...(level ? [" › "] : []),
-      make("span", { className: label === wanted[level] ? "same" : "" }, label),
-    ]);
-    return make("span", { className: "path" }, ...parts);
-  }
-
-  /* How many levels agree, from the coarsest on. */
-  function depthOf(labels, wanted) {
-    const first = labels.findIndex((label, level) => label !== wanted[level]);
-    return first < 0 ? labels.length : first;
-  }
-
-  function mark(depth, all) {
-    const squares = Array.from({ length: all }, (_, level) => make("i", { className: level < depth ? "same" : "" }));
-    const element = make("span", { className: "mark" }, ...squares);
-    element.setAttribute("aria-hidden", "true");
-    return element;
-  }
-
-  function agreement(depth, all) {
-    return depth ? `same ${wording(all[depth - 1], all)}` : "another class";
-  }
-
-  function showLength() {
-    const one = zoom();
-    const { query } = chosen();
-    const place = Number(slider.value);
-    const length = one.dims[place];
-    const full = one.dims.at(-1);
-    slider.setAttribute("aria-valuetext", `${length} of ${full} numbers`);
-    at("length-shown").replaceChildren(make("strong", {}, String(length)), ` of ${full} numbers`);
-    at("strip").style.setProperty("--reach", place + 1);
-    [...at("ticks").children].forEach((tick, other) => tick.classList.toggle("now", other === place));
-    const found = query.answers[length].map((answer) => ({ ...answer, ...one.rows[answer.row] }));
-    at("summary").textContent = summary(found, query.labels, one);
-    at("answers").replaceChildren(...found.map((answer) => item(answer, query.labels, levels(one))));
-    showShares(one, length);
-  }
-
-  function summary(found, wanted, one) {
-    const all = wanted.map((_, level) => level);
-    const shown = all.length > 1 ? [all[0], all.at(-1)] : all;
-    const parts = shown.map((level) => {
-      const same = found.filter((answer) => answer.labels[level] === wanted[level]).length;
-      return `${same} of ${found.length} from ${wanted[level]}`;
+  for (const table of tables) {
+    const name = table.figure.id.replace(/^table-/, "");
+    const button = make("button", { type: "button", className: "save" }, "CSV");
+    button.setAttribute("aria-label", `Download the table ${name} as CSV`);
+    button.addEventListener("click", () => {
+      const url = URL.createObjectURL(new Blob([csv(table)], { type: "text/csv" }));
+      save(url, `${name}.csv`);
+      setTimeout(() => URL.revokeObjectURL(url), 1000);
     });
-    return `Nearest at this length: ${parts.join(", ")}.`;
+    table.figure.append(make("p", { className: "tools" },
+      make("span", { className: "hint" }, "Scroll sideways for more columns →"), make("span", { className: "count" }), button));
+  }
+  for (const figure of document.querySelectorAll("figure.picture")) {
+    const name = figure.id.replace(/^figure-/, "");
+    const button = make("button", { type: "button", className: "save" }, "SVG");
+    button.setAttribute("aria-label", `Download the figure ${name} as SVG`);
+    button.addEventListener("click", () => save(figure.querySelector("img").src, `${name}.svg`));
+    figure.append(make("p", { className: "tools" }, button));
   }
 
-  function item(answer, wanted, all) {
-    const depth = depthOf(answer.labels, wanted);
-    const row = make("li", {},
-      mark(depth, all.length),
-      make("p", {}, answer.text),
-      make("span", { className: "cosine" }, make("span", { className: "hidden" }, "cosine "), answer.cosine.toFixed(3)),
-      path(answer.labels, wanted),
-      make("span", { className: "hidden" }, `(${agreement(depth, all)})`));
-    row.dataset.row = answer.row;
-    return row;
-  }
+  const hint = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      target.closest("figure").classList.toggle("wide", target.scrollWidth > target.clientWidth + 1);
+    }
+  });
+  document.querySelectorAll("figure.table .scroll").forEach((element) => hint.observe(element));
 
-  function showShares(one, length) {
-    const all = levels(one);
-    const rivals = Object.keys(one.shares).filter((arm) => arm !== one.arm);
-    at("shares").replaceChildren(...all.map((level) => {
-      const share = one.shares[one.arm][length][level];
-      const bar = make("div", { className: "bar" });
-      bar.style.setProperty("--share", share);
-      return make("div", {},
-        make("dt", {}, `Share of the ${one.k} nearest with the query's ${wording(level, all)}`),
-        make("dd", {},
-          make("data", { className: "value", value: String(share) }, percent(share)),
-          bar,
-          ...rivals.map((rival) =>
-            make("span", { className: "rival" }, `${rival} at this length: ${percent(one.shares[rival][length][level])}`))));
-    }));
-  }
-
-  function clickStrip(event) {
-    if (event.target === slider || slider.disabled) return;
-    const box = at("strip").getBoundingClientRect();
-    slider.value = Math.ceil((event.clientX - box.left) / box.width * zoom().dims.length) - 1;
-    showLength();
-  }
-
-  at("document").replaceChildren(...zooms.map((one, place) => make("option", { value: place },
-    `${one.corpus}, ${one.backbone}, ${one.arm} (seed ${one.seed})`)));
-  at("document-choice").hidden = zooms.length < 2;
-  at("document").addEventListener("change", showDocument);
-  at("query").addEventListener("change", showQuery);
-  slider.addEventListener("input", showLength);
-  at("strip").addEventListener("click", clickStrip);
-  at("desk").hidden = false;
-  showDocument();
+  const menu = document.getElementById("menu");
+  document.documentElement.classList.add("scripted");
+  menu.hidden = false;
+  const toggle = (open) => {
+    menu.setAttribute("aria-expanded", String(open));
+    document.getElementById("side").classList.toggle("open", open);
+  };
+  menu.addEventListener("click", () => toggle(menu.getAttribute("aria-expanded") !== "true"));
+  const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
+  for (const link of links.values()) link.addEventListener("click", () => toggle(false));
+  const seen = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) links.get(target.id).classList.toggle("now", isIntersecting);
+  }, { rootMargin: "-20% 0px -70% 0px" });
+  document.querySelectorAll("main > section").forEach((section) => seen.observe(section));
 })();

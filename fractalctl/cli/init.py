@@ -1,0 +1,127 @@
+"""``fractalctl init``: a project of one's own."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fractalctl.cli import completion
+from fractalctl.cli import options as shared
+from fractalctl.cli.plumbing import Invocation, command
+from fractalctl.cli.project import NAME
+from fractalctl.errors import RequestError
+
+STORE, RUNS = "features", "runs"
+"""Folders beside the file, unless others are named."""
+ARMS = ("zoom", "mrl")
+HEADING = "# What fractalctl takes for granted in this folder and below."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "init")(init)
+
+
+def init(
+    invocation: Invocation,
+    corpus: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CORPUS]",
+            autocompletion=completion.CORPORA,
+            help="What the project is about, such as a table of texts.",
+        ),
+    ] = None,
+    text: Annotated[str | None, typer.Option("--text", help="Column of the text.")] = None,
+    levels: Annotated[
+        str | None, typer.Option("--levels", help="Columns of the labels, coarse to fine, by commas.")
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            "--backbone",
+            "-b",
+            metavar="NAME",
+            autocompletion=completion.BACKBONES,
+            help="That encodes it.",
+            show_default="as featurize",
+        ),
+    ] = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--strategy",
+            "-s",
+            metavar="NAME",
+            autocompletion=completion.STRATEGIES,
+            help="What train trains.",
+            show_default=",".join(ARMS),
+        ),
+    ] = None,
+) -> None:
+    """Write fractalctl.toml: what commands in this folder, and below it, take for granted.
+
+    A table is read, so that a wrong column is found now. The project gets a store and a folder of runs of its
+    own. Options beat the environment, and that beats the file.
+
+    Examples:
+        fractalctl init tickets.csv --text message --levels team,topic
+
+        fractalctl init clinc --backbone minilm --strategy zoom,lda
+    """
+    from fractalctl.backbones.resolve import resolve_backbone
+    from fractalctl.backbones.spec import default_backbone
+    from fractalctl.documents.project import read_project
+    from fractalctl.heads.arms import build_arm
+    from store.files import write_aside
+
+    path, columns = Path(NAME), shared.names([levels] if levels else None)
+    if path.exists():
+        raise RequestError(f"{path.resolve()}: is there already; change it, or remove it first")
+    arms = shared.names(strategy) or ARMS
+    for arm in arms:
+        build_arm(arm, max(len(columns), 2))
+    if backbone:
+        resolve_backbone(backbone)
+    settings = {
+        "store": _typed(invocation, "store") or STORE,
+        "runs": _typed(invocation, "runs") or RUNS,
+        "backbone": backbone or default_backbone(),
+        "arms": list(arms),
+    }
+    said = {"path": corpus, "text": text, "levels": list(columns)}
+    if corpus:
+        _look_at(invocation, corpus, text, columns)
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in settings.items()]
+    lines += ["", "[corpus]"] if any(said.values()) else []
+    lines += [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in said.items() if value]
+    with write_aside(path) as aside:
+        aside.write_text("\n".join([HEADING, *lines, ""]), "utf-8")
+        read_project(aside)
+    invocation.console.note("\n".join(["", *lines, ""]))
+    invocation.console.note("Next: fractalctl featurize" + ("" if corpus else " CORPUS"))
+    invocation.console.emit([path], {**settings, "corpus": said})
+
+
+def _typed(invocation: Invocation, name: str) -> str | None:
+    """A folder that was named on the command line, which the environment's is not."""
+    source: Any = invocation.command.get_parameter_source(name)
+    return str(invocation.command.params[name]) if source.name == "COMMANDLINE" else None
+
+
+def _look_at(invocation: Invocation, corpus: str, text: str | None, levels: tuple[str, ...]) -> None:
+    """Read a table, and say what is in it; registered corpora are fetched when they are encoded."""
+    from fractalctl.corpora.registry import registered_corpora
+    from fractalctl.corpora.request import CorpusRequest
+
+    request = CorpusRequest(corpus, text=text, levels=levels)
+    if corpus in registered_corpora() or not Path(corpus).exists():
+        request.identity()
+        return
+    found = request.load(progress=invocation.console.progress)
+    classes = " > ".join(
+        f"{count} {level}" for level, count in zip(found.levels, found.tree.class_counts, strict=True)
+    )
+    rows = ", ".join(f"{split} {len(own)}" for split, own in found.splits.items())
+    invocation.console.note(f"{corpus}: {classes}; rows: {rows}")

@@ -1,0 +1,79 @@
+"""``fractalctl verify``."""
+
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fractalctl.cli import options as shared
+from fractalctl.cli.plumbing import Invocation, command, expand_stdin
+
+SHOWN = 20
+"""Differences of a file that are shown to people; ``--json`` has all."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "verify")(verify)
+
+
+def verify(
+    invocation: Invocation,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help="Heads, evaluations, ablations, syntheses, statistics; - reads paths from standard input.",
+        ),
+    ],
+    device: shared.DeviceOption = "auto",
+) -> None:
+    """Make results again from what their files recorded, and compare.
+
+    With the same versions on the same kind of machine the bytes are the same; elsewhere numbers are equal to
+    rounding. What differs by more is named, and the command ends with 1. Nothing that is there is changed.
+
+    Examples:
+        fractalctl verify runs/trec/minilm/v5/seed-42
+
+        fractalctl evaluate runs/trec/minilm/v5 | fractalctl verify -
+    """
+    from fractalctl.errors import FractalError
+    from fractalctl.experiments.verifying import Outcome, verify_result
+    from fractalctl.tables import Table
+    from store import FeatureStore
+
+    console, store = invocation.console, FeatureStore(invocation.store)
+    found = [verify_result(Path(path), store, _call, device) for path in expand_stdin(files)]
+    for one in found:
+        for difference in one.differences[:SHOWN]:
+            said = f"{difference.field}: recorded {difference.recorded}, now {difference.remade}"
+            console.note(f"{one.file}: {said}")
+        if one.outcome is not Outcome.SAME:
+            for name, (then, now) in one.versions.items():
+                console.note(f"{one.file}: made with {name} {then or 'unknown'}, now {now}")
+    rows = [[one.file, str(one.outcome), len(one.differences)] for one in found]
+    console.tables([Table("verified", "Made again", ["file", "outcome", "differences"], rows)])
+    console.emit([one.file for one in found if one.outcome is not Outcome.DIFFERENT], found)
+    if wrong := [one.file for one in found if one.outcome is Outcome.DIFFERENT]:
+        raise FractalError(f"{', '.join(wrong)}: not what comes out when it is made again")
+
+
+def _call(words: Sequence[str]) -> None:
+    """Call a command in this process; its standard output is not ours.
+
+    Raises:
+        FractalError: it failed, and has said why.
+    """
+    from fractalctl.cli import build_app
+    from fractalctl.errors import FractalError
+
+    with redirect_stdout(io.StringIO()):
+        ended = typer.main.get_command(build_app(words[:1]))(
+            list(words), prog_name="fractalctl", standalone_mode=False
+        )
+    if ended:
+        raise FractalError(f"the recorded command 'fractalctl {words[0]}' ended with {ended}")
