@@ -2,25 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fractalctl.errors import RequestError
 from fractalctl.statistics.samples import finite
 
-Factors = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""From the ranks 1 to m of ascending p values to what each is multiplied by."""
-
-CORRECTIONS: Mapping[str, tuple[Factors, bool]] = {
-    "holm": (lambda rank: len(rank) - rank + 1, True),
-    "bonferroni": (lambda rank: len(rank) + 0 * rank, True),
-    "hochberg": (lambda rank: len(rank) - rank + 1, False),
-    "bh": (lambda rank: len(rank) / rank, False),
-    "by": (lambda rank: len(rank) / rank * (1 / rank).sum(), False),
+CORRECTIONS = {
+    "holm": "holm",
+    "bonferroni": "bonferroni",
+    "hochberg": "simes-hochberg",
+    "bh": "fdr_bh",
+    "by": "fdr_by",
 }
-"""Every correction by its name: its factors, and whether it steps down from the smallest p value.
-
-Stepping down, no adjusted p value is below one before it; stepping up, none is above one behind it.
+"""Every correction by its name here, with the name that statsmodels gives it.
 
 Family-wise error rate: ``bonferroni``, under any dependence (Dunn, 1961); ``holm``, likewise and never weaker
 (Holm, Scandinavian Journal of Statistics 6, 1979); ``hochberg``, never weaker than Holm, but only for
@@ -31,10 +23,7 @@ independence or positive dependence (Benjamini and Hochberg, Journal of the Roya
 
 
 def adjust(p_values: Sequence[float | None], correction: str) -> list[float | None]:
-    """Adjust p values of one family.
-
-    It is our own because statsmodels' `multipletests` collects garbage at each call, which takes most of a
-    second where PyTorch is loaded.
+    """Adjust p values of one family (statsmodels' `multipletests`).
 
     What has no p value keeps none, in its place, and does not count as a test.
 
@@ -58,12 +47,9 @@ def adjust(p_values: Sequence[float | None], correction: str) -> list[float | No
     values = finite(known, "p values")
     if values.min() < 0 or values.max() > 1:
         raise RequestError(f"p values lie between 0 and 1, found {values.min():.4g} to {values.max():.4g}")
-    factors, down = CORRECTIONS[correction]
-    order, ranks = np.argsort(values, kind="stable"), np.arange(1.0, len(values) + 1)
-    stepped = values[order] * factors(ranks)
-    found = np.empty_like(values)
-    found[order] = np.maximum.accumulate(stepped) if down else np.minimum.accumulate(stepped[::-1])[::-1]
-    adjusted = iter(np.minimum(found, 1).tolist())
+    from statsmodels.stats.multitest import multipletests
+
+    adjusted = iter(multipletests(values, method=CORRECTIONS[correction])[1].tolist())
     return [None if p is None else next(adjusted) for p in p_values]
 
 
