@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fractalctl.backbones.locate import OFFLINE_SWITCHES
 from store import FeatureSet, FeatureStore
 from tests.feature_sets import make_features
 from tests.once import once
@@ -34,10 +35,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test touches the user's store or runs."""
+    """No test touches the user's store or runs, or what another left in the environment."""
     monkeypatch.setenv("FRACTALCTL_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("FRACTALCTL_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("NO_COLOR", "1")
+    for switch in OFFLINE_SWITCHES:  # a command with --offline sets them for good
+        monkeypatch.setenv(switch, "")
+        monkeypatch.delenv(switch)
 
 
 @pytest.fixture

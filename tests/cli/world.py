@@ -78,7 +78,7 @@ def furnish(folder: Path) -> None:
     }
     repository(folder / "hub", "clinc/clinc_oos", "plus", clinc, REVISION)
     repository(folder / "hub", "owner/name", "config", own, "b" * 40)
-    model = as_sentence_transformers(build_bert(folder / "my-model"), "mean_tokens")
+    model = as_sentence_transformers(build_bert(folder / "my-model", num_hidden_layers=4), "mean_tokens")
     as_repository(folder / "hub", model, "thenlper/gte-small")
     lines(
         folder / "products.jsonl.gz",

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from fractalctl.cli import corpora
 from fractalctl.cli.corpus_options import corpus_request
+from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.corpora import CorpusRequest, OnConflict
 
 Writer = Callable[..., Path]
@@ -91,12 +92,23 @@ def test_a_corpus_out_of_reach_ends_in_1(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_the_options_make_the_request_that_they_name() -> None:
-    assert corpus_request("clinc") == CorpusRequest("clinc")
-    request = corpus_request(
-        "x.csv", text="t", levels="a, b,c", separator="/", on_conflict=OnConflict.QUALIFY,
-        max_train=1, max_test=2, max_validation=3,
-    )  # fmt: skip
-    assert request == CorpusRequest(
-        "x.csv", text="t", levels=("a", "b", "c"), separator="/", on_conflict=OnConflict.QUALIFY,
-        max_train=1, max_test=2, max_validation=3,
-    )  # fmt: skip
+    """Columns, conflicts and samples, as `corpora info` passes them on."""
+    found: list[CorpusRequest] = []
+
+    def show(_invocation: Invocation, request: CorpusRequest) -> None:
+        found.append(request)
+
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    command(app, "show", request=corpus_request)(show)
+    words = "x.csv --text t --levels a,b,c --separator / --on-conflict qualify"
+    limits = "--max-train 1 --max-test 2 --max-validation 3"
+    for line in ("clinc", f"{words} {limits}"):
+        assert CliRunner().invoke(app, ["show", *line.split()]).exit_code == 0
+    assert found == [
+        CorpusRequest("clinc"),
+        CorpusRequest(
+            "x.csv", text="t", levels=("a", "b", "c"), separator="/", on_conflict=OnConflict.QUALIFY,
+            max_train=1, max_test=2, max_validation=3,
+        ),
+    ]  # fmt: skip

@@ -103,9 +103,9 @@ def test_a_head_of_one_length_has_a_cascade_that_loses_nothing(features, tmp_pat
     assert found.shortlists["64"].recall_at_1 == found.recall_at_1
 
 
-def test_both_are_measured_unless_told_not_to() -> None:
-    assert metrics_to_measure([]) == ("cascade", "leakage")
+def test_they_are_measured_unless_told_not_to() -> None:
+    assert metrics_to_measure([]) == ("baselines", "cascade", "leakage")
     assert metrics_to_measure(["none"]) == ()
-    assert metrics_to_measure(["retrieval"]) == ("cascade", "leakage", "retrieval")
+    assert metrics_to_measure(["retrieval"]) == ("baselines", "cascade", "leakage", "retrieval")
     assert metrics_to_measure(["none", "retrieval"]) == ("retrieval",)
     assert metrics_to_measure(["all"]) == tuple(metrics())

@@ -91,7 +91,7 @@ def test_a_missing_head_is_named(features, heads) -> None:
 
 def test_unknown_metrics_are_refused_and_all_means_all() -> None:
     with pytest.raises(
-        RequestError, match="metric 'speed' is not known; choose from cascade, dual, information"
+        RequestError, match="metric 'speed' is not known; choose from baselines, cascade, dual, information"
     ):
         metric_names(["retrieval", "speed"])
     assert metric_names(["routing", "retrieval"]) == ("retrieval", "routing")
