@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fractalctl.backbones.services.client import Answer, without_keys
-from fractalctl.backbones.services.spec import ServiceSpec
 from fractalctl.errors import FractalError, MissingExtraError, RequestError, UnreachableError
 
 if TYPE_CHECKING:
     import ollama
+
+    from fractalctl.backbones.services.spec import ServiceSpec
 
 Result = TypeVar("Result")
 
@@ -34,7 +35,7 @@ class OllamaClient:
     simultaneous = 1
     """The server is as a rule on this machine, which one request keeps busy."""
 
-    def __init__(self, spec: ServiceSpec) -> None:
+    def __init__(self, spec: "ServiceSpec") -> None:
         self._spec = spec
         found = digest_of(spec.model)
         if found != spec.digest:
