@@ -146,7 +146,7 @@ def test_a_model_folder_that_says_nonsense(tmp_path, content, name):
 CORPORA = {
     "a.csv": [b"", b"\xff\xfe\0", b'text,coarse,fine\n"', b"text,coarse,fine\na,b\n", b"\0" * 100],
     "a.jsonl": [b"", b"[" * 100_000, b'{"text": 1}', b"7\n", b"\xff", b'{"text": "\xed\xa0\x80"}'],
-    "a.jsonl.gz": [b"", b"\x1f\x8b", b"\x1f\x8b\x08" + b"\0" * 30, gzip.compress(b"{}")[:-4]],
+    "a.jsonl.gz": [b"", b"\x1f\x8b", b"\x1f\x8b\x08" + b"\0" * 30, gzip.compress(b"{}", mtime=0)[:-4]],
     "a.parquet": [b"", b"PAR1", b"PAR1" + b"\0" * 100 + b"PAR1"],
 }
 
