@@ -1,5 +1,6 @@
 """Everything a developer runs: ``nox -s tests``, ``slow``, ``faults``, ``coverage``, ``lint``, ``docs``."""
 
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -10,8 +11,8 @@ nox.options.sessions = ["lint", "tests"]
 nox.needs_version = ">=2024.4.15"
 
 
-SPREAD = ("--numprocesses=auto", "--dist=loadfile")
-"""A file at a time on each core."""
+SPREAD = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+"""A file at a time on each core, long ones first; a process takes a gigabyte, so there are few."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
@@ -44,15 +45,17 @@ def slow(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
-    """Damage files, kill the road and feed nonsense, a thousand times each unless told otherwise.
+    """Damage files, kill commands and feed nonsense; docs/reliability.md gets what was tried, and how often.
 
-    What was tried, and how often, goes into docs/reliability.md.
+    Arguments: how often each damage and each grammar is drawn (1000), how often commands are killed at a
+    random moment (200), and at every so manieth of their fault points (1).
     """
     install(session, "test")
-    count = session.posargs[0] if session.posargs else "1000"
+    count, kills, stride = (*session.posargs, *("1000", "200", "1")[len(session.posargs) :])
     counts = Path(session.create_tmp()) / "counts.jsonl"
     counts.unlink(missing_ok=True)
-    told = {**ONE_THREAD, "FRACTALCTL_FAULTS": count, "FRACTALCTL_FAULT_COUNTS": str(counts)}
+    told = {**ONE_THREAD, "FRACTALCTL_FAULTS": count, "FRACTALCTL_FAULT_COUNTS": str(counts),
+            "FRACTALCTL_KILLS": kills, "FRACTALCTL_STRIDE": stride, "FRACTALCTL_AT_ONCE": "8"}  # fmt: skip
     session.run("pytest", *SPREAD, "-m", "slow or not slow", "tests/faults", env=told)
     session.run("python", "-m", "tests.faults.counts", str(counts), "docs/reliability.md")
 
@@ -67,7 +70,7 @@ def coverage(session: nox.Session) -> None:
 
 
 MUTATED = {
-    "fractalctl/heads/supervision.py": "tests/heads/test_supervision.py tests/heads/test_losses.py",
+    "fractalctl/heads/methods/supervision.py": "tests/heads/test_supervision.py tests/heads/test_losses.py",
     "fractalctl/measures/neighbours.py": "tests/measures/test_neighbours.py",
     "fractalctl/measures/steerability.py": "tests/measures/test_steerability.py",
     "fractalctl/statistics/paired.py": "tests/statistics/test_paired.py",
@@ -85,8 +88,12 @@ def mutation(session: nox.Session) -> None:
     """
     install(session, "test")
     session.install("cosmic-ray>=8.3")
+    place = Path(session.create_tmp()).resolve()
+    copy = place / "copy"  # a session that is stopped leaves a module changed
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(".", copy, ignore=shutil.ignore_patterns(".*", "docs"))
+    session.chdir(copy)
     for number, module in enumerate(session.posargs or MUTATED):
-        place = Path(session.create_tmp())
         config, found = place / f"{number}.toml", place / f"{number}.sqlite"
         config.write_text(
             f'[cosmic-ray]\nmodule-path = "{module}"\ntimeout = 120\nexcluded-modules = []\n'

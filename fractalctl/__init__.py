@@ -33,17 +33,16 @@ if TYPE_CHECKING:
     from fractalctl.experiments.training import train_heads as train_heads
     from fractalctl.experiments.vector_files import VectorRequest as VectorRequest
     from fractalctl.experiments.vector_files import write_text_vectors as write_text_vectors
-    from fractalctl.experiments.zoom import show_zooms as show_zooms
     from fractalctl.export.exporter import Exporter as Exporter
     from fractalctl.heads.arms import Arm as Arm
     from fractalctl.heads.arms import Strategy as Strategy
     from fractalctl.heads.arms import build_arm as build_arm
     from fractalctl.heads.arms import read_arm as read_arm
     from fractalctl.heads.arms import strategies as strategies
-    from fractalctl.heads.fitted import Fitted as Fitted
     from fractalctl.heads.head import Head as Head
     from fractalctl.heads.head import find_heads as find_heads
     from fractalctl.heads.head import load_head as load_head
+    from fractalctl.heads.method import Fitted as Fitted
     from fractalctl.heads.method import GradientMethod as GradientMethod
     from fractalctl.heads.method import LinearMap as LinearMap
     from fractalctl.heads.method import Method as Method
@@ -64,63 +63,43 @@ if TYPE_CHECKING:
     from fractalctl.statistics.reading import read_observations as read_observations
     from fractalctl.statistics.summary import summarise as summarise
 
-_HOMES = {
-    "Arm": "fractalctl.heads.arms",
-    "Corpus": "fractalctl.corpora.corpus",
-    "CorpusRequest": "fractalctl.corpora.request",
-    "Embedder": "fractalctl.experiments.embedding",
-    "Evaluation": "fractalctl.documents.evaluation",
-    "Evaluator": "fractalctl.measures.evaluation",
-    "Fitted": "fractalctl.heads.fitted",
-    "FractalError": "fractalctl.errors",
-    "GradientMethod": "fractalctl.heads.method",
-    "Head": "fractalctl.heads.head",
-    "Exporter": "fractalctl.export.exporter",
-    "LabelTree": "fractalctl.corpora.tree",
-    "LatencyRecipe": "fractalctl.documents.latency",
-    "LinearMap": "fractalctl.heads.method",
-    "Lookup": "fractalctl.experiments.search",
-    "Method": "fractalctl.heads.method",
-    "MethodSettings": "fractalctl.heads.settings",
-    "Metric": "fractalctl.measures.metrics",
-    "Objective": "fractalctl.heads.terms",
-    "Options": "fractalctl.statistics.document",
-    "Protocol": "fractalctl.measures.protocols",
-    "RequestError": "fractalctl.errors",
-    "Strategy": "fractalctl.heads.arms",
-    "Subject": "fractalctl.measures.metrics",
-    "Term": "fractalctl.heads.terms",
-    "TrainingSettings": "fractalctl.heads.settings",
-    "TextFile": "fractalctl.corpora.texts",
-    "VectorRequest": "fractalctl.experiments.vector_files",
-    "ablate": "fractalctl.experiments.ablation",
-    "analyse": "fractalctl.statistics.document",
-    "bench_head": "fractalctl.experiments.latency",
-    "bench_random": "fractalctl.experiments.latency",
-    "build_arm": "fractalctl.heads.arms",
-    "build_arms": "fractalctl.experiments.training",
-    "compare": "fractalctl.statistics.comparisons",
-    "compare_arms": "fractalctl.experiments.comparing",
-    "estimate": "fractalctl.measures.steerability",
-    "evaluate_heads": "fractalctl.experiments.evaluating",
-    "featurize": "fractalctl.backbones.featurize",
-    "export_head": "fractalctl.experiments.exporting",
-    "find_heads": "fractalctl.heads.head",
-    "load_head": "fractalctl.heads.head",
-    "nearest": "fractalctl.measures.neighbours",
-    "read_arm": "fractalctl.heads.arms",
-    "read_observations": "fractalctl.statistics.reading",
-    "report_results": "fractalctl.experiments.report",
-    "search_rows": "fractalctl.experiments.search",
-    "search_texts": "fractalctl.experiments.search",
-    "show_zooms": "fractalctl.experiments.zoom",
-    "steerability": "fractalctl.measures.steerability",
-    "strategies": "fractalctl.heads.arms",
-    "summarise": "fractalctl.statistics.summary",
-    "synthesise": "fractalctl.experiments.synthesis",
-    "train_heads": "fractalctl.experiments.training",
-    "write_text_vectors": "fractalctl.experiments.vector_files",
+_NAMES = {
+    "backbones.featurize": "featurize",
+    "corpora.corpus": "Corpus",
+    "corpora.request": "CorpusRequest",
+    "corpora.texts": "TextFile",
+    "corpora.tree": "LabelTree",
+    "documents.evaluation": "Evaluation",
+    "documents.latency": "LatencyRecipe",
+    "errors": "FractalError RequestError",
+    "experiments.ablation": "ablate",
+    "experiments.comparing": "compare_arms",
+    "experiments.embedding": "Embedder",
+    "experiments.evaluating": "evaluate_heads",
+    "experiments.exporting": "export_head",
+    "experiments.latency": "bench_head bench_random",
+    "experiments.report": "report_results",
+    "experiments.search": "Lookup search_rows search_texts",
+    "experiments.synthesis": "synthesise",
+    "experiments.training": "build_arms train_heads",
+    "experiments.vector_files": "VectorRequest write_text_vectors",
+    "export.exporter": "Exporter",
+    "heads.arms": "Arm Strategy build_arm read_arm strategies",
+    "heads.head": "Head find_heads load_head",
+    "heads.method": "Fitted GradientMethod LinearMap Method",
+    "heads.settings": "MethodSettings TrainingSettings",
+    "heads.terms": "Objective Term",
+    "measures.evaluation": "Evaluator",
+    "measures.metrics": "Metric Subject",
+    "measures.neighbours": "nearest",
+    "measures.protocols": "Protocol",
+    "measures.steerability": "estimate steerability",
+    "statistics.comparisons": "compare",
+    "statistics.document": "Options analyse",
+    "statistics.reading": "read_observations",
+    "statistics.summary": "summarise",
 }
+_HOMES = {name: f"fractalctl.{module}" for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = sorted(_HOMES)
 

@@ -87,6 +87,11 @@ def _entries(group: str, _places: tuple[str, ...]) -> tuple[EntryPoint, ...]:
 
 def modules_of(package: ModuleType) -> Iterator[ModuleType]:
     """Import every module of a package, in order of name; names that begin with ``_`` are no extensions."""
-    for found in sorted(iter_modules(package.__path__), key=lambda module: module.name):
-        if not found.name.startswith("_"):
-            yield import_module(f"{package.__name__}.{found.name}")
+    for name in _module_names(tuple(package.__path__)):
+        yield import_module(f"{package.__name__}.{name}")
+
+
+@cache
+def _module_names(folders: tuple[str, ...]) -> list[str]:
+    """Looked for once, since some packages are gone through for every setting of every result."""
+    return sorted(found.name for found in iter_modules(folders) if not found.name.startswith("_"))

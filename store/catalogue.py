@@ -1,6 +1,5 @@
 """The feature store: a folder of feature sets, and who may write which."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from store.answers import SUFFIX, Answers
 from store.checked import note_path
+from store.default import default_folder
 from store.draft import Writer, parts_folder
 from store.errors import StoreError, StoreRequestError
 from store.features import FeatureSet
@@ -24,21 +24,12 @@ ANSWERS = ".answers"
 """Folder of what services answered; no corpus can be called so."""
 
 
-def default_folder() -> Path:
-    """The store of commands that name none: ``FRACTALCTL_STORE``, else a folder in the user's cache."""
-    import platformdirs
-
-    named = os.environ.get("FRACTALCTL_STORE")
-    return (
-        Path(named) if named else Path(platformdirs.user_cache_dir("fractalctl", appauthor=False)) / "store"
-    )
-
-
 class FeatureStore:
     """Feature sets in a folder, ``<corpus>/<backbone>.h5`` each.
 
     Args:
-        folder: the folder; it is made when the first set is written. None is the one that commands use.
+        folder: the folder; it is made when the first set is written. None is the one that commands use here,
+            see `store.default.default_folder`.
     """
 
     def __init__(self, folder: Path | str | None = None) -> None:
@@ -210,8 +201,14 @@ class FeatureStore:
     def _unknown(self, name: str | None, paths: list[Path]) -> StoreRequestError:
         if name is None or not paths:
             return StoreRequestError(f"no feature set in {self.folder}; make one with fractalctl featurize")
-        known = ", ".join(sorted(map(self.name_of, paths)))
-        return StoreRequestError(f"no feature set {name!r} in {self.folder}; there is {known}")
+        from difflib import get_close_matches
+
+        known = sorted(map(self.name_of, paths))
+        near = get_close_matches(name, [*known, *(path.parent.name for path in paths)], 1)
+        guess = f" (did you mean {near[0]!r}?)" if near else ""
+        return StoreRequestError(
+            f"no feature set {name!r} in {self.folder}{guess}; there is {', '.join(known)}"
+        )
 
 
 def _lock(path: Path) -> "FileLock":

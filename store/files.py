@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,35 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """Be the only process that works in a folder of finished parts; others wait.
+
+    If the block succeeds, the parts are not needed any more, and the folder goes. Else it stays, unless there
+    is nothing to go on with.
+    """
+    with ExitStack() as held:
+        entered = False
+        while not entered:
+            with suppress(FileNotFoundError):  # the process before this one has just dropped the folder
+                held.enter_context(locked(folder))
+                entered = True
+        try:
+            yield
+        except BaseException:
+            if all(path.name.startswith(".") for path in folder.iterdir()):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def drop(folder: Path) -> None:
+    """Drop the parts of what is finished, once no process works in their folder, if it is there."""
+    if folder.exists():
+        with suppress(OSError), unfinished(folder):  # a folder that is read only stays
+            pass
 
 
 def _sync_folder(folder: Path) -> None:

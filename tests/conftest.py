@@ -1,9 +1,12 @@
-"""What all tests share: where real data may lie, and a terminal that never draws."""
+"""What all tests share: where real data may lie, examples that never change, a terminal that never draws."""
 
+import gc
 import os
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from fractalctl.backbones.locate import OFFLINE_SWITCHES
 from store import FeatureSet, FeatureStore
@@ -11,6 +14,31 @@ from tests.feature_sets import make_features
 from tests.once import once
 
 DATA_FOLDER = Path(os.environ.get("FRACTALCTL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+settings.register_profile(
+    "same everywhere",
+    derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+settings.load_profile("same everywhere")
+FOREIGN = r"(?i)(force|py)_colors?|github_actions|tty_\w+|terminal_width|columns|lines|\w+_proxy"
+"""What some machines set: looks of a terminal that is not there, and proxies before a test's own servers."""
+for name in list(os.environ):  # before anything reads it, and for every process that a test starts
+    if re.fullmatch(FOREIGN, name):
+        del os.environ[name]
+# The garbage collector has less to find than to pass over: a million objects of what is imported.
+gc.set_threshold(700, 10, 100)
+LONG = (
+    "tests/docs/test_every_first", "tests/cli/test_examples", "tests/docs/", "tests/executors/",
+    "tests/faults/", "tests/export/", "tests/experiments/", "tests/backbones/", "tests/corpora/",
+    "tests/plugins/", "tests/cli/",
+)  # fmt: skip
+"""Where tests take long, the longest first, so that no process is left alone with one in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with tests that take long; the order of the others stays."""
+    places = [*LONG, ""]
+    items.sort(key=lambda item: next(n for n, place in enumerate(places) if item.nodeid.startswith(place)))
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from fractalctl.backbones.workers import side_by_side
 from fractalctl.device import choose_device
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.progress import Advance
+from store import FeatureStore
 from store.files import sha256_of
 
 Key = TypeVar("Key")
@@ -139,16 +140,23 @@ class Backbone:
 
 
 @overload
-def load_backbone(backbone: BackboneSpec, *, device: str = "auto", offline: bool = False) -> Backbone: ...
+def load_backbone(
+    backbone: BackboneSpec, *, device: str = "auto", offline: bool = False, store: FeatureStore | None = None
+) -> Backbone: ...
 @overload
-def load_backbone(backbone: str | Spec, *, device: str = "auto", offline: bool = False) -> Encoder: ...
-def load_backbone(backbone: str | Spec, *, device: str = "auto", offline: bool = False) -> Encoder:
+def load_backbone(
+    backbone: str | Spec, *, device: str = "auto", offline: bool = False, store: FeatureStore | None = None
+) -> Encoder: ...
+def load_backbone(
+    backbone: str | Spec, *, device: str = "auto", offline: bool = False, store: FeatureStore | None = None
+) -> Encoder:
     """Load a backbone, fetching it where need be; of a service it is the one who asks.
 
     Args:
         backbone: what `resolve_backbone` takes or gives.
         device: ``auto`` or a PyTorch device, see `choose_device`.
         offline: do not touch the network.
+        store: where answers of a service are looked for and kept; None keeps none.
 
     Raises:
         RequestError: no such backbone, one that is not understood, or one that its engine cannot run.
@@ -160,7 +168,8 @@ def load_backbone(backbone: str | Spec, *, device: str = "auto", offline: bool =
     if isinstance(spec, ServiceSpec):
         from fractalctl.backbones.services.backbone import ServiceBackbone
 
-        return ServiceBackbone(spec, offline=offline)
+        answers = None if store is None else store.answers_of(spec.name, spec.identity())
+        return ServiceBackbone(spec, answers, offline=offline)
     exported = spec.engine is Engine.ONNX
     place = checked_device(spec, device) if exported else choose_device(device)
     folder = locate(spec, offline=offline)

@@ -9,7 +9,8 @@ import numpy as np
 
 from fractalctl.backbones.kinds import Spec
 from fractalctl.backbones.resolve import resolve_backbone
-from fractalctl.backbones.services.estimate import Estimate, dollars
+from fractalctl.backbones.services.backbone import Agree, ServiceBackbone, announce, unasked
+from fractalctl.backbones.services.estimate import dollars
 from fractalctl.backbones.services.spec import ServiceSpec
 from fractalctl.corpora.request import CorpusRequest
 from fractalctl.errors import RequestError, UnreachableError
@@ -20,7 +21,6 @@ from store import Contents, FeatureSet, FeatureStore, Recipe, Seen, find_seen
 if TYPE_CHECKING:
     from fractalctl.backbones.distributed import WorkersBackbone
     from fractalctl.backbones.encoder import Backbone
-    from fractalctl.backbones.services.backbone import ServiceBackbone
     from fractalctl.corpora.corpus import Corpus
     from store import Draft
 
@@ -41,7 +41,7 @@ def featurize(
     *,
     splits: Sequence[str] = DEFAULT_SPLITS,
     reuse: bool = True,
-    agree: Callable[[Estimate], None] = lambda _: None,
+    agree: Agree = unasked,
     device: str = "auto",
     offline: bool = False,
     executor: Executor | None = None,
@@ -91,8 +91,7 @@ def featurize(
         if writer.finished is not None:
             return writer.finished
         seen = _seen(store, spec, encoder, contents, note) if reuse else Seen()
-        if isinstance(spec, ServiceSpec):
-            _announce(encoder, contents, seen, agree, note)
+        announce(encoder, _new_texts(contents, seen), agree, note)
         observed = {
             **encoder.observed,
             "corpus": contents.fingerprint(),
@@ -127,8 +126,6 @@ def _encoder(
 ) -> Iterator["AnyEncoder"]:
     """The backbone in this process, in the workers of an executor, or at a service."""
     if isinstance(spec, ServiceSpec):
-        from fractalctl.backbones.services.backbone import ServiceBackbone
-
         if executor is not None:
             raise RequestError(f"--executor does not go with {spec}: the service does the work; leave it out")
         yield ServiceBackbone(spec, store.answers_of(spec.name, spec.identity()), offline=offline)
@@ -165,17 +162,9 @@ def _reused(seen: Seen, contents: Contents) -> dict[str, Any]:
     return {"reused": {"rows": rows, "sets": [one.identity for one in seen.sets]}} if rows else {}
 
 
-def _announce(
-    encoder: Any,
-    contents: Contents,
-    seen: Seen,
-    agree: Callable[[Estimate], None],
-    note: Callable[[str], None],
-) -> None:
-    """Say what a service will be asked for, and let somebody stop it."""
-    estimate = encoder.estimate(text for rows in contents.splits.values() for text in seen.unseen(rows.texts))
-    note(str(estimate))
-    agree(estimate)
+def _new_texts(contents: Contents, seen: Seen) -> Iterator[str]:
+    """Texts that no other set holds."""
+    return (text for rows in contents.splits.values() for text in seen.unseen(rows.texts))
 
 
 def _load_corpus(request: CorpusRequest, spec: Spec, **options: Any) -> "Corpus":

@@ -21,7 +21,6 @@ COMMANDS = (
     "export",
     "index",
     "search",
-    "zoom",
     "bench-latency",
     "stats",
     "compare",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 THEIR_OWN = "the strategy's own"
 SHORTHANDS = {
-    "dims": "Ascending prefix lengths, separated by commas.",
+    "dims": "Ascending prefix lengths, separated by commas; train sizes them by level with auto.",
     "epochs": "Passes over the training rows.",
     "batch_size": "Rows of a step.",
     "learning_rate": "Peak rate of AdamW.",
@@ -44,17 +44,20 @@ class ArmOptions:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
+StrategyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--strategy",
+        "-s",
+        metavar="NAME",
+        autocompletion=completion.STRATEGIES,
+        help="Repeat it or separate names by commas; see strategies ls.",
+    ),
+]
+
+
 def arms(
-    strategy: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--strategy",
-            "-s",
-            metavar="NAME",
-            autocompletion=completion.STRATEGIES,
-            help="Repeat it or separate names by commas; see strategies ls.",
-        ),
-    ] = None,
+    strategy: StrategyOption = None,
     head: Annotated[
         str | None,
         typer.Option("--head", metavar="TRUNK", help="linear, mlp or fractal.", show_default=THEIR_OWN),

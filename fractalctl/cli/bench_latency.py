@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fractalctl.cli import completion
 from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.errors import RequestError
@@ -22,7 +23,11 @@ def recipe(
         str, typer.Option("--sizes", help="Rows to search in, separated by commas.")
     ] = "10000,100000",
     index: Annotated[
-        str, typer.Option("--index", help="Of flat, hnsw and ivf, separated by commas.")
+        str,
+        typer.Option(
+            "--index",
+            help="Of flat, hnsw, ivf, and the databases qdrant, chroma, lancedb, separated by commas.",
+        ),
     ] = "flat,hnsw,ivf",
     dims: Annotated[
         str | None,
@@ -78,6 +83,8 @@ def bench_latency(
     heads: Annotated[
         list[str] | None,
         typer.Argument(
+            metavar="HEADS",
+            autocompletion=completion.HEADS,
             help="Heads, or folders of heads; - reads paths from standard input. Default: one of those below "
             "RUNS, which is named.",
             show_default=False,
@@ -90,11 +97,12 @@ def bench_latency(
     timed: "LatencyRecipe",
     overwrite: shared.OverwriteOption = Overwrite.CHANGED,
 ) -> None:
-    """Time FAISS queries at every prefix length: what does a shorter vector save?
+    """Time queries at every prefix length: what does a shorter vector save?
 
     One query at a time, in a process of its own with one thread on one core; lengths take turns, and every
-    raw time is kept. Test rows ask training rows; where more rows are searched than there are, they are
-    repeated with noise, and the file says so.
+    raw time is kept. Indexes are FAISS's; databases lie in a folder, and are asked through their own client.
+    Test rows ask training rows; where more rows are searched than there are, they are repeated with noise,
+    and the file says so.
 
     Examples:
         fractalctl bench-latency --sizes 10000

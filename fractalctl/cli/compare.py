@@ -19,7 +19,7 @@ def compare(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[EVALUATIONS]",
+            metavar="EVALUATIONS",
             help="Evaluation files, folders of them, or - for paths on standard input. Default: everything "
             "under RUNS.",
             show_default=False,
@@ -57,20 +57,25 @@ def compare(
     from msgspec.structs import replace
 
     from fractalctl.documents import write_document
+    from fractalctl.documents.base import check_output
+    from fractalctl.documents.compare import ArmsCompared
     from fractalctl.experiments.comparing import compare_arms
-    from fractalctl.report.figures import save_figure
-    from fractalctl.report.sections.frontier import brief_tables, draw
+    from fractalctl.report.figures import figure_paths, save_figure
+    from fractalctl.report.frontier_figure import draw_frontier
+    from fractalctl.report.sections.frontier import brief_tables
     from fractalctl.statistics import read_observations
 
-    console, paths = invocation.console, expand_stdin(sources)
+    console, path = invocation.console, output or invocation.runs / "compare.json"
+    check_output(path, ArmsCompared, figure_paths(path.with_suffix("")))
+    paths = expand_stdin(sources)
     if not paths:
+        shared.require_evaluated(invocation)
         console.note(f"Evaluations: all below {invocation.runs}")
     observations = read_observations(paths or [invocation.runs])
     document = compare_arms(observations, protocol, backbone, reference)
     document = replace(document, argv=invocation.argv(sources=paths or [invocation.runs]))
-    path = output or invocation.runs / "compare.json"
     write_document(path, document)
-    figures = save_figure(draw(document), path.with_suffix(""))
+    figures = save_figure(draw_frontier(document), path.with_suffix(""))
     console.tables(brief_tables(document))
     for note in document.notes:
         console.note(note)

@@ -10,8 +10,11 @@ from typing import Any
 
 import typer
 
-from fractalctl.cli.project import find_project
+from fractalctl import measures
+from store.default import default_folder, find_project
 
+NO_METRICS = ("all", "none")
+"""Words that stand for every metric and for none."""
 Complete = Callable[[typer.Context, str], list[str]]
 
 
@@ -33,16 +36,16 @@ def _folder(context: typer.Context, name: str) -> Path:
     source = context.get_parameter_source(name)
     if source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT"):
         return Path(context.params[name])
-    if named := os.environ.get(f"FRACTALCTL_{name.upper()}"):
+    if name == "store":
+        return default_folder()
+    if named := os.environ.get("FRACTALCTL_RUNS"):
         return Path(named)
     if (path := find_project()) is not None:
         from fractalctl.documents.project import read_project
 
         if said := read_project(path).values(path.parent).get(name):
             return Path(said)
-    from store.catalogue import default_folder
-
-    return default_folder() if name == "store" else Path("runs")
+    return Path("runs")
 
 
 def _strategies(_context: typer.Context) -> Iterable[str]:
@@ -75,9 +78,16 @@ def _heads(context: typer.Context) -> Iterable[str]:
 
 
 def _metrics(_context: typer.Context) -> Iterable[str]:
-    from fractalctl.measures.metrics import EVERY, NONE, metrics
+    """Built-in ones are called as their modules, which is known without PyTorch; plug-ins are asked."""
+    from importlib.metadata import entry_points
+    from pkgutil import iter_modules
 
-    return [*metrics(), EVERY, NONE]
+    if entry_points(group="fractalctl.metrics"):
+        from fractalctl.measures.metrics import metrics
+
+        return [*metrics(), *NO_METRICS]
+    folder = Path(measures.__file__).parent / "metrics"
+    return [*(found.name for found in iter_modules([str(folder)])), *NO_METRICS]
 
 
 def _words(*words: str) -> Any:
@@ -87,4 +97,4 @@ def _words(*words: str) -> Any:
 STRATEGIES, BACKBONES, CORPORA = _offered(_strategies), _offered(_backbones), _offered(_corpora)
 SETS, HEADS, METRICS = _offered(_sets), _offered(_heads), _offered(_metrics)
 AXES = _offered(_words("alignment", "capacity", "noise", "depth", "rows", "unseen", "backbone"))
-FORMATS = _offered(_words("sentence-transformers", "onnx", "qdrant", "chroma", "lancedb"))
+FORMATS = _offered(_words("sentence-transformers", "onnx", "qdrant", "chroma", "lancedb", "pgvector"))

@@ -59,9 +59,9 @@ def corpus_request(
     """
     registered = corpus in registered_corpora()
     if registered and from_project(context, "text"):
-        text = None
+        text = context.params["text"] = None
     if (registered or path) and from_project(context, "levels"):
-        levels = None
+        levels = context.params["levels"] = None
     return CorpusRequest(
         source=corpus,
         data=data,

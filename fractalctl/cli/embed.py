@@ -69,6 +69,7 @@ def embed(
     encoder: shared.EncoderOption = None,
     device: shared.DeviceOption = "auto",
     offline: shared.OfflineOption = False,
+    yes: shared.YesOption = False,
 ) -> None:
     """Turn new texts into vectors of a trained head, at the lengths that you choose.
 
@@ -112,6 +113,7 @@ def embed(
             store=invocation.store,
             progress=invocation.console.progress,
             note=invocation.console.note,
+            agree=shared.asking(invocation.console, yes),
             argv=invocation.argv(words=[head.folder, source], device=None),
         )
     invocation.console.tables([lengths_table(written.document)])

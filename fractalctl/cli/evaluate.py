@@ -97,7 +97,7 @@ def evaluate(
         find_heads(shared.head_paths(invocation, heads)),
         protocol,
         store,
-        store.resolve(features) if features else None,
+        shared.named_set(invocation, features) if features else None,
         overwrite,
         device,
         console.progress,

@@ -24,7 +24,7 @@ def export(
             "--to",
             metavar="FORMAT",
             autocompletion=completion.FORMATS,
-            help="sentence-transformers, onnx, qdrant, chroma, lancedb, or a plug-in's format.",
+            help="sentence-transformers, onnx, qdrant, chroma, lancedb, pgvector, or a plug-in's format.",
         ),
     ] = "sentence-transformers",
     output: Annotated[
@@ -55,8 +55,9 @@ def export(
 
     sentence-transformers: a folder that SentenceTransformer(folder) loads, with a model card from the run.
     onnx: from tokens to embeddings as one graph, the head alone as another.
-    qdrant, chroma, lancedb: the corpus as a database in a folder, with texts and classes. A second call adds
-    what is not there yet.
+    qdrant, chroma, lancedb: the corpus as a database in a folder, with texts and classes. pgvector: the same
+    as a table of the PostgreSQL server that PGHOST, PGDATABASE and PGUSER name. A second call adds what is
+    not there yet.
 
     Examples:
         fractalctl export runs/clinc/minilm/v5 --to sentence-transformers

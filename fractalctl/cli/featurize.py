@@ -1,20 +1,15 @@
 """``fractalctl featurize``: encode a corpus once."""
 
-import sys
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fractalctl.backbones.spec import INSTALLABLE, Dtype, Engine, Pooling, default_backbone
-from fractalctl.cli import completion
 from fractalctl.cli import options as shared
 from fractalctl.cli.corpus_options import corpus_request
 from fractalctl.cli.plumbing import Invocation, command
-from fractalctl.errors import RequestError
 
 if TYPE_CHECKING:
-    from fractalctl.backbones.services.estimate import Estimate
     from fractalctl.corpora.request import CorpusRequest
     from fractalctl.executors import Executor
 
@@ -27,19 +22,7 @@ def register(app: typer.Typer) -> None:
 def featurize(
     invocation: Invocation,
     request: "CorpusRequest",
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            "-b",
-            metavar="NAME",
-            autocompletion=completion.BACKBONES,
-            help="A registered backbone (bge-small, e5-small, qwen3-0.6b, minilm, bge-base, nomic, "
-            "mxbai-large, those of plug-ins), a model folder, `hub:owner/name[@revision]`, or a service: "
-            "`openai:MODEL`, `ollama:MODEL`.",
-            show_default="minilm where the extra of that name is installed, else bge-small",
-        ),
-    ] = None,
+    backbone: shared.BackboneOption = None,
     splits: Annotated[
         str, typer.Option("--splits", help="Which splits to encode, separated by commas.")
     ] = "train,test",
@@ -84,7 +67,7 @@ def featurize(
             help="Whether texts that other sets of the same encoder hold are not encoded again.",
         ),
     ] = True,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a service is paid.")] = False,
+    yes: shared.YesOption = False,
     device: shared.DeviceOption = "auto",
     offline: shared.OfflineOption = False,
     *,
@@ -152,7 +135,7 @@ def featurize(
         store,
         splits=wanted,
         reuse=reuse,
-        agree=partial(_ask, yes=yes, quiet=console.quiet),
+        agree=shared.asking(console, yes),
         device=device,
         offline=offline,
         executor=executor,
@@ -173,14 +156,3 @@ def featurize(
     if known and document["duplicates"]:
         console.note(f"{document['duplicates']} test rows stand verbatim in the training split as well")
     console.emit([features.path], document)
-
-
-def _ask(estimate: "Estimate", *, yes: bool, quiet: bool) -> None:
-    """See that somebody wants to pay what a service will charge; unless quiet, the estimate was shown."""
-    if estimate.free or yes:
-        return
-    if not sys.stdin.isatty():
-        raise RequestError(
-            f"{estimate}; that is not done unasked, and standard input is no terminal to ask at: give --yes"
-        )
-    typer.confirm(f"{estimate}\nGo on?" if quiet else "Go on?", abort=True, err=True)

@@ -44,6 +44,7 @@ def index(
     encoder: shared.EncoderOption = None,
     device: shared.DeviceOption = "auto",
     offline: shared.OfflineOption = False,
+    yes: shared.YesOption = False,
 ) -> None:
     """Index the corpus of a trained head with FAISS, and find out when its answers are sure.
 
@@ -87,6 +88,8 @@ def index(
         embedder=embedder,
         device=device,
         progress=invocation.console.progress,
+        note=invocation.console.note,
+        agree=shared.asking(invocation.console, yes),
         argv=invocation.argv(heads=[head.folder], device=None),
     )
     invocation.console.tables(tables(written.document))

@@ -8,9 +8,10 @@ import typer
 
 from fractalctl.cli import completion
 from fractalctl.cli import options as shared
+from fractalctl.cli.arm_options import StrategyOption
 from fractalctl.cli.plumbing import Invocation, command
-from fractalctl.cli.project import NAME
 from fractalctl.errors import RequestError
+from store.default import PROJECT_FILE
 
 STORE, RUNS = "features", "runs"
 """Folders beside the file, unless others are named."""
@@ -28,7 +29,7 @@ def init(
     corpus: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CORPUS]",
+            metavar="CORPUS",
             autocompletion=completion.CORPORA,
             help="What the project is about, such as a table of texts.",
         ),
@@ -37,33 +38,14 @@ def init(
     levels: Annotated[
         str | None, typer.Option("--levels", help="Columns of the labels, coarse to fine, by commas.")
     ] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            "--backbone",
-            "-b",
-            metavar="NAME",
-            autocompletion=completion.BACKBONES,
-            help="That encodes it.",
-            show_default="as featurize",
-        ),
-    ] = None,
-    strategy: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--strategy",
-            "-s",
-            metavar="NAME",
-            autocompletion=completion.STRATEGIES,
-            help="What train trains.",
-            show_default=",".join(ARMS),
-        ),
-    ] = None,
+    backbone: shared.BackboneOption = None,
+    strategy: StrategyOption = None,
 ) -> None:
     """Write fractalctl.toml: what commands in this folder, and below it, take for granted.
 
     A table is read, so that a wrong column is found now. The project gets a store and a folder of runs of its
-    own. Options beat the environment, and that beats the file.
+    own, and trains zoom and mrl unless --strategy names others. Options beat the environment, and that beats
+    the file.
 
     Examples:
         fractalctl init tickets.csv --text message --levels team,topic
@@ -76,7 +58,7 @@ def init(
     from fractalctl.heads.arms import build_arm
     from store.files import write_aside
 
-    path, columns = Path(NAME), shared.names([levels] if levels else None)
+    path, columns = Path(PROJECT_FILE), shared.names([levels] if levels else None)
     if path.exists():
         raise RequestError(f"{path.resolve()}: is there already; change it, or remove it first")
     arms = shared.names(strategy) or ARMS

@@ -1,5 +1,6 @@
 """Options that several commands share, each declared once, and what their values mean."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,9 @@ from fractalctl.experiments.policy import Overwrite
 from fractalctl.numbers import MISSING, read_whole
 
 if TYPE_CHECKING:
+    from fractalctl.backbones.services.backbone import Agree
+    from fractalctl.backbones.services.estimate import Estimate
+    from fractalctl.cli.console import Console
     from fractalctl.heads.head import Head
     from fractalctl.measures.protocols import Protocol
     from store import FeatureSet
@@ -31,6 +35,7 @@ class ProtocolName(StrEnum):
 FeaturesArgument = Annotated[
     list[str] | None,
     typer.Argument(
+        metavar="SETS",
         autocompletion=completion.SETS,
         help="Feature sets: .h5 files, CORPUS or CORPUS/NAME of the store; - reads paths from standard "
         "input. Default: the one written last.",
@@ -40,10 +45,24 @@ FeaturesArgument = Annotated[
 HeadsArgument = Annotated[
     list[str] | None,
     typer.Argument(
+        metavar="HEADS",
         autocompletion=completion.HEADS,
         help="Heads, or folders of heads, as `runs ls` names them or by path; - reads paths from standard "
         "input. Default: all below RUNS.",
         show_default=False,
+    ),
+]
+BackboneOption = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone",
+        "-b",
+        metavar="NAME",
+        autocompletion=completion.BACKBONES,
+        help="A registered backbone (bge-small, e5-small, qwen3-0.6b, minilm, bge-base, nomic, mxbai-large, "
+        "those of plug-ins), a model folder, `hub:owner/name[@revision]`, or a service: `openai:MODEL`, "
+        "`ollama:MODEL`.",
+        show_default="minilm where the extra of that name is installed, else bge-small",
     ),
 ]
 SeedsOption = Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")]
@@ -69,6 +88,7 @@ EncoderOption = Annotated[
         "--encoder", exists=True, file_okay=False, help="Where the backbone is, if it was a folder."
     ),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a service is paid.")]
 NOTHING_TRAINED = "{}: nothing trained yet; fractalctl train makes heads of a feature set"
 DEFAULT_SEEDS = "42,123,456,789,1024"
 
@@ -180,6 +200,28 @@ def executor(
     return None
 
 
+def asking(console: "Console", yes: bool) -> "Agree":
+    """See that somebody wants to pay what a service will charge, once for a call of a command.
+
+    Args:
+        console: that has shown the estimate, unless it is quiet.
+        yes: nobody is asked.
+    """
+    agreed = yes
+
+    def agree(estimate: "Estimate") -> None:
+        nonlocal agreed
+        if agreed or estimate.free:
+            return
+        if not sys.stdin.isatty():
+            why = "that is not done unasked, and standard input is no terminal to ask at: give --yes"
+            raise RequestError(f"{estimate}; {why}")
+        typer.confirm(f"{estimate}\nGo on?" if console.quiet else "Go on?", abort=True, err=True)
+        agreed = True
+
+    return agree
+
+
 def choose_features(invocation: Invocation, arguments: Sequence[str] | None) -> "list[FeatureSet]":
     """The feature sets that the arguments name, or the one written last; says which it is, and why.
 
@@ -191,11 +233,28 @@ def choose_features(invocation: Invocation, arguments: Sequence[str] | None) -> 
 
     store, wanted = FeatureStore(invocation.store), expand_stdin(arguments)
     if wanted:
-        return [store.resolve(name) for name in dict.fromkeys(wanted)]
+        return [named_set(invocation, name) for name in dict.fromkeys(wanted)]
     features, several = store.resolve(), len(store.sets()) > 1
     why = f"the one written last of {len(store.sets())}" if several else "the only one"
     invocation.console.note(f"Feature set: {features.path} ({why} in {store.folder})")
     return [features]
+
+
+def named_set(invocation: Invocation, name: str) -> "FeatureSet":
+    """The feature set that a name means; where several fit it is the newest, which is said.
+
+    Raises:
+        StoreError: there is none of that name.
+    """
+    from store import FeatureStore
+
+    store = FeatureStore(invocation.store)
+    features = store.resolve(name)
+    fitting = [one for one in store.sets() if name in (one.corpus, f"{one.corpus}/{one.backbone}")]
+    if len(fitting) > 1 and store.name_of(features.path) != name:
+        why = f"the one written last of {len(fitting)} called {name}"
+        invocation.console.note(f"Feature set: {features.path} ({why} in {store.folder})")
+    return features
 
 
 def head_paths(invocation: Invocation, arguments: Sequence[str] | None) -> list[Path]:
@@ -222,7 +281,9 @@ def _named(invocation: Invocation, name: str, hint: str = "") -> Path:
         return path if path.exists() else runs / name
     heads = [one.parent.relative_to(runs) for one in runs.rglob("head.json")]
     below = {str(folder) for head in heads for folder in (head, *head.parents[:-1])}
-    guess = did_you_mean(name, [*below, *(str(runs / folder) for folder in below)])
+    whole = sorted(folder for folder in below if folder.endswith(f"/{name}"))
+    near = did_you_mean(name, [*below, *(str(runs / folder) for folder in below)])
+    guess = f" (did you mean '{whole[0]}'?)" if whole else near
     raise RequestError(f"{name}: no such file or folder{guess}{hint}")
 
 
@@ -234,6 +295,20 @@ def _require_trained(invocation: Invocation) -> None:
     """
     if not any(invocation.runs.rglob("head.json")):
         raise RequestError(NOTHING_TRAINED.format(invocation.runs))
+
+
+def require_evaluated(invocation: Invocation, instead: str = "") -> None:
+    """See that there are evaluations.
+
+    Args:
+        invocation: knows the folder of runs.
+        instead: what else could be done, as the end of a sentence.
+
+    Raises:
+        RequestError: there are none, with what makes them.
+    """
+    if not any(invocation.runs.rglob("evaluation-*.json")):
+        raise RequestError(f"{invocation.runs}: no evaluations here; run 'fractalctl evaluate'{instead}")
 
 
 def as_command(argv: Sequence[str] | None) -> str:

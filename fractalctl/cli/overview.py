@@ -10,6 +10,7 @@ from fractalctl.tables import Table
 
 if TYPE_CHECKING:
     from fractalctl.documents.evaluation import Evaluation
+    from fractalctl.documents.head import Capacity
     from fractalctl.documents.statistics import Comparison
     from fractalctl.heads.head import Head
 
@@ -19,7 +20,8 @@ Item = TypeVar("Item")
 def evaluation_tables(evaluations: "Sequence[Evaluation]") -> list[Table]:
     """What was asked, then steerability and the accuracies that it is made of.
 
-    The latter has a row per feature set and arm, means over seeds; each feature set ends with what training
+    The latter has a row per feature set and arm, means over seeds, and calls levels by their names where all
+    corpora have the same; each feature set ends with what training
     has to beat: the backbone cut to the same lengths, and its principal components. Evaluations at other
     lengths, of another depth or protocol have a table of their own.
     """
@@ -46,11 +48,14 @@ def _evaluations(evaluations: "Sequence[Evaluation]") -> Table:
         for name, accuracy in baselines_of(own).items():
             cells = [signed(_steerability(accuracy, places)), *shares([accuracy], places)]
             rows.append([*start, name, *cells, MISSING, measured.n_queries])
+    named = {tuple(one.profile.titles) for one in evaluations}
+    names = (first.profile.titles[0], first.profile.titles[-1]) if len(named) == 1 else levels
+    called = dict(zip(levels, names, strict=True))
     return Table(
         "evaluations",
         f"k-NN accuracy in %, protocol {first.protocol}, k = {first.k}; S with its SD over seeds, of a "
         "single one with its 95 % interval over queries",
-        ["features", "arm", "S", *(f"{level}@{length}" for level, length in places), "seeds", "queries"],
+        ["features", "arm", "S", *(f"{called[level]}@{at}" for level, at in places), "seeds", "queries"],
         rows,
         left=2,
     )
@@ -89,6 +94,15 @@ def held_out_lines(heads: "Sequence[Head]", levels: Sequence[str]) -> list[str]:
         lines.append(
             f"  {own[0].arm}: at {own[0].dims[-1]} numbers, {listed(right)} of held-out training rows"
         )
+    return lines
+
+
+def capacity_lines(capacity: "Capacity", levels: Sequence[str]) -> list[str]:
+    """Which length each level was given, and its capacity curve."""
+    lines = []
+    for level, (name, curve) in enumerate(zip(levels, capacity.accuracy, strict=True)):
+        shown = ", ".join(f"{length} {percent(share, 1)}" for length, share in curve.items())
+        lines.append(f"  {name} [L{level}] has {capacity.chosen[level]} numbers; right by length: {shown}")
     return lines
 
 

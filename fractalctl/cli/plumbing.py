@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from fractalctl.cli.console import Console
+from fractalctl.cli.project import said_by_project
 from fractalctl.errors import FractalError, RequestError
 from store.errors import StoreError
 
@@ -24,6 +25,8 @@ BLOCK = re.compile("```\n(.*?)\n```", re.DOTALL)
 """Preformatted lines in Markdown; in plain help they follow a line with a backspace character instead."""
 FOREIGN_BARS = ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS")
 """Libraries that draw progress bars of their own unless these are set."""
+NO_MEMORY = re.compile("(can't|cannot|unable to) allocate|out of memory", re.IGNORECASE)
+"""What PyTorch says instead of a `MemoryError`."""
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -33,7 +36,7 @@ COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
             typer.Option(
                 envvar="FRACTALCTL_STORE",
                 help="Folder of feature sets.",
-                show_default="the user cache directory",
+                show_default="the project's, else in the user cache",
             ),
         ],
         None,
@@ -64,7 +67,7 @@ class Invocation:
     @property
     def store(self) -> Path:
         """Folder of feature sets."""
-        from store.catalogue import default_folder
+        from store.default import default_folder
 
         return self.named_store or default_folder()
 
@@ -148,6 +151,8 @@ def command(
                 for made, maker in makers.items():
                     given = {part.name: options.pop(part.name) for part in parts[made]}
                     options[made] = maker(**given, **({"context": context} if made in aware else {}))
+                if taken := said_by_project(context):
+                    console.note(taken)
                 function(invocation, **options)
 
             ended_by_errors(console, call)
@@ -206,6 +211,8 @@ def ended_by_errors(console: Console, action: Callable[[], None]) -> None:
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:  # noqa: BLE001  the last line of defence: no traceback reaches a user unasked
+        if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+            _end(console, f"not enough memory for what was asked: {str(error) or 'no more can be had'}", 1)
         _end(console, f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1)
 
 

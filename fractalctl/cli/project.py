@@ -1,17 +1,16 @@
 """``fractalctl.toml``, found upward from the current folder: defaults of commands.
 
-Options beat the environment, and that beats the file.
+Options beat the environment, and that beats the file. Which store is meant `store.default` knows.
 """
 
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import typer
 
-NAME = "fractalctl.toml"
-EVERYWHERE = ("store", "runs")
+from store.default import find_project
+
+EVERYWHERE = ("runs",)
 OF_COMMANDS: dict[str, tuple[str, ...]] = {
     "featurize": ("corpus", "backbone", "text", "levels"),
     "corpora info": ("corpus", "text", "levels"),
@@ -20,14 +19,6 @@ OF_COMMANDS: dict[str, tuple[str, ...]] = {
     "index": ("text",),
 }
 """Options, by their parameters' names, that the file has something to say about."""
-
-
-def find_project() -> Path | None:
-    """The nearest file, in the current folder or above it."""
-    with suppress(OSError):
-        here = Path.cwd()
-        return next((path for folder in (here, *here.parents) if (path := folder / NAME).is_file()), None)
-    return None
 
 
 def read_defaults(context: typer.Context) -> None:
@@ -52,6 +43,17 @@ def defaults_of(command: Any, values: Mapping[str, Any], words: str = "") -> dic
         }
     own = (*EVERYWHERE, *OF_COMMANDS.get(words, ()))
     return {name: values[name] for name in own if name in values}
+
+
+def said_by_project(context: typer.Context) -> str | None:
+    """What a command takes from the file, for people; None where it takes nothing but folders."""
+    found = {name: value for name, value in context.params.items() if from_project(context, name)}
+    words = [
+        f"{name} {', '.join(value) if isinstance(value, list | tuple) else value}"
+        for name, value in found.items()
+        if name not in EVERYWHERE and value is not None
+    ]
+    return f"{find_project()}: {'; '.join(words)}" if words else None
 
 
 def from_project(context: typer.Context, name: str) -> bool:

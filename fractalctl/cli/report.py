@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 def report(
     invocation: Invocation,
     folder: Annotated[
-        Path | None, typer.Argument(help="Folder of runs.", metavar="[RUNS]", show_default="--runs")
+        Path | None, typer.Argument(help="Folder of runs.", metavar="RUNS", show_default="--runs")
     ] = None,
     output: Annotated[
         Path | None,
@@ -26,19 +26,34 @@ def report(
         bool,
         typer.Option("--paper", help="Judge the paper's claims as well, its printed numbers beside ours."),
     ] = False,
+    queries: Annotated[
+        int,
+        typer.Option("--queries", min=0, help="Examples of each kind for the slider; 0 leaves it out."),
+    ] = 12,
 ) -> None:
     """Write every table and figure of your runs, as Markdown and as one HTML file.
 
     Every number comes from the files of the runs. Tables are also written as CSV and LaTeX, figures as PNG
-    and PDF.
+    and PDF. The page has a slider for the length of the vectors: one head of each feature set answers example
+    queries, some chosen blind, some because their answers narrow.
 
     Examples:
         fractalctl report --paper
 
-        fractalctl report runs --output docs
+        fractalctl report runs --output docs --queries 20
     """
     from fractalctl.experiments.report import report_results
+    from store import FeatureStore
 
-    runs = folder or invocation.runs
-    written = report_results(runs, output or runs / "report", paper, invocation.console.progress)
-    invocation.console.emit(written, {"page": str(written[0]), "files": [str(path) for path in written[1:]]})
+    runs, console = folder or invocation.runs, invocation.console
+    written = report_results(
+        runs,
+        output or runs / "report",
+        paper,
+        console.progress,
+        queries=queries,
+        store=FeatureStore(invocation.store),
+        argv=invocation.argv(folder=runs),
+        note=console.note,
+    )
+    console.emit(written, {"page": str(written[0]), "files": [str(path) for path in written[1:]]})

@@ -1,6 +1,7 @@
 """``fractalctl runs``: look after trained heads."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Heads = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[HEADS]",
+        metavar="HEADS",
         autocompletion=completion.HEADS,
         help="Names as `ls` shows them, folders, or - for paths on standard input. Default: all below RUNS.",
         show_default=False,
@@ -76,14 +77,17 @@ def info(invocation: Invocation, heads: Heads = None) -> None:
     for arm in arms:
         head = arm.heads[0]
         said = head.document
+        source, names = _source(said.features.path, len(said.classes))
         lines = {
             "strategy": f"{said.strategy}, method {said.method}, trunk {said.trunk or MISSING}",
             "lengths": ", ".join(map(str, head.dims)),
             "seeds": ", ".join(str(one.seed) for one in arm.heads),
             "trained": arm.trained,
             "on": said.features.path,
-            "source": _source(said.features.path),
-            "classes": " > ".join(str(len(names)) for names in said.classes),
+            "source": source,
+            "classes": " > ".join(
+                f"{len(own)} {name}" for own, name in zip(said.classes, names, strict=True)
+            ),
             "measured": ", ".join(arm.protocols) or MISSING,
             "again": shared.as_command(said.argv),
         }
@@ -167,13 +171,14 @@ def _described(arm: "KeptArm") -> dict[str, Any]:
     }
 
 
-def _source(path: str) -> str:
-    """Where the texts of a feature set came from, if the set is still there and says so."""
-    from fractalctl.corpora.recorded import source_of
+def _source(path: str, n_levels: int) -> tuple[str, Sequence[str]]:
+    """Where the texts of a feature set came from, and what its levels are called, if it is still there."""
+    from fractalctl.corpora.recorded import level_names, source_of, unnamed
     from store import FeatureSet
     from store.errors import StoreError
 
     try:
-        return source_of(FeatureSet(path)) or MISSING
+        features = FeatureSet(path)
+        return source_of(features) or MISSING, level_names(features)
     except StoreError:
-        return MISSING
+        return MISSING, unnamed(n_levels)

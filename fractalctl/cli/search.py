@@ -86,6 +86,7 @@ def search(
     ] = None,
     device: shared.DeviceOption = "auto",
     offline: shared.OfflineOption = False,
+    yes: shared.YesOption = False,
 ) -> None:
     """Ask the corpus of a trained head: the nearest training rows at every prefix length.
 
@@ -107,6 +108,7 @@ def search(
         cat questions.txt | fractalctl search runs/trec - --json
     """
     from fractalctl.experiments.search import Lookup, rows_in, texts_in
+    from store import FeatureStore
 
     paths, query = _divided(words or [], bool(row))
     reference = _reference(invocation, paths, index, features, device)
@@ -129,10 +131,12 @@ def search(
         from fractalctl.backbones.recorded import recorded_backbone
 
         spec = recorded_backbone(reference.features, encoder, offline=offline)
-        return load_backbone(spec, device=device, offline=offline)
+        store = FeatureStore(invocation.store)
+        return load_backbone(spec, device=device, offline=offline, store=store)
 
+    agree = shared.asking(invocation.console, yes)
     for texts in _questions(invocation.console, query):
-        own = texts_in(reference, texts, lookup, load)
+        own = texts_in(reference, texts, lookup, load, agree, invocation.console.note)
         _show(invocation.console, own, reference, lookup)
         found += own
     invocation.console.emit([], _document(reference, found))
@@ -230,7 +234,7 @@ def _features(invocation: Invocation, head: "Head", name: str | None) -> "Featur
     from store import FeatureStore
 
     store = FeatureStore(invocation.store)
-    features = store.resolve(name) if name else features_of(head, store)
+    features = shared.named_set(invocation, name) if name else features_of(head, store)
     if features.backbone != head.backbone:
         raise RequestError(
             f"{head.folder}: takes features of {head.backbone}, but {features.path} has others"

@@ -11,7 +11,9 @@ from fractalctl.cli.plumbing import Invocation, command, expand_stdin
 from fractalctl.errors import RequestError
 
 if TYPE_CHECKING:
+    from fractalctl.documents.statistics import Statistics
     from fractalctl.statistics import Observation
+    from fractalctl.tables import Table
 
 
 class Format(StrEnum):
@@ -105,8 +107,10 @@ def stats(
 ) -> None:
     """Compare arms as a reviewer would: tests, corrections, effect sizes, pooling, scaling.
 
-    Seeds pair the arms on each corpus; corpora are the units of pooling. A single arm is described: its mean,
-    with tests against zero and against the backbone's own features, cut.
+    First comes what was asked, where the arms come from evaluations: how often the shortest length is right
+    on the coarsest level, and the full one on the finest, beside the backbone cut to those lengths. Then S,
+    and its tests. Seeds pair the arms on each corpus; corpora are the units of pooling. A single arm is
+    described: its mean, with tests against zero and against the backbone's own features, cut.
 
     Examples:
         fractalctl stats --holm
@@ -128,13 +132,14 @@ def stats(
     from fractalctl.documents.statistics import Statistics
     from fractalctl.paper import annotate
     from fractalctl.report import brief_tables, draw_forest, write_statistics
+    from fractalctl.report.figures import figure_paths
     from fractalctl.report.prose import notes
     from fractalctl.statistics import Options, analyse
     from fractalctl.versions import versions
 
     console, path = invocation.console, output or invocation.runs / "stats.json"
-    if output:
-        check_output(output, Statistics)
+    if output or figure:
+        check_output(path, Statistics, figure_paths(figure) if figure else ())
     if form and console.json:
         raise RequestError("--format and --json both want standard output: give one of them")
     options = Options(
@@ -155,7 +160,8 @@ def stats(
         quadratic=quadratic,
     )
     paths = expand_stdin(sources)
-    document = annotate(analyse(_observations(invocation, paths, optional=quadratic is not None), options))
+    observations = _observations(invocation, paths, optional=quadratic is not None)
+    document = annotate(analyse(observations, options))
     document = replace(document, versions=versions(), argv=invocation.argv(sources=paths))
     write_document(path, document)
     written = [path]
@@ -164,13 +170,27 @@ def stats(
             raise RequestError("--figure draws effects pooled over corpora, and no two arms were compared")
         written += draw_forest(document.meta, figure)
     if form is None:
-        console.tables(brief_tables(document))
+        console.tables([*_asked(document, observations), *brief_tables(document)])
     for note in notes(document):
         console.note(note)
     if form:
         typer.echo(write_statistics(document, form.value), nl=False)
     else:
         console.emit(written, document)
+
+
+def _asked(document: "Statistics", observations: "list[Observation]") -> "list[Table]":
+    """What was asked of the arms that are compared, or of all where none is; tables do not say it."""
+    from fractalctl.documents import read_document
+    from fractalctl.documents.evaluation import Evaluation
+    from fractalctl.report.answers import answer_tables
+    from fractalctl.report.results import Results
+
+    tested = {(one.place, arm) for one in document.comparisons for arm in (one.a, one.b)}
+    shown = tested or {(one.place, one.arm) for one in document.described}
+    evaluated = [one for one in observations if one.features and one.protocol == document.protocol]
+    files = [Path(one.source) for one in evaluated if (one.place, one.arm) in shown]
+    return answer_tables(Results(evaluations=[read_document(path, Evaluation) for path in files]))
 
 
 def _correction(**flags: bool) -> str | None:
@@ -193,12 +213,9 @@ def _observations(invocation: Invocation, paths: list[str], optional: bool) -> "
 
     if paths:
         return read_observations(paths)
-    if not any(invocation.runs.rglob("evaluation-*.json")):
-        if optional:
-            return []
-        raise RequestError(
-            f"{invocation.runs}: no evaluations here; run 'fractalctl evaluate', or name a table"
-        )
+    if optional and not any(invocation.runs.rglob("evaluation-*.json")):
+        return []
+    shared.require_evaluated(invocation, ", or name a table")
     observations = read_observations([invocation.runs])
     invocation.console.note(f"Taking all {len(observations)} evaluations under {invocation.runs}")
     return observations

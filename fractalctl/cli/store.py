@@ -21,14 +21,12 @@ if TYPE_CHECKING:
 NAMES_HELP = "Names as `ls` shows them, a corpus for all of its sets, paths, or - for standard input."
 Names = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[SETS]", autocompletion=completion.SETS, help=NAMES_HELP, show_default="all sets"
-    ),
+    typer.Argument(metavar="SETS", autocompletion=completion.SETS, help=NAMES_HELP, show_default="all sets"),
 ]
 Name = Annotated[
     str | None,
     typer.Argument(
-        metavar="[SET]",
+        metavar="SET",
         autocompletion=completion.SETS,
         help="A name as `ls` shows it, corpus/backbone, a corpus, or a path.",
         show_default="the set written last",
@@ -44,6 +42,7 @@ def register(app: typer.Typer) -> None:
     command(group, "info")(show_set)
     command(group, "verify")(verify_sets)
     command(group, "rm")(remove_sets)
+    command(group, "gc")(clear_up)
     app.add_typer(group, name="store", help="Look after the feature store.")
 
 
@@ -161,6 +160,41 @@ def remove_sets(
     for path in paths:
         store.remove(path)
     invocation.console.emit(paths, list(map(str, paths)))
+
+
+def clear_up(
+    invocation: Invocation,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it, instead of showing it.")] = False,
+) -> None:
+    """Show what killed commands left in the store and below RUNS, and remove it with --yes.
+
+    That is what was written aside and never finished, parts of what is finished, and locks and notes of what
+    is gone. What a living process uses, or was changed within the last hour, stays, and so does unfinished
+    work that the same command goes on with. Paths go to standard output.
+
+    Examples:
+        fractalctl store gc
+
+        fractalctl store gc --yes
+    """
+    from store.leftovers import find_leftovers
+
+    console = invocation.console
+    folders = dict.fromkeys(path.resolve() for path in (_store(invocation).folder, invocation.runs))
+    found = [one for folder in folders for one in find_leftovers(folder)]
+    if found:
+        rows = [(str(one.path), one.what, _size(one.n_bytes)) for one in found]
+        console.tables([Table("leftovers", "Left behind", ("Path", "What it is", "Size"), rows, left=2)])
+    for one in found if yes else ():
+        one.remove()
+    total = _size(sum(one.n_bytes for one in found))
+    console.note(
+        f"{len(found)} left behind, {total}" + (": removed" if yes else "; --yes removes") * bool(found)
+    )
+    console.emit(
+        [one.path for one in found],
+        [{"path": str(one.path), "what": one.what, "bytes": one.n_bytes, "removed": yes} for one in found],
+    )
 
 
 def _store(invocation: Invocation) -> "FeatureStore":

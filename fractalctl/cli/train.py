@@ -72,20 +72,32 @@ def train(
 
         fractalctl train --supervision my-table.toml --dims 32,64,128,256
 
+        fractalctl train clinc --strategy zoom --dims auto
+
         fractalctl train clinc --strategy mrl-e,hanley --tune 8 --seeds 42
 
         fractalctl store ls -q | fractalctl train - -s lda | fractalctl evaluate -
     """
-    from fractalctl.cli.overview import held_out_lines
+    from fractalctl.cli.overview import capacity_lines, held_out_lines
     from fractalctl.corpora.recorded import level_names
+    from fractalctl.experiments.addresses import USUAL
+    from fractalctl.experiments.sizing import size_lengths
     from fractalctl.experiments.training import build_arms, train_heads
     from fractalctl.experiments.tuning import TunedArm, tune
 
     files = {path.stem: path for path in supervision or ()}
-    strategies = wanted.strategies or (() if files else ("zoom",))
+    strategies = wanted.strategies or (() if files else (USUAL,))
+    if not wanted.strategies and not files:
+        invocation.console.note(f"Strategy: {USUAL} (--strategy names others, 'strategies ls' lists them)")
     heads: list[Head] = []
     for chosen in shared.choose_features(invocation, features):
-        arms = build_arms(strategies, chosen.n_levels, wanted.trunk, wanted.settings, supervision or ())
+        settings, capacity = dict(wanted.settings), None
+        if settings.get("dims") == "auto":
+            capacity = size_lengths(chosen)
+            settings["dims"] = ",".join(map(str, capacity.chosen))
+            for line in capacity_lines(capacity, level_names(chosen)):
+                invocation.console.note(line)
+        arms = build_arms(strategies, chosen.n_levels, wanted.trunk, settings, supervision or ())
         tuned = [TunedArm(arm, arm) for arm in arms]
         if trials is not None:
             tuned = tune(
@@ -128,6 +140,7 @@ def train(
             executor,
             invocation.console.note,
             {arm: one.tuning for arm, one in origins.items() if one.tuning},
+            capacity,
         )
         invocation.console.note(f"{chosen.corpus}/{chosen.name}: {trained.summary()}")
         for line in held_out_lines(trained.heads, level_names(chosen)):

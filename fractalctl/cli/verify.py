@@ -25,7 +25,7 @@ def verify(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE...",
+            metavar="FILES",
             help="Heads, evaluations, ablations, syntheses, statistics; - reads paths from standard input.",
         ),
     ],

@@ -67,14 +67,15 @@ class RegisteredSource:
 
         Raises:
             UnreachableError: neither the hub nor its cache gives it.
-            RequestError: no such local copy, or (while records are read) a row without text or label.
+            RequestError: no such level or local copy, or (as records are read) a row without text or label.
         """
+        levels = self.levels  # a wrong one is told before anything is fetched or parsed
         spec, copy, hub = self.spec, self._copy, self.spec.hub
         if copy and copy.format is not CopyFormat.HUB:
-            return Reading(self._records(self._local_tables(copy)), self.levels, spec.rows, spec.classes)
+            return Reading(self._records(self._local_tables(copy)), levels, spec.rows, spec.classes)
         if spec.read and not copy:
             table = as_table(Origin(spec.name, "row"), enumerate(spec.read(context), 1))
-            return Reading(self._records([(None, table)]), self.levels, spec.rows, spec.classes)
+            return Reading(self._records([(None, table)]), levels, spec.rows, spec.classes)
         if hub is None:
             raise self._needs_data()
         from fractalctl.corpora.hub import folder_tables, hub_tables
@@ -84,7 +85,7 @@ class RegisteredSource:
         else:
             tables = hub_tables(hub, context, f"a local copy, --data PATH: {' or '.join(copy_forms(spec))}")
         records = self._records(tables, Fields(hub.text, hub.labels, hub.single, hub.row_id))
-        return Reading(records, self.levels, hub.rows or spec.rows, hub.classes or spec.classes)
+        return Reading(records, levels, hub.rows or spec.rows, hub.classes or spec.classes)
 
     def _needs_data(self) -> RequestError:
         forms = " or ".join(copy_forms(self.spec))

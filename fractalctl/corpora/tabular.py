@@ -121,8 +121,8 @@ def open_text(path: Path, encoding: str = "utf-8-sig", *, errors: str = "strict"
             found = f"byte {error.object[error.start]:#04x}"
             name = encoding.removesuffix("-sig")
             raise FractalError(
-                f"{path}, line {_undecodable(path, name)}: not {name} text ({found}); convert the file, for "
-                f"example with iconv -f latin1 -t {name}"
+                f"{path}, line {undecodable_line(path, name)}: not {name} text ({found}); convert the file, "
+                f"for example with iconv -f latin1 -t {name}"
             ) from error
         except (gzip.BadGzipFile, zlib.error, EOFError) as error:
             raise FractalError(f"{path}: the gzip file is broken or incomplete ({error})") from error
@@ -132,7 +132,7 @@ def _is_gzip(path: Path) -> bool:
     return path.suffix.lower() == ".gz"
 
 
-def _undecodable(path: Path, encoding: str) -> int:
+def undecodable_line(path: Path, encoding: str) -> int:
     """The first line of a file that is not of an encoding, from 1."""
     number = 1
     with gzip.open(path) if _is_gzip(path) else path.open("rb") as stream:

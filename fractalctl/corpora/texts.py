@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fractalctl.corpora.columns import id_in, text_in
 from fractalctl.corpora.tabular import SUFFIXES, open_table, open_text, table_format
 from fractalctl.errors import RequestError
+from store.files import why_no_file
 
 LINES = ".txt"
 """End of the name of a file that holds a text on each line."""
@@ -40,7 +41,7 @@ class TextFile:
 
     def __post_init__(self) -> None:
         if not self.path.is_file():
-            raise RequestError(f"{self.path}: no such file")
+            raise RequestError(f"{self.path}: {why_no_file(self.path)}")
 
     def __iter__(self) -> Iterator[NamedText]:
         """Every text in order; of a file of lines, those that are not blank.

@@ -1,5 +1,6 @@
 """The form that all result files share, and the one place where they are read and written."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -63,15 +64,22 @@ def to_json(document: msgspec.Struct) -> dict[str, Any]:
     return values
 
 
-def check_output(path: Path, kind: type[Document]) -> None:
+def check_output(path: Path, kind: type[Document], beside: Iterable[Path] = ()) -> None:
     """See that writing to a path that the user named costs nothing but an older result of the same kind.
 
     To be called before anything is computed.
+
+    Args:
+        path: of a document.
+        kind: of document.
+        beside: further files that are written; without a document that tells of them, they are the user's.
 
     Raises:
         RequestError: there is something else, an input or a file that this program did not write.
     """
     if not path.exists():
+        for other in beside:
+            check_output(other, kind)
         return
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         data = path.read_bytes() if path.is_file() else b""

@@ -58,6 +58,24 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     identity: str
 
 
+class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    """How lengths were chosen from the data, on held-out training rows alone.
+
+    Attributes:
+        seed: of the hold-out.
+        rows: held-out rows that asked.
+        accuracy: k-NN accuracy of each level, coarsest first, by length.
+        errors: standard error of each level's best accuracy, what a shorter length may lose.
+        chosen: a length for each level, ascending.
+    """
+
+    seed: int
+    rows: int
+    accuracy: list[dict[str, float]]
+    errors: list[float]
+    chosen: list[int]
+
+
 class HeadDocument(Document, frozen=True, kw_only=True, tag="fractalctl-head"):
     """What a head is and what made it.
 
@@ -78,6 +96,7 @@ class HeadDocument(Document, frozen=True, kw_only=True, tag="fractalctl-head"):
         encoder: what made the features, as their set's recipe says: model, pooling, prompt, maximum length;
             None in files of earlier versions.
         tuning: how some of its settings were chosen; None where nothing was tuned.
+        capacity: how its lengths were chosen; None where they were given.
         fleet: seeds that were trained together with it, which decides how sums are rounded; None in files of
             earlier versions.
     """
@@ -103,4 +122,5 @@ class HeadDocument(Document, frozen=True, kw_only=True, tag="fractalctl-head"):
     identity: str
     encoder: dict[str, Any] | None = None
     tuning: Tuning | None = None
+    capacity: Capacity | None = None
     fleet: list[int] | None = None

@@ -9,6 +9,8 @@ from fractalctl.documents.measured import Features, Settings
 
 INDEXES = ("flat", "hnsw", "ivf")
 """Kinds of FAISS index that can be timed."""
+DATABASES = ("qdrant", "chroma", "lancedb")
+"""What can be timed beside them where it is installed, each in a folder."""
 
 
 class LatencyRecipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +18,7 @@ class LatencyRecipe(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         sizes: rows that are searched.
-        indexes: of `INDEXES`.
+        indexes: of `INDEXES` and `DATABASES`.
         dims: ascending lengths; empty for those of the embeddings.
         m: neighbours of a node in HNSW.
         ef_construction: candidates while HNSW is built.
@@ -82,6 +84,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         core: that the process was kept on; None where that cannot be.
         threads: of FAISS.
         faiss, faiss_options, numpy: versions and compile options.
+        databases: version of the package of each that was timed.
     """
 
     processor: str
@@ -90,6 +93,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     faiss: str
     faiss_options: list[str]
     numpy: str
+    databases: dict[str, str] = {}
 
 
 class Percentiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +117,7 @@ class TimedIndex(msgspec.Struct, frozen=True, kw_only=True):
     """One index at one size, effort and length.
 
     Attributes:
-        index: its kind, of `INDEXES`.
+        index: its kind, of `INDEXES` or `DATABASES`.
         parameters: that it was built with.
         effort: ``ef_search`` or ``nprobe`` with its value; empty where a search has none.
         n: rows.
@@ -122,7 +126,7 @@ class TimedIndex(msgspec.Struct, frozen=True, kw_only=True):
         medians_by_round: microseconds.
         core_share: of the wall clock that the process had its core.
         recall: what the search misses.
-        index_bytes: serialised.
+        index_bytes: serialised; of a database its whole folder.
         build_seconds: of building.
         times: key of the raw times.
     """

@@ -45,7 +45,6 @@ class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         columns = self.corpus
         local = columns.path and (folder / columns.path).exists()
         found = {
-            "store": self.store and str(folder / self.store),
             "runs": self.runs and str(folder / self.runs),
             "backbone": self.backbone,
             "strategy": self.arms,
@@ -64,10 +63,10 @@ def read_project(path: Path) -> Project:
     """
     try:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Project)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path}: not a TOML file: {error}") from error
     except msgspec.ValidationError as error:
         known = ", ".join(
             [*Project.__struct_fields__[:-1], *(f"corpus.{name}" for name in Columns.__struct_fields__)]
         )
         raise RequestError(f"{path}: {error}; it may have {known}") from error
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"{path}: not a TOML file: {error}") from error

@@ -38,7 +38,7 @@ class Synthesis(Conditions, frozen=True, kw_only=True, tag="fractalctl-synthesis
         arms: every arm by its label.
         natural: the corpus's own coarsest level as one more partition.
         partitions: the random ones.
-        curves: fit of S over H(L0) by arm and by "a - b", see `fractalctl.statistics.peaks`.
+        curves: fit of S over H(L0) by arm and by "a - b", see `fractalctl.statistics.curves`.
     """
 
     MADE_BY: ClassVar[str] = "fractalctl synth"

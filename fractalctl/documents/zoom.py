@@ -89,7 +89,7 @@ class Zoom(Document, frozen=True, kw_only=True, tag="fractalctl-zoom"):
         head_identity: of the head.
     """
 
-    MADE_BY: ClassVar[str] = "fractalctl zoom"
+    MADE_BY: ClassVar[str] = "fractalctl report"
 
     corpus: str
     backbone: str

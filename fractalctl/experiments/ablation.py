@@ -1,7 +1,6 @@
 """Controlled comparisons: one thing is varied, all else is alike."""
 
 import inspect
-import shutil
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
@@ -13,13 +12,12 @@ from msgspec.structs import replace
 from fractalctl.device import choose_device
 from fractalctl.documents import write_document
 from fractalctl.documents.ablation import Ablation
-from fractalctl.errors import RequestError
+from fractalctl.errors import RequestError, did_you_mean
 from fractalctl.experiments.addresses import claim, result_path, set_folder
-from fractalctl.experiments.axes import Plan, alignment, capacity, depth, noise
+from fractalctl.experiments.axes import Plan, alignment, capacity, depth, noise, rows, unseen
 from fractalctl.experiments.conditions import Study, run_conditions
 from fractalctl.experiments.fine_tuning import backbone
 from fractalctl.experiments.policy import Note, Overwrite, reusable, unheard
-from fractalctl.experiments.scarcity import rows, unseen
 from fractalctl.heads.settings import SEEDS
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.protocols import Protocol
@@ -27,6 +25,7 @@ from fractalctl.progress import Progress, silent
 from fractalctl.statistics.axes import compare_ablations
 from fractalctl.versions import versions
 from store import FeatureSet
+from store.files import drop, unfinished
 from store.recipe import identity_of
 
 RIVALS = ("v5", "mrl")
@@ -54,10 +53,7 @@ class Axis:
 
 
 AXES: Table[str, Axis] = {
-    "alignment": Axis(
-        alignment,
-        ("v5", "inverted", "no-prefix", "uhmt", "mrl"),
-    ),
+    "alignment": Axis(alignment, ("v5", "inverted", "no-prefix", "uhmt", "mrl")),
     "capacity": Axis(capacity),
     "noise": Axis(noise, max_test=500),
     "depth": Axis(depth),
@@ -76,7 +72,8 @@ def axis_called(name: str) -> Axis:
         RequestError: there is none.
     """
     if name not in AXES:
-        raise RequestError(f"axis '{name}' is not known; choose from {', '.join(AXES)}")
+        guess = did_you_mean(name, AXES)
+        raise RequestError(f"axis '{name}' is not known{guess}; choose from {', '.join(AXES)}")
     return AXES[name]
 
 
@@ -134,47 +131,41 @@ def ablate(
     identity = identity_of({"version": Ablation.CURRENT, "axis": axis, "runs": jobs})
     parts = path.with_name(f"{path.name}.parts")
     if known := reusable(path, Ablation, identity, Overwrite.CHANGED, note):
-        shutil.rmtree(parts, ignore_errors=True)  # left by a call that was killed at its very end
+        drop(parts)  # left by a call that was killed at its very end
         return path, known
     evaluator = Evaluator(plan.features, rule, choose_device(device))
     claim(folder, features)
-    found = run_conditions(plan.conditions, rule, parts, device, progress)
-    dims = max((arm.dims for arm in plan.arms.values()), key=len)
-    document = Ablation(
-        **evaluator.conditions(dims),
-        axis=axis,
-        varied=plan.varied,
-        values=list(plan.values),
-        seeds=list(study.seeds),
-        arms={label: replace(arm.name(), arm=label) for label, arm in plan.arms.items()},
-        about=dict(plan.about),
-        runs=found,
-        comparisons=[],
-        identity=identity,
-        versions=versions(),
-        argv=argv,
-    )
-    document = replace(document, comparisons=compare_ablations([document]))
-    write_document(path, document)
-    shutil.rmtree(parts, ignore_errors=True)
+    with unfinished(parts):
+        if known := reusable(path, Ablation, identity, Overwrite.CHANGED):
+            return path, known  # another process has made it meanwhile
+        found = run_conditions(plan.conditions, rule, parts, device, progress)
+        dims = max((arm.dims for arm in plan.arms.values()), key=len)
+        document = Ablation(
+            **evaluator.conditions(dims),
+            axis=axis,
+            varied=plan.varied,
+            values=list(plan.values),
+            seeds=list(study.seeds),
+            arms={label: replace(arm.name(), arm=label) for label, arm in plan.arms.items()},
+            about=dict(plan.about),
+            runs=found,
+            comparisons=[],
+            identity=identity,
+            versions=versions(),
+            argv=argv,
+        )
+        document = replace(document, comparisons=compare_ablations([document]))
+        write_document(path, document)
     return path, document
 
 
 def _check_options(axis: str, given: Table[str, Any]) -> None:
-    """See that an axis has the options that were given.
-
-    Raises:
-        RequestError: it has not.
-    """
+    """See that an axis has the options that were given."""
     for name in given:
         if name not in AXES[axis].options:
             having = ", ".join(other for other, row in AXES.items() if name in row.options)
-            option = name.replace("_", "-")
-            raise RequestError(
-                f"--{option} does not belong to axis {axis}, but to {having}"
-                if having
-                else f"--{option} belongs to no axis"
-            )
+            where = f"does not belong to axis {axis}, but to {having}" if having else "belongs to no axis"
+            raise RequestError(f"--{name.replace('_', '-')} {where}")
 
 
 def _departing(row: Axis, study: Study, plan: Plan) -> dict[str, Any]:

@@ -31,9 +31,11 @@ from store.recipe import identity_of
 CLAIM_FILE = "features.json"
 DIGITS = 8
 """Of an identity in a name."""
+USUAL = "zoom"
+"""The strategy that is trained, and taken, where nobody names one."""
 RULE = (
-    "the first arm in the order given, or of 'fractalctl strategies ls', and its smallest seed; "
-    "of several feature sets the first by name"
+    f"the first arm in the order given, else {USUAL}, else the first of 'strategies ls'; its smallest seed, "
+    "of the first feature set by name"
 )
 """Which head a command takes where one is needed and several are there."""
 SUBJECT = ("corpus", "backbone", "features", "strategy", "arm", "method", "trunk", "settings", "seed")
@@ -181,14 +183,19 @@ def choose_heads(paths: Sequence[Path]) -> list[Head]:
     Raises:
         RequestError: a path does not exist or holds no head.
     """
-    order = list(strategies())
+    return first_heads(find_heads([path]) for path in paths)
+
+
+def first_heads(groups: Iterable[Sequence[Head]]) -> list[Head]:
+    """One head of each feature set, by `RULE`; groups are in the order given, heads of a group in none."""
+    order = [USUAL, *strategies()]
 
     def rank(head: Head) -> tuple[int, str]:
         return order.index(head.strategy) if head.strategy in order else len(order), head.document.arm
 
     ranked: dict[Path, Head] = {}
-    for path in paths:
-        for head in sorted(find_heads([path]), key=lambda head: (str(set_of(head)), *rank(head), head.seed)):
+    for heads in groups:
+        for head in sorted(heads, key=lambda head: (str(set_of(head)), *rank(head), head.seed)):
             first = ranked.setdefault(set_of(head), head)
             if first.folder.resolve().parent == head.folder.resolve().parent and head.seed < first.seed:
                 ranked[set_of(head)] = head

@@ -1,6 +1,6 @@
-"""Axes on frozen features: supervision, capacity of a block, noise in coarse labels, depth of the tree."""
+"""Axes on frozen features: supervision, capacity, coarse label noise, depth, few labels, unseen classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +9,10 @@ import numpy as np
 from fractalctl.corpora.registry import registered_corpora
 from fractalctl.corpora.tree import LabelTree
 from fractalctl.errors import RequestError
-from fractalctl.experiments.conditions import Condition, Study
-from fractalctl.experiments.views import Labels, RelabelledSet
+from fractalctl.experiments.conditions import SPLIT_SEED, Condition, Study
+from fractalctl.experiments.views import Labels, RelabelledSet, Rows, SampledSet
 from fractalctl.heads.arms import Arm
+from fractalctl.heads.examples import needs_training_rows
 from fractalctl.measures.steerability import level_measures
 from fractalctl.randomness import Purpose, generator
 from store import FeatureSet
@@ -23,6 +24,10 @@ NOISE = (0, 10, 20, 30, 40, 50)
 
 Groups = Mapping[str, Sequence[str]]
 """Classes of a level by the class above them."""
+LABELLED = (10, 50)
+"""Labelled rows of each finest class."""
+UNSEEN = 5
+"""One in so many finest classes is left out of training."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +79,11 @@ def capacity(study: Study, values: Sequence[int] = BLOCKS) -> Plan:
     sizes, arms = ascending(values), study.arms()
     if sizes[0] < 1:
         raise RequestError(f"--values {sizes[0]}: a block needs at least one number")
-    n_blocks = max(len(arm.dims) for arm in arms.values())
-    points = [
-        Condition(
-            study.features,
-            study.arms(dims=tuple(size * block for block in range(1, n_blocks + 1))),
-            study.seeds,
-            {"block": size},
-        )
-        for size in sizes
-    ]
+    blocks = range(1, 1 + max(len(arm.dims) for arm in arms.values()))
+    points = []
+    for size in sizes:
+        resized = study.arms(dims=tuple(size * block for block in blocks))
+        points.append(Condition(study.features, resized, study.seeds, {"block": size}))
     return Plan(study.features, arms, points, "block", sizes, departing=departing(sizes, BLOCKS))
 
 
@@ -101,15 +101,10 @@ def noise(study: Study, values: Sequence[int] = NOISE) -> Plan:
     Raises:
         RequestError: a value is wrong, or no label can be.
     """
-    shares, arms = ascending(values), study.arms()
+    shares = ascending(values)
     if wrong := [share for share in shares if not 0 <= share <= 100]:
         raise RequestError(f"--values {wrong[0]}: noise is a percentage, between 0 and 100")
-    points = [
-        Condition(with_noise(study.features, share, seed), arms, [seed], {"noise": share})
-        for share in shares
-        for seed in study.seeds
-    ]
-    return Plan(study.features, arms, points, "noise", shares, departing=departing(shares, NOISE))
+    return _drawn(study, "noise", shares, NOISE, with_noise)
 
 
 def depth(study: Study) -> Plan:
@@ -131,6 +126,23 @@ def depth(study: Study) -> Plan:
     if added:
         about["added_level"] = "; ".join(f"{group}: {', '.join(below)}" for group, below in added.items())
     return Plan(deep, arms, [condition], about=about)
+
+
+def _drawn(
+    study: Study,
+    varied: str,
+    values: Sequence[int],
+    usual: Sequence[int],
+    view: Callable[[FeatureSet, int, int], FeatureSet],
+) -> Plan:
+    """Train every seed at every value on a view of its own, which it draws itself."""
+    arms = study.arms()
+    points = [
+        Condition(view(study.features, value, seed), arms, [seed], {varied: value})
+        for value in values
+        for seed in study.seeds
+    ]
+    return Plan(study.features, arms, points, varied, values, departing=departing(values, usual))
 
 
 def ascending(values: Sequence[int]) -> list[int]:
@@ -165,8 +177,7 @@ def with_noise(features: FeatureSet, percent: int, seed: int) -> FeatureSet:
     """
     if percent == 0:
         return features
-    if "train" not in features.splits:
-        raise RequestError(f"{features.path}: has no train split, only {', '.join(features.splits)}")
+    needs_training_rows(features)
     labels, n_classes = features.labels("train"), len(features.class_names[0])
     if n_classes < 2:
         raise RequestError(f"{features.path}: its coarsest level has one class, so no label can be wrong")
@@ -235,3 +246,74 @@ def deepened(features: FeatureSet, groups: Groups) -> RelabelledSet:
     top = np.array([names.index(parent) for parent in parents], dtype=np.int32)
     tree = LabelTree((names, *features.class_names), (top, *features.parents))
     return RelabelledSet.under(features, tree, {"above": [list(pair) for pair in above.items()]})
+
+
+def rows(study: Study, values: Sequence[int] = LABELLED) -> Plan:
+    """Train on so many labelled rows of each finest class, where it has them; each seed draws its own.
+
+    Under the ``index`` protocol these rows are the reference as well. Rows of a smaller draw are among those
+    of a larger one.
+
+    Args:
+        study: whose seeds draw the rows as well.
+        values: rows of each class, at least 2: one learns, one chooses the best epoch.
+
+    Raises:
+        RequestError: a value is wrong.
+    """
+    counts = ascending(values)
+    if counts[0] < 2:
+        raise RequestError(f"--values {counts[0]}: a class needs at least two labelled rows")
+    return _drawn(study, "rows", counts, LABELLED, labelled)
+
+
+def unseen(study: Study) -> Plan:
+    """Search among classes that were seen in training, and among those that were not.
+
+    A fifth of the finest classes, drawn once, is left out of training. Either point asks test rows of its own
+    classes, and takes its reference among them too, so that the untouched backbone (`raw`) is asked the same.
+
+    Raises:
+        RequestError: there are fewer than ten finest classes, of which two could be left out.
+    """
+    features, arms = study.features, study.arms()
+    n_classes = len(features.class_names[-1])
+    if n_classes < 2 * UNSEEN:
+        raise RequestError(
+            f"{features.path}: has {n_classes} finest classes; --axis unseen needs {2 * UNSEEN}, so that a "
+            "fifth of them can be left out of training and searched among"
+        )
+    left_out = left_out_classes(features)
+    training = SampledSet(features, {"train": _of(features.labels("train"), left_out, wanted=False)})
+    points = []
+    for name, wanted in (("seen", False), ("unseen", True)):
+        asked = SampledSet(
+            features,
+            {split: _of(features.labels(split), left_out, wanted=wanted) for split in ("train", "test")},
+        )
+        points.append(Condition(training, arms, study.seeds, {"classes": name}, asked=asked))
+    names = [features.class_names[-1][number] for number in left_out]
+    about = {"left_out": ", ".join(names), "base_identity": features.identity}
+    return Plan(features, arms, points, "classes", ["seen", "unseen"], about=about)
+
+
+def left_out_classes(features: FeatureSet) -> Labels:
+    """A fifth of the finest classes, ascending, always the same."""
+    n_classes = len(features.class_names[-1])
+    order = generator(SPLIT_SEED, Purpose.UNSEEN_CLASSES).permutation(n_classes)
+    return np.sort(order[: n_classes // UNSEEN]).astype(np.int32)
+
+
+def labelled(features: FeatureSet, count: int, seed: int) -> SampledSet:
+    """A view of a set whose train split has so many rows of each finest class, or all that there are."""
+    finest = features.labels("train")[:, -1]
+    order = generator(seed, Purpose.LABELLED_ROWS).permutation(len(finest))
+    by_class = order[np.argsort(finest[order], kind="stable")]
+    starts = np.searchsorted(finest[by_class], finest[by_class])
+    kept = np.arange(len(finest)) - starts < count
+    return SampledSet(features, {"train": np.sort(by_class[kept])})
+
+
+def _of(labels: Labels, classes: Labels, *, wanted: bool) -> Rows:
+    """Rows whose finest class is, or is not, one of some classes."""
+    return np.flatnonzero(np.isin(labels[:, -1], classes) == wanted)

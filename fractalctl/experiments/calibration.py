@@ -187,16 +187,10 @@ def decide(
         chosen = usual if level is None else level
         length = calibration.levels[chosen].length
         nearness = float(near[length][query])
-        decisions.append(
-            Decision(
-                level=chosen,
-                labels=_path(reference.features, chosen, int(winners[chosen][query])),
-                margin=float(sureness[chosen][query]),
-                sure=bool(sure[query, chosen]),
-                inside=nearness >= calibration.nearness[str(length)],
-                nearness=nearness,
-            )
-        )
+        labels = _path(reference.features, chosen, int(winners[chosen][query]))
+        margin, enough = float(sureness[chosen][query]), bool(sure[query, chosen])
+        inside = nearness >= calibration.nearness[str(length)]
+        decisions.append(Decision(chosen, labels, margin, enough, inside, nearness))
     return decisions
 
 

@@ -16,7 +16,7 @@ from fractalctl.experiments.fleets import Job, fit_arms
 from fractalctl.experiments.policy import Overwrite, reusable
 from fractalctl.experiments.training import build_arms
 from fractalctl.heads.arms import Arm
-from fractalctl.heads.fitted import Fitted
+from fractalctl.heads.method import Fitted
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.protocols import Protocol
 from fractalctl.progress import Progress, silent
@@ -167,6 +167,7 @@ def run_conditions(
         missing = [job for job in places if job not in runs]
         for job, run in condition.train(missing, protocol, device, progress) if missing else ():
             runs[job] = run
+            condition.features.check()
             write_document(places[job], _Part(identity=places[job].stem, run=run, versions=versions()))
         found += [runs[job] for job in places]
     return found

@@ -13,8 +13,7 @@ from fractalctl.documents.statistics import Statistics
 from fractalctl.experiments.addresses import choose_head, set_folder
 from fractalctl.experiments.evaluating import Evaluations, evaluate_heads
 from fractalctl.experiments.training import TrainedHeads, build_arms, train_heads
-from fractalctl.measures.answers import Answered, zoom
-from fractalctl.measures.narrowing import telling_rows
+from fractalctl.measures.answers import Answered, telling_rows, zoom
 from fractalctl.measures.protocols import Protocol
 from fractalctl.progress import Progress, silent
 from fractalctl.report import Results
@@ -62,13 +61,6 @@ def demonstrate(
     note: Callable[[str], None] = lambda _: None,
 ) -> Demonstration:
     """Featurize ``pydocs`` with ``minilm``, train zoom and mrl with five seeds, measure and compare them.
-
-    Args:
-        store: where the feature set goes.
-        runs: where heads and results go.
-        device: ``auto`` or a PyTorch device.
-        progress: one bar for each long step.
-        note: told what happens.
 
     Raises:
         UnreachableError: the backbone's weights are not installed and cannot be fetched.

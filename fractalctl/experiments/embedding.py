@@ -52,7 +52,8 @@ class Embedder:
         Args:
             path: folder of a head, or one of its files.
             encoder: where the backbone is, if it was a model folder.
-            store: where the head's feature set is looked for, if ``head.json`` does not say which backbone.
+            store: where the head's feature set is looked for, if ``head.json`` does not say which backbone,
+                and where answers of a service are kept; None is the default one.
             device: ``auto`` or a PyTorch device.
             offline: do not touch the network.
 
@@ -77,7 +78,8 @@ class Embedder:
 
         place = choose_device(device)
         spec = backbone_of(head, encoder, store, offline=offline)
-        return cls(head, load_backbone(spec, device=device, offline=offline), place)
+        backbone = load_backbone(spec, device=device, offline=offline, store=FeatureStore(store))
+        return cls(head, backbone, place)
 
     def encode(
         self, texts: str | Sequence[str], dims: int | None = None, *, normalise: bool = True

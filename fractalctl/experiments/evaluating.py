@@ -234,7 +234,6 @@ class _Task:
         path = self.paths[head.folder]
         if path not in self.documents:
             found = self.evaluator.evaluate(head)
-            self.evaluator.features.check()
             self._write(path, replace(found, versions=versions()), head)
 
     def measure(self, head: Head, names: Sequence[str]) -> None:
@@ -286,6 +285,7 @@ class _Task:
     def _write(self, path: Path, document: Evaluation, head: Head) -> None:
         rule, measured = self.evaluator.protocol, list(document.metrics)
         document = replace(document, argv=self.argv(head, measured, rule) if self.argv else None)
+        self.evaluator.features.check()
         write_document(path, document)
         self.written.add(path)
         self._keep(path, document)

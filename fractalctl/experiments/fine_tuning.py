@@ -19,7 +19,7 @@ from fractalctl.experiments.axes import Plan
 from fractalctl.experiments.conditions import SPLIT_SEED, Condition, Study
 from fractalctl.experiments.fleets import Job
 from fractalctl.experiments.views import RecomputedSet, SampledSet
-from fractalctl.heads.examples import read_examples
+from fractalctl.heads.examples import needs_training_rows, training_examples
 from fractalctl.heads.tuned import ENCODER_RATE, PAPER_LAYERS, tuned
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.neighbours import leave_one_out_accuracy
@@ -86,8 +86,7 @@ def backbone(
 
 def _sampled(features: FeatureSet, max_train: int | None) -> FeatureSet:
     """The set, or a view of it with a random sample of its training rows."""
-    if "train" not in features.splits:
-        raise RequestError(f"{features.path}: has no train split, only {', '.join(features.splits)}")
+    needs_training_rows(features)
     n_rows = features.n_rows("train")
     if max_train is None or max_train >= n_rows:
         return features
@@ -125,9 +124,7 @@ class TunedCondition(Condition):
         encoder = TunableEncoder(load_backbone(self.spec, device=device), self.layers)
         states = _lower(encoder, asked, progress)
         _check_features(asked, encoder, states["train"])
-        classes = [len(names) for names in asked.class_names]
-        frozen = read_examples(asked.features("train"), asked.labels("train"), classes, place)
-        examples = tuned(frozen, encoder, states["train"], self.rate)
+        examples = tuned(training_examples(asked, place), encoder, states["train"], self.rate)
         began = encoder.weights()
         for job in jobs:
             encoder.load(began)

@@ -12,11 +12,11 @@ import torch
 
 from fractalctl.backbones.workers import side_by_side
 from fractalctl.device import choose_device
-from fractalctl.errors import FractalError, RequestError
+from fractalctl.errors import FractalError
 from fractalctl.executors import Executor
 from fractalctl.heads.arms import Arm
-from fractalctl.heads.examples import Examples, read_examples
-from fractalctl.heads.fitted import DivergedError, Fitted
+from fractalctl.heads.examples import Examples, needs_training_rows, training_examples
+from fractalctl.heads.method import DivergedError, Fitted
 from fractalctl.measures.neighbours import leave_one_out_accuracy
 from fractalctl.progress import Advance, Progress, silent
 from store import FeatureSet
@@ -84,14 +84,13 @@ def fit_arms(
     """
     if not jobs:
         return
-    if "train" not in features.splits:
-        raise RequestError(f"{features.path}: has no train split, only {', '.join(features.splits)}")
+    needs_training_rows(features)
     cut = [
         fleet for fleet in fleets_of(jobs, device) if wanted is None or any(job in wanted for job in fleet)
     ]
     errors = []
     if executor is None:
-        outcomes = _here(_examples(features, device), cut, progress)
+        outcomes = _here(training_examples(features, choose_device(device)), cut, progress)
     else:
         outcomes = _elsewhere(features, device, cut, executor, progress)
     for fitted, error in outcomes:
@@ -99,12 +98,6 @@ def fit_arms(
         errors += [error] if error else []
     if errors:
         raise DivergedError("; ".join(errors), ())
-
-
-def _examples(features: FeatureSet, device: str) -> Examples:
-    classes = [len(names) for names in features.class_names]
-    rows, labels = features.features("train"), features.labels("train")
-    return read_examples(rows, labels, classes, choose_device(device))
 
 
 def _fit(examples: Examples, fleet: Fleet, progress: Progress) -> Outcome:
@@ -157,7 +150,7 @@ def _elsewhere(
 
 def _train_in_worker(features: FeatureSet, device: str, fleet: Fleet) -> Outcome:
     _check_visible(features)
-    return _fit(_examples(features, device), fleet, silent)
+    return _fit(training_examples(features, choose_device(device)), fleet, silent)
 
 
 def _check_visible(features: FeatureSet) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fractalctl.backbones.services.backbone import Agree, announce, unasked
 from fractalctl.corpora.recorded import level_names
 from fractalctl.device import choose_device
 from fractalctl.documents import read_document, write_document
@@ -17,6 +18,7 @@ from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments.addresses import features_of
 from fractalctl.experiments.calibration import calibrate, told_apart
 from fractalctl.experiments.embedding import Embedder, checked_lengths
+from fractalctl.experiments.policy import Note, unheard
 from fractalctl.export.folders import folder_aside
 from fractalctl.export.quantisation import unit
 from fractalctl.heads.head import Head, load_head
@@ -133,6 +135,8 @@ def write_index(
     embedder: Embedder | None = None,
     device: str = "auto",
     progress: Progress = silent,
+    note: Note = unheard,
+    agree: Agree = unasked,
     argv: list[str] | None = None,
 ) -> WrittenIndex:
     """Index the training rows of a feature set, and find out when answers are sure.
@@ -148,6 +152,8 @@ def write_index(
         embedder: of the head; needed for outside texts.
         device: where embeddings are computed.
         progress: shows how many rows are indexed.
+        note: is told what a service will be asked for.
+        agree: is told the same before it is; raises whatever shall stop it.
         argv: makes the folder again.
 
     Raises:
@@ -164,13 +170,17 @@ def write_index(
     taken = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
     if taken and not (folder / INDEX_FILE).is_file():
         raise RequestError(f"{folder}: is there and no index; remove it, or name another with --output")
-    apart = embedder.prefixes(outside) if outside and embedder is not None else None
+    apart = None
+    if outside and embedder is not None:
+        announce(embedder.backbone, outside, agree, note)
+        apart = embedder.prefixes(outside)
     with folder_aside(folder) as new:
         _write_indexes(head, features, new, chosen, kind, place, progress)
         reference = IndexedReference(new, head, features, place)
         calibration = calibrate(reference, chosen, error)
         told = None if apart is None else told_apart(reference, calibration, apart, chosen)
         document = _document(head, features, kind, chosen, calibration, told, len(outside), argv)
+        features.check()
         write_document(new / INDEX_FILE, document)
     return WrittenIndex(folder, document)
 

@@ -1,10 +1,12 @@
 """How fast shorter embeddings are searched: FAISS indexes of real head outputs (paper, Table 9)."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,22 @@ import msgspec
 import numpy as np
 
 from fractalctl.documents.base import to_json, write_document
-from fractalctl.documents.latency import INDEXES, Latency, LatencyRecipe, Machine, RawTimes, TimedIndex
-from fractalctl.errors import FractalError, RequestError
+from fractalctl.documents.latency import (
+    DATABASES,
+    INDEXES,
+    Latency,
+    LatencyRecipe,
+    Machine,
+    RawTimes,
+    TimedIndex,
+)
+from fractalctl.errors import FractalError, MissingExtraError, RequestError
 from fractalctl.experiments.addresses import departures, features_of, result_path, subject
 from fractalctl.experiments.latency_vectors import Vectors, head_vectors, random_vectors
 from fractalctl.experiments.policy import Note, Overwrite, reusable, unheard
 from fractalctl.heads.head import Head
 from fractalctl.heads.prefixes import Prefixes
+from fractalctl.measures.latency_databases import version_of
 from fractalctl.measures.latency_timing import (
     FIGURES_FILE,
     ONE_THREAD,
@@ -142,34 +153,59 @@ def _checked(recipe: LatencyRecipe | None) -> LatencyRecipe:
 
     Raises:
         RequestError: a number is too small, or there is no such kind of index.
+        MissingExtraError: a database is not installed.
     """
     recipe = recipe or LatencyRecipe()
-    if unknown := [name for name in recipe.indexes if name not in INDEXES]:
-        raise RequestError(f"--index {unknown[0]}: expected {', '.join(INDEXES)}")
+    if unknown := [name for name in recipe.indexes if name not in (*INDEXES, *DATABASES)]:
+        raise RequestError(f"--index {unknown[0]}: expected {', '.join((*INDEXES, *DATABASES))}")
+    for name in recipe.indexes:
+        if name in DATABASES:
+            _check_installed(name)
     for option in ("ef_search", "nprobe", "dims"):
         values = getattr(recipe, option)
         if min(values, default=1) < 1:
             raise RequestError(f"--{option.replace('_', '-')} {min(values)}: must be at least 1")
     if min(recipe.sizes, default=0) < recipe.k:
         raise RequestError(f"--sizes: an index needs at least {recipe.k} rows, as many as are asked for")
+    for option, of_each in (("m", "a node has no more neighbours"), ("nlist", "there are no more lists")):
+        if (getattr(recipe, option) or 0) > min(recipe.sizes):
+            raise RequestError(
+                f"--{option} {getattr(recipe, option)}: {of_each} than --sizes {min(recipe.sizes)}"
+            )
     return recipe
 
 
+def _check_installed(name: str) -> None:
+    try:
+        version_of(name)
+    except PackageNotFoundError:
+        raise MissingExtraError(f"timing {name}", name) from None
+
+
 def _index_kinds(recipe: LatencyRecipe) -> tuple[IndexKind, ...]:
-    """The kinds of index of a recipe, with what they are built with and how hard their searches try."""
+    """The kinds of index of a recipe, with what they are built with and how hard their searches try.
+
+    Databases are taken as they come.
+    """
     hnsw: dict[str, int | None] = {"m": recipe.m, "ef_construction": recipe.ef_construction}
     kinds = {
         "flat": IndexKind("flat"),
         "hnsw": IndexKind("hnsw", hnsw, "ef_search", recipe.ef_search),
         "ivf": IndexKind("ivf", {"nlist": recipe.nlist}, "nprobe", recipe.nprobe),
     }
-    return tuple(kinds[name] for name in recipe.indexes)
+    return tuple(kinds.get(name, IndexKind(name)) for name in recipe.indexes)
 
 
 def _measure(vectors: Vectors, recipe: LatencyRecipe, folder: Path, progress: Progress) -> _Figures:
     """Lay the task out in a folder and have it done by a process of its own; gives its figures."""
     full, n = vectors.dims[-1], max(recipe.sizes)
     lengths = sorted({*recipe.dims, full})
+    needed, free = 4 * n * sum(lengths), shutil.disk_usage(folder).free
+    if needed > free:
+        raise RequestError(
+            f"--sizes {n}: so many vectors take {needed:,} bytes, and {folder.parent} has {free:,} left; ask "
+            "for fewer, or set TMPDIR to a larger disk"
+        )
     _write(folder, "reference", n, lengths, vectors.reference())
     queries = vectors.queries()
     _write(folder, "queries", len(queries.full), lengths, [queries])

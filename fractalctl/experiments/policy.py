@@ -37,13 +37,6 @@ def reusable(
 ) -> AnyResult | None:
     """The result at a path when it is the wanted one and may be kept.
 
-    Args:
-        path: of the file.
-        kind: of document; it has an ``identity``.
-        identity: of what was asked for.
-        overwrite: what to do with any other.
-        note: told of a file that will be replaced.
-
     Raises:
         RequestError: ``never`` meets a result that would have to be replaced.
     """

@@ -12,26 +12,47 @@ from fractalctl.corpora.recorded import level_names
 from fractalctl.documents.base import to_json, write_document
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.statistics import Statistics
+from fractalctl.documents.zoom import Zoom
+from fractalctl.errors import FractalError
+from fractalctl.experiments.addresses import RULE, first_heads, set_of
+from fractalctl.experiments.keeping import readable_heads
+from fractalctl.experiments.policy import Note, unheard
+from fractalctl.experiments.zoom import QUERIES, show_zoom
 from fractalctl.progress import Progress, silent
 from fractalctl.report import read_results, report_sections, write_report
 from fractalctl.report.build import check_folder
 from fractalctl.report.results import slug
 from fractalctl.statistics.summary import compare_all, summarise
 from fractalctl.versions import versions
-from store import FeatureSet
+from store import FeatureSet, FeatureStore
 from store.errors import StoreError
 
 
 def report_results(
-    folder: Path, output: Path, paper: bool = False, progress: Progress = silent
+    folder: Path,
+    output: Path,
+    paper: bool = False,
+    progress: Progress = silent,
+    *,
+    queries: int = QUERIES,
+    store: FeatureStore | None = None,
+    argv: list[str] | None = None,
+    note: Note = unheard,
 ) -> list[Path]:
     """Read every result file below a folder and write the pages with their tables, figures and statistics.
+
+    Example queries for the page's slider are answered first, one head of each feature set that is at hand;
+    they are kept as ``zoom.json`` beside the heads.
 
     Args:
         folder: of runs.
         output: where the pages go; statistics lie in its ``statistics/``.
         paper: judge the paper's claims as well.
-        progress: counts sections.
+        progress: counts feature sets, then sections.
+        queries: examples of each kind; 0 leaves the slider out.
+        store: where feature sets are looked for that have been moved.
+        argv: the argument vector that makes the examples again.
+        note: told which head answers, and what is left out.
 
     Returns:
         The paths written, the Markdown page first.
@@ -41,8 +62,14 @@ def report_results(
         MissingExtraError: matplotlib is not installed.
     """
     check_folder(output)
+    shown = _shown(folder, queries, store or FeatureStore(), progress, argv, note) if queries else {}
     results = read_results(folder)
-    results = replace(results, evaluations=[_named(one) for one in results.evaluations])
+    zooms: dict[str, Zoom] = {}
+    for one in results.zooms if queries else ():
+        if shown.get(one.features.identity, one.identity) == one.identity:
+            zooms.setdefault(one.features.identity, one)
+    named = [_named(one) for one in results.evaluations]
+    results = replace(results, evaluations=named, zooms=[*zooms.values()])
     found = summarise(results.evaluations, results.ablations, results.syntheses)
     tested = tuple(msgspec.structs.replace(one, versions=versions()) for one in found)
     results = replace(results, statistics=tested, compared=compare_all(results.evaluations))
@@ -53,6 +80,29 @@ def report_results(
         sections += paper_sections(results)
     written = write_report(sections, output, progress=progress)
     return [*written, *_write_statistics(tested, output / "statistics")]
+
+
+def _shown(
+    folder: Path,
+    queries: int,
+    store: FeatureStore,
+    progress: Progress,
+    argv: list[str] | None,
+    note: Note,
+) -> dict[str, str]:
+    """Answer example queries of each feature set; identities of the answers by that of the set."""
+    heads, found = first_heads([readable_heads(folder)[0]]), {}
+    with progress("answering example queries", len(heads)) as advance:
+        for head in heads:
+            try:
+                document = show_zoom(head, store, queries, argv=argv, note=note)
+            except (FractalError, StoreError, OSError) as error:
+                note(f"{set_of(head)}: no example queries for the slider: {error}")
+            else:
+                found[document.features.identity] = document.identity
+                note(f"Examples: {head.folder} answers ({RULE})")
+            advance(1)
+    return found
 
 
 def _named(one: Evaluation) -> Evaluation:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fractalctl.backbones.kinds import Encoder, Spec
+from fractalctl.backbones.services.backbone import Agree, announce, unasked
 from fractalctl.device import choose_device
 from fractalctl.errors import RequestError
 from fractalctl.experiments.calibration import Decision, decide
 from fractalctl.experiments.indexing import IndexedReference
+from fractalctl.experiments.policy import Note, unheard
 from fractalctl.heads.head import Head
 from fractalctl.heads.prefixes import Prefixes
 from fractalctl.measures.answers import Answer, Answered, Query, Reference, answer, rows_as_queries
@@ -99,6 +101,8 @@ def texts_in(
     texts: Sequence[str],
     lookup: Lookup,
     load: "Callable[[], Encoder]",
+    agree: Agree = unasked,
+    note: Note = unheard,
 ) -> list[Found]:
     """Answer texts from a reference; the backbone encodes them as it encoded the corpus.
 
@@ -107,12 +111,16 @@ def texts_in(
         texts: the queries.
         lookup: what is looked for.
         load: gives the backbone, see `fractalctl.backbones.recorded.recorded_backbone`.
+        agree: is told what a service will be asked for before it is; raises whatever shall stop it.
+        note: is told the same.
 
     Raises:
         RequestError: a text has no tokens, or lengths or counts do not fit.
     """
     _check(reference, lookup)
-    embedded = reference.embed(load().encode(texts))
+    encoder = load()
+    announce(encoder, texts, agree, note)
+    embedded = reference.embed(encoder.encode(texts))
     return _search(reference, [Query(text) for text in texts], embedded, lookup)
 
 

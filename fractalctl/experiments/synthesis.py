@@ -1,6 +1,5 @@
 """Synthetic hierarchies: random coarse partitions of the same fine classes (paper, Section 6.2, Table 5)."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,9 +25,10 @@ from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.protocols import Protocol
 from fractalctl.progress import Progress, silent
 from fractalctl.randomness import Purpose, generator
-from fractalctl.statistics.peaks import peak
+from fractalctl.statistics.curves import peak
 from fractalctl.versions import versions
 from store import FeatureSet
+from store.files import drop, unfinished
 from store.recipe import identity_of
 
 COARSE = (2, 3, 5, 10, 15, 25, 50, 75)
@@ -186,30 +186,34 @@ def synthesise(
     path = result_path(folder, "synth", {name: asked[name] for name in asked if asked[name] != usual[name]})
     parts = path.with_name(f"{path.name}.parts")
     if known := reusable(path, Synthesis, identity, Overwrite.CHANGED, note):
-        shutil.rmtree(parts, ignore_errors=True)  # left by a call that was killed at its very end
+        drop(parts)  # left by a call that was killed at its very end
         return path, known
     evaluator = Evaluator(features, rule, choose_device(device))
     claim(folder, features)
-    finished, results = _finished(folder), []
-    for place, own in enumerate(identities):
-        said = _numbered(progress, place + 1, len(partitions))
-        made = finished.get(own) or _result(partitions[place], conditions[place], rule, parts, device, said)
-        results.append(made)
-    document = Synthesis(
-        **evaluator.conditions(next(iter(arms.values())).dims),
-        seeds=asked["seeds"],
-        coarse=kept,
-        partition_seeds=asked["partition_seeds"],
-        arms={label: arm.name() for label, arm in arms.items()},
-        natural=results[0],
-        partitions=results[1:],
-        curves=curves(results[1:], list(arms)),
-        identity=identity,
-        versions=versions(),
-        argv=argv,
-    )
-    write_document(path, document)
-    shutil.rmtree(parts, ignore_errors=True)
+    with unfinished(parts):
+        if known := reusable(path, Synthesis, identity, Overwrite.CHANGED):
+            return path, known  # another process has made it meanwhile
+        finished, results = _finished(folder), []
+        for place, own in enumerate(identities):
+            said = _numbered(progress, place + 1, len(partitions))
+            made = finished.get(own) or _result(
+                partitions[place], conditions[place], rule, parts, device, said
+            )
+            results.append(made)
+        document = Synthesis(
+            **evaluator.conditions(next(iter(arms.values())).dims),
+            seeds=asked["seeds"],
+            coarse=kept,
+            partition_seeds=asked["partition_seeds"],
+            arms={label: arm.name() for label, arm in arms.items()},
+            natural=results[0],
+            partitions=results[1:],
+            curves=curves(results[1:], list(arms)),
+            identity=identity,
+            versions=versions(),
+            argv=argv,
+        )
+        write_document(path, document)
     return path, document
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from fractalctl.device import choose_device
-from fractalctl.documents.head import HeadDocument, Tuning
+from fractalctl.documents.head import Capacity, HeadDocument, Tuning
 from fractalctl.documents.measured import Features
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.executors import Executor
@@ -100,6 +100,7 @@ def train_heads(
     executor: Executor | None = None,
     note: Note = unheard,
     tunings: Mapping[Arm, Tuning] = MappingProxyType({}),
+    capacity: Capacity | None = None,
 ) -> TrainedHeads:
     """Train one head per arm and seed; heads that already lie there are not trained again.
 
@@ -119,6 +120,7 @@ def train_heads(
         executor: trains fleets side by side; None is this process. The bytes are the same.
         note: told before anything is trained of all that will be replaced, a line for each file.
         tunings: how settings of some arms were chosen, see `fractalctl.experiments.tuning`.
+        capacity: how the arms' lengths were chosen, see `fractalctl.experiments.sizing`.
 
     Raises:
         RequestError: an arm does not fit the set, or ``never`` meets a head that would have to be replaced.
@@ -147,8 +149,10 @@ def train_heads(
         command = argv(job.arm, job.seed) if argv else None
         with locked(folder):  # another process may have given the same label to another arm meanwhile
             place = arm_folder(folder, job.arm) / f"seed-{job.seed}"
-            document = _document(features, job, identities[job], command, tunings.get(job.arm), together[job])
-            heads[job] = save_head(place, fitted, document)
+            document = _document(features, job, identities[job], command, together[job])
+            document = msgspec.structs.replace(document, tuning=tunings.get(job.arm), capacity=capacity)
+            made = None if lost[job] else _there(place, identities[job], Overwrite.CHANGED)[0]
+            heads[job] = made or save_head(place, fitted, document)  # what another made may be in use already
     replaced = tuple(path for paths in lost.values() for path in paths)
     return TrainedHeads(tuple(heads[job] for job in jobs), len(jobs) - len(missing), replaced)
 
@@ -188,7 +192,6 @@ def _document(
     job: Job,
     identity: str,
     argv: list[str] | None,
-    tuning: Tuning | None,
     fleet: Sequence[Job],
 ) -> HeadDocument:
     """What ``head.json`` says, but for what comes from the weights."""
@@ -207,7 +210,6 @@ def _document(
         weights_sha256="",
         identity=identity,
         encoder=features.recipe["backbone"]["identity"],
-        tuning=tuning,
         fleet=[one.seed for one in fleet],
         versions=versions(),
         argv=argv,

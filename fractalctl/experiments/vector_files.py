@@ -1,13 +1,19 @@
-"""A file of texts through a head into a file of vectors, with what each length costs and keeps."""
+"""A file of texts through a head into a file of vectors, with what each length costs and keeps.
 
+Embedded texts are kept a block of them to a file, so that an interrupted call can go on.
+"""
+
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
 
+from fractalctl.backbones.services.backbone import Agree, announce, unasked
 from fractalctl.corpora.recorded import level_names, unnamed
-from fractalctl.corpora.texts import TextFile
+from fractalctl.corpora.texts import NamedText, TextFile
 from fractalctl.documents import read_document, write_document
 from fractalctl.documents.base import check_output
 from fractalctl.documents.evaluation import Evaluation
@@ -16,16 +22,21 @@ from fractalctl.errors import RequestError
 from fractalctl.experiments.addresses import features_of
 from fractalctl.experiments.embedding import Embedder, checked_lengths
 from fractalctl.experiments.policy import Note, unheard
-from fractalctl.experiments.text_blocks import TextBlocks
 from fractalctl.export.measured import evaluation_of
 from fractalctl.export.precision import FLOAT_BYTES, Precision
-from fractalctl.export.quantisation import Vectors, quantised, ranges_of
+from fractalctl.export.quantisation import Vectors, quantised, ranges_of, unit
 from fractalctl.export.vectors import Rows, files_of, write_vectors
 from fractalctl.heads.head import Head
 from fractalctl.progress import Progress, silent
 from fractalctl.versions import versions
 from store import FeatureStore
+from store.errors import StoreError
+from store.files import unfinished
+from store.parts import BLOCK_ROWS, Block, Parts
 from store.recipe import identity_of
+
+ByLength = dict[int, Vectors]
+SPLIT = "texts"
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,7 @@ def write_text_vectors(
     store: Path | None = None,
     progress: Progress = silent,
     note: Note = unheard,
+    agree: Agree = unasked,
     argv: list[str] | None = None,
 ) -> WrittenVectors:
     """Embed a file of texts; interrupted, the same call goes on at the first block that is missing.
@@ -81,6 +93,7 @@ def write_text_vectors(
         store: where the head's feature set is looked for; names of levels come from there.
         progress: shows how many texts are embedded.
         note: told what was there already.
+        agree: is told what a service will be asked for before it is; raises whatever shall stop it.
         argv: makes the files again.
 
     Raises:
@@ -93,41 +106,41 @@ def write_text_vectors(
     _check_places(output, files.values(), folder)
     n_texts, digest = texts.examine()
     blocks = TextBlocks(head, lengths, request.normalise, texts, folder)
-    blocks.embed(n_texts, load, progress, note)
-    if request.precision is Precision.INT8 and not ranges:
-        ranges = {length: ranges_of(found[length] for _, found in blocks.read()) for length in lengths}
+    with unfinished(folder):
+        blocks.embed(n_texts, load, progress, note, agree)
+        if request.precision is Precision.INT8 and not ranges:
+            ranges = {length: ranges_of(found[length] for _, found in blocks.read()) for length in lengths}
 
-    def rows() -> Iterator[Rows]:
-        for own, found in blocks.read():
-            kept = {d: quantised(part, request.precision, ranges.get(d)) for d, part in found.items()}
-            yield Rows(own, kept)
+        def rows() -> Iterator[Rows]:
+            for own, found in blocks.read():
+                kept = {d: quantised(part, request.precision, ranges.get(d)) for d, part in found.items()}
+                yield Rows(own, kept)
 
-    paths = write_vectors(output, lengths, n_texts, rows(), request.precision)
-    evaluation = evaluation_of(head)
-    document = VectorsDocument(
-        corpus=head.corpus,
-        backbone=head.backbone,
-        strategy=head.strategy,
-        arm=head.arm,
-        seed=head.seed,
-        head_identity=head.identity,
-        backbone_dimension=head.document.input_dimension,
-        levels=list(levels_of(head, store)),
-        source=texts.called or str(texts.path),
-        n_texts=n_texts,
-        dtype=str(request.precision),
-        normalised=request.normalise,
-        lengths=_lengths(head, evaluation, request.precision, files, ranges),
-        protocol=evaluation.protocol if evaluation else None,
-        baseline=evaluation.profile.baseline if evaluation else None,
-        identity=_identity(head, request, lengths, ranges, digest),
-        versions=versions(),
-        argv=argv,
-    )
-    described = output.with_suffix(".json")
-    write_document(described, document)
-    blocks.remove()
-    return WrittenVectors((*paths, described), document)
+        paths = write_vectors(output, lengths, n_texts, rows(), request.precision)
+        evaluation = evaluation_of(head)
+        document = VectorsDocument(
+            corpus=head.corpus,
+            backbone=head.backbone,
+            strategy=head.strategy,
+            arm=head.arm,
+            seed=head.seed,
+            head_identity=head.identity,
+            backbone_dimension=head.document.input_dimension,
+            levels=list(levels_of(head, store)),
+            source=texts.called or str(texts.path),
+            n_texts=n_texts,
+            dtype=str(request.precision),
+            normalised=request.normalise,
+            lengths=_lengths(head, evaluation, request.precision, files, ranges),
+            protocol=evaluation.protocol if evaluation else None,
+            baseline=evaluation.profile.baseline if evaluation else None,
+            identity=_identity(head, request, lengths, ranges, digest),
+            versions=versions(),
+            argv=argv,
+        )
+        described = output.with_suffix(".json")
+        write_document(described, document)
+        return WrittenVectors((*paths, described), document)
 
 
 def _check_places(output: Path, files: Iterable[Path], parts: Path) -> None:
@@ -216,3 +229,93 @@ def _identity(
         "ranges": {str(length): found.tolist() for length, found in ranges.items()},
     }
     return identity_of(fixed)
+
+
+@dataclass(frozen=True)
+class TextBlocks:
+    """The texts of a file as vectors of some lengths, in files of a folder that goes when all is finished.
+
+    A block's file is known by the head, the lengths, and the block's own texts: a file of changed texts keeps
+    what has not changed.
+
+    Attributes:
+        head: maps features to embeddings.
+        lengths: ascending numbers of dimensions.
+        normalise: whether each vector is brought to length 1 once it is cut.
+        texts: of the file.
+        folder: of the blocks.
+    """
+
+    head: Head
+    lengths: Sequence[int]
+    normalise: bool
+    texts: TextFile
+    folder: Path
+
+    def embed(
+        self, n_texts: int, load: Callable[[], Embedder], progress: Progress, note: Note, agree: Agree
+    ) -> None:
+        """Embed what is missing, and keep each block as soon as it is finished.
+
+        Args:
+            n_texts: number of texts in the file.
+            load: gives the head's embedder; called once a block is missing.
+            progress: shows how many texts are embedded.
+            note: told how many blocks were there.
+            agree: is told what a service will be asked for.
+        """
+        missing = [start for start, own in self._groups() if self._kept(start, own) is None]
+        n_blocks = -(-n_texts // BLOCK_ROWS)
+        if len(missing) < n_blocks:
+            note(f"{n_blocks - len(missing)} of {n_blocks} blocks were embedded before; going on from there")
+        if not missing:
+            return
+        embedder, wanted = load(), set(missing)
+        fresh = (one.text for start, own in self._groups() if start in wanted for one in own)
+        announce(embedder.backbone, fresh, agree, note)
+        n_rows = sum(min(BLOCK_ROWS, n_texts - start) for start in missing)
+        with progress(f"embedding with {self.head.arm}", n_rows) as advance:
+            for start, own in self._groups():
+                if start in wanted:
+                    found = embedder.prefixes([one.text for one in own], advance)
+                    cut = [found.at(length) for length in self.lengths]
+                    whole = np.hstack([unit(part) if self.normalise else part for part in cut])
+                    self._parts(own).write_block(self._block(start, own), whole)
+
+    def read(self) -> Iterator[tuple[Sequence[NamedText], ByLength]]:
+        """Yield the texts of every block and their vectors.
+
+        Raises:
+            StoreError: the file of a block was removed or changed meanwhile.
+        """
+        ends = np.cumsum([0, *self.lengths]).tolist()
+        for start, own in self._groups():
+            whole = self._parts(own).read_block(self._block(start, own))
+            parts = [whole[:, slice(*columns)] for columns in pairwise(ends)]
+            yield own, dict(zip(self.lengths, parts, strict=True))
+
+    def _groups(self) -> Iterator[tuple[int, list[NamedText]]]:
+        """Number of the first text of each block, and the texts."""
+        stream, start = iter(self.texts), 0
+        while own := list(islice(stream, BLOCK_ROWS)):
+            yield start, own
+            start += len(own)
+
+    def _kept(self, start: int, own: Sequence[NamedText]) -> Vectors | None:
+        try:
+            return self._parts(own).read_block(self._block(start, own))
+        except StoreError:
+            return None
+
+    def _block(self, start: int, own: Sequence[NamedText]) -> Block:
+        return Block(SPLIT, start, start + len(own))
+
+    def _parts(self, own: Sequence[NamedText]) -> Parts:
+        digest = hashlib.sha256("\0".join(one.text for one in own).encode()).hexdigest()
+        fixed = {
+            "head": self.head.identity,
+            "lengths": list(self.lengths),
+            "normalise": self.normalise,
+            "texts": digest,
+        }
+        return Parts(self.folder, identity_of(fixed), sum(self.lengths), ())

@@ -1,7 +1,6 @@
 """Example queries and what they find at every prefix: the document that a report's slider shows."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 from textwrap import shorten
@@ -10,17 +9,22 @@ import numpy as np
 import torch
 
 from fractalctl.device import choose_device
-from fractalctl.documents import read_document, write_document
+from fractalctl.documents import write_document
 from fractalctl.documents.measured import Accuracy
 from fractalctl.documents.zoom import Changes, ExampleQuery, ExampleRow, FoundRow, QueryGroup, Zoom
-from fractalctl.errors import FractalError, RequestError
+from fractalctl.errors import RequestError
 from fractalctl.experiments.addresses import features_of, matched_heads, result_path, set_of, subject
 from fractalctl.experiments.policy import Note, Overwrite, reusable, unheard
 from fractalctl.heads.head import Head
 from fractalctl.measures.answers import Answered as Answers
-from fractalctl.measures.answers import Reference, answer, rows_as_queries
-from fractalctl.measures.narrowing import agreements, first_of_each_class, narrowing
-from fractalctl.progress import Progress, silent
+from fractalctl.measures.answers import (
+    Reference,
+    agreements,
+    answer,
+    first_of_each_class,
+    narrowing,
+    rows_as_queries,
+)
 from fractalctl.versions import versions
 from store import FeatureStore
 from store.recipe import identity_of
@@ -39,15 +43,6 @@ LONGEST_TEXT = 400
 """Characters of a text that are kept: what a reader needs to see what it is about."""
 DECIMALS = 6
 """Of a cosine; float32 embeddings have no more."""
-
-
-@dataclass(frozen=True)
-class Zooms:
-    """Documents and where they lie, and how many of them lay there already."""
-
-    paths: tuple[Path, ...]
-    documents: tuple[Zoom, ...]
-    n_reused: int
 
 
 def example_rows(labels: np.ndarray, count: int) -> list[int]:
@@ -74,51 +69,36 @@ def _one_per_finest_class(labels: np.ndarray, coarse: int) -> list[int]:
     return [int(row) for row in rows[np.sort(first)]]
 
 
-def show_zooms(
-    heads: Sequence[Head],
+def show_zoom(
+    head: Head,
     store: FeatureStore,
     count: int = QUERIES,
     k: int = ANSWERS,
-    overwrite: Overwrite = Overwrite.CHANGED,
     device: str = "auto",
-    progress: Progress = silent,
-    argv: Callable[[Head], list[str]] | None = None,
+    argv: list[str] | None = None,
     note: Note = unheard,
-) -> Zooms:
-    """Write ``zoom.json`` for heads, in the folder of their feature set.
-
-    The plain name belongs to the head and the numbers that took it first; others have a hash in the name.
+) -> Zoom:
+    """Write ``zoom.json`` in the folder of a head's feature set; one that is up to date stays as it is.
 
     Args:
-        heads: one file for each, see `fractalctl.experiments.addresses.choose_heads`.
-        store: where feature sets are looked for by identity.
-        count: example queries, see `example_rows`.
+        head: that answers, see `fractalctl.experiments.addresses.choose_heads`.
+        store: where its feature set is looked for by identity.
+        count: example queries of each kind, see `example_rows`.
         k: answers at each length.
-        overwrite: ``changed`` remakes what is out of date, ``always`` all; ``never`` refuses to replace.
         device: ``auto`` or a PyTorch device.
-        progress: counts heads.
-        argv: gives the argument vector that remakes a head's document.
+        argv: the argument vector that makes the document again.
         note: told of a file that will be replaced.
 
     Raises:
-        RequestError: a head's features are missing or have no test rows, or ``never`` meets something
-            outdated.
+        RequestError: the head's features are missing or have no test rows.
     """
-    paths, documents, reused = [], [], 0
-    place = choose_device(device)
-    with progress("answering example queries", len(heads)) as advance:
-        for head in heads:
-            shown = _Shown(head, store, count, k, place)
-            path = shown.path()
-            document = reusable(path, Zoom, shown.identity, overwrite, note)
-            reused += document is not None
-            if document is None:
-                document = shown.document(argv(head) if argv else None)
-                write_document(path, document)
-            paths.append(path)
-            documents.append(document)
-            advance(1)
-    return Zooms(tuple(paths), tuple(documents), reused)
+    shown = _Shown(head, store, count, k, choose_device(device))
+    path = shown.path()
+    if known := reusable(path, Zoom, shown.identity, Overwrite.CHANGED, note):
+        return known
+    document = shown.document(argv)
+    write_document(path, document)
+    return document
 
 
 class _Shown:
@@ -136,17 +116,16 @@ class _Shown:
     def identity(self) -> str:
         """Hexadecimal SHA-256 of all that determines the document; look-up and write both use it."""
         heads = [head.identity for head in self._measured.values()]
-        return identity_of({"version": Zoom.CURRENT, "heads": heads, **self._asked()})
-
-    def _asked(self) -> dict[str, int | str]:
-        """What was asked for, whatever other heads there are."""
-        return {"head": self._head.identity, "queries": self._count, "k": self._k}
+        return identity_of({
+            "version": Zoom.CURRENT, "head": self._head.identity, "heads": heads,
+            "queries": self._count, "k": self._k,
+        })  # fmt: skip
 
     def path(self) -> Path:
-        """``zoom.json``, with a hash where that answers another request."""
-        folder = set_of(self._head)
-        plain = result_path(folder, "zoom", {})
-        return plain if _may_have(plain, self._asked()) else result_path(folder, "zoom", self._asked())
+        """``zoom.json``, with a hash of what departs from the defaults."""
+        asked, usual = {"queries": self._count, "k": self._k}, {"queries": QUERIES, "k": ANSWERS}
+        departing = {name: value for name, value in asked.items() if value != usual[name]}
+        return result_path(set_of(self._head), "zoom", departing)
 
     def document(self, argv: list[str] | None) -> Zoom:
         """The whole document."""
@@ -215,15 +194,6 @@ class _Shown:
             one.row: ExampleRow(id=one.name, text=_shortened(one.text), labels=list(one.labels))
             for one in found
         }
-
-
-def _may_have(plain: Path, asked: Mapping[str, int | str]) -> bool:
-    """Whether the plain name is free, or holds what is asked for."""
-    try:
-        found = read_document(plain, Zoom)
-    except FractalError:
-        return True
-    return {"head": found.head_identity, "queries": found.queries, "k": found.k} == dict(asked)
 
 
 def _mean_shares(shares: np.ndarray, dims: Sequence[int]) -> Accuracy:

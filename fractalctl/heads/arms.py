@@ -14,8 +14,7 @@ import msgspec
 from fractalctl.documents.measured import ArmName
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.heads import methods as built_in
-from fractalctl.heads.fitted import Fitted, Validate, Weights
-from fractalctl.heads.method import Method, divided
+from fractalctl.heads.method import Fitted, Method, Validate, Weights, divided
 from fractalctl.heads.settings import MethodSettings, build_settings, fields_of, spelled
 from fractalctl.plugins import collect, load_plugins, modules_of
 from fractalctl.progress import Progress, silent
@@ -48,7 +47,7 @@ class Strategy:
         trunk: of a gradient method, unless another is asked for; None for a closed form.
         overrides: settings that depart from the method's defaults, or what gives them from J and D.
         meaning: what it is, in half a line.
-        source: paper, equation or measurement that it rests on.
+        source: paper, equation or measurement that its settings rest on, where it is not the method's.
         knob: the one setting that a number behind the name stands for, as in ``zoom-0.5``; None has none.
     """
 
@@ -262,7 +261,7 @@ def read_arm(
         return _arm(_own_strategy(path.stem, table), n_levels, trunk, dict(settings or {}))
     except FileNotFoundError:
         raise RequestError(f"{path}: no such file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise RequestError(f"{path}: not a TOML file: {error}") from error
     except RequestError as error:
         raise RequestError(f"{path}: {error}") from error

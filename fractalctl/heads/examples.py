@@ -8,7 +8,9 @@ import numpy as np
 import torch
 
 from fractalctl.device import placed
+from fractalctl.errors import RequestError
 from fractalctl.heads.moments import standardisation
+from store import FeatureSet
 from store.features import RESIDENT_BYTES, release
 
 BYTES_PER_FAULT = 2**16
@@ -106,17 +108,41 @@ class Examples:
         """Put what `state` gave back."""
 
 
+def training_examples(features: FeatureSet, device: torch.device) -> Examples:
+    """The training split of a feature set, as `read_examples` makes it available.
+
+    Raises:
+        RequestError: the set has no train split.
+    """
+    needs_training_rows(features)
+    classes = [len(names) for names in features.class_names]
+    return read_examples(features.features("train"), features.labels("train"), classes, device)
+
+
+def needs_training_rows(features: FeatureSet) -> None:
+    """Make sure that a feature set has a train split.
+
+    Raises:
+        RequestError: it has none.
+    """
+    if "train" not in features.splits:
+        raise RequestError(f"{features.path}: has no train split, only {', '.join(features.splits)}")
+
+
 def read_examples(
     features: np.ndarray, labels: np.ndarray, classes: Sequence[int], device: torch.device
 ) -> Examples:
     """Make a training split's rows available on a device, as they are stored.
 
     Args:
-        features: (n, h) float32; a memory map is read as it is used.
+        features: (n, h) float32; a small memory map is read now, so that nothing done to its file meanwhile
+            can end the process, a large one as it is used.
         labels: (n, D) integers.
         classes: number of classes per level.
         device: where training happens.
     """
+    if isinstance(features, np.memmap) and features.nbytes <= RESIDENT_BYTES:
+        features = np.array(features)
     return Examples(
         features=placed(features, device),
         labels=torch.from_numpy(labels.astype(np.int64)).to(device),

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from fractalctl.heads.classify import prefix_cross_entropy
-from fractalctl.heads.losses import LOSSES, Loss, View, log_shares
+from fractalctl.heads.losses import LOSSES, Loss, View, log_shares, prefix_cross_entropy
 from fractalctl.heads.terms import DRAWN, FULL, Objective, Part, Term, Where
 from fractalctl.heads.trunks import Shapes, Trunk, affine, initial_weights, layer_norm
 from fractalctl.randomness import Purpose, generator
@@ -165,15 +164,10 @@ class Fleet:
         """All cross-entropies of full embeddings and drawn prefixes."""
         full = self._full_weights[0].expand(batch.labels.shape)
         weights = torch.cat([full, self._drawn_weights[batch.prefix]], dim=1) / batch.labels.shape[1]
+        classifier = self.parameters["classifier"], self.parameters["classifier_bias"]
+        within = self._prefixes[batch.prefix]
         return prefix_cross_entropy(
-            embedding,
-            self.parameters["classifier"],
-            self.parameters["classifier_bias"],
-            batch.labels,
-            weights,
-            self._prefixes[batch.prefix],
-            self._dims,
-            self._classes,
+            embedding, *classifier, batch.labels, weights, within, self._dims, self._classes
         )
 
     def _part(self, where: Where, anchors: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -6,11 +6,13 @@ entry point ``fractalctl.methods``, each a `fractalctl.heads.arms.Strategy` or s
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from fractalctl.heads.fitted import Fitted, Validate, Weights
+from fractalctl.documents.head import EpochRecord
+from fractalctl.errors import FractalError
 from fractalctl.heads.settings import MethodSettings, TrainingSettings
 from fractalctl.heads.terms import Objective
 from fractalctl.progress import Progress
@@ -22,6 +24,46 @@ if TYPE_CHECKING:
     from fractalctl.heads.examples import Examples
     from fractalctl.heads.layers import Layer
     from fractalctl.heads.trunks import Trunk
+
+
+Validate = Callable[["np.ndarray", "np.ndarray"], Sequence[float]]
+"""Accuracy at each level, coarsest first, from embeddings (n, d) float32 and labels (n, D) int."""
+Weights = dict[str, "Tensor"]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One seed's outcome.
+
+    Attributes:
+        seed: of all that was random.
+        weights: float32 tensors by name, on the CPU, in the method's own names.
+        history: one record per epoch; empty for a closed form.
+        best_epoch: that of the weights, from 1: the first with the highest sum of validation accuracies, or
+            the last of a one-cycle schedule. None for a closed form.
+    """
+
+    seed: int
+    weights: Weights
+    history: tuple[EpochRecord, ...] = ()
+    best_epoch: int | None = None
+
+
+class DivergedError(FractalError):
+    """The loss of some seeds was no longer a number; the message names each with its step. Exit code 1.
+
+    Attributes:
+        fitted: what came out for the other seeds.
+    """
+
+    def __init__(self, message: str, fitted: Sequence[Fitted]) -> None:
+        super().__init__(message)
+        self.fitted = tuple(fitted)
+
+    def __reduce__(self) -> tuple[type["DivergedError"], tuple[str, tuple[Fitted, ...]]]:
+        """A worker's error is read where it was asked for; pickling knows the message alone."""
+        return type(self), (str(self), self.fitted)
+
 
 FLEET = 8
 """Seeds that are stepped together, at most: beyond this a step gains little and memory grows."""
@@ -136,16 +178,37 @@ class GradientMethod(Method):
         validate: Validate,
         progress: Progress,
     ) -> list[Fitted]:
-        """Train a head for each seed; seeds of a fleet are stepped together."""
+        """Train a head for each seed, fleet by fleet; a fleet of which some diverge stops no other."""
+        found: list[Fitted] = []
+        failures: list[str] = []
+        for fleet in divided(seeds, self.at_once(settings, examples.device.type)):
+            try:
+                found += self.fit_fleet(examples, fleet, settings, validate, progress)
+            except DivergedError as error:
+                found += error.fitted
+                failures.append(str(error))
+        if failures:
+            raise DivergedError("; ".join(failures), found)
+        return found
+
+    def fit_fleet(
+        self,
+        examples: "Examples",
+        seeds: Sequence[int],
+        settings: Any,
+        validate: Validate,
+        progress: Progress,
+    ) -> list[Fitted]:
+        """Train seeds that are stepped together."""
         from fractalctl.heads.training import train
 
-        objective = self.objective(settings, len(examples.classes))
-        found: list[Fitted] = []
-        for fleet in divided(seeds, self.at_once(settings, examples.device.type)):
-            initial = [self.initial(examples, seed, settings) for seed in fleet]
-            trunk = self.trunk(settings)
-            found += train(examples, trunk, objective, fleet, settings, validate, progress, initial)
-        return found
+        initial = [self.initial(examples, seed, settings) for seed in seeds]
+        trunk, objective = self.trunk(settings), self.fleet_objective(examples, settings)
+        return train(examples, trunk, objective, seeds, settings, validate, progress, initial)
+
+    def fleet_objective(self, examples: "Examples", settings: Any) -> Objective:
+        """The loss terms of one fleet on these rows; made anew for each, since terms may keep count."""
+        return self.objective(settings, len(examples.classes))
 
     def initial(self, _examples: "Examples", _seed: int, _settings: Any) -> Weights:
         """Weights to begin with, by name. What the trunk has besides is drawn; what it lacks is kept."""
@@ -229,8 +292,3 @@ def divided(seeds: Sequence[int], at_once: int) -> list[tuple[int, ...]]:
     count = -(-len(seeds) // at_once)
     ends = [len(seeds) * number // count for number in range(count + 1)] if count else []
     return [tuple(seeds[start:end]) for start, end in pairwise(ends)]
-
-
-def fleets(seeds: Sequence[int]) -> list[tuple[int, ...]]:
-    """As `divided`, into fleets of the usual size."""
-    return divided(seeds, FLEET)

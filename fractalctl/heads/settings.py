@@ -22,6 +22,8 @@ SEEDS = (42, 123, 456, 789, 1024)
 Positive = Annotated[float, Meta(gt=0)]
 AtLeastZero = Annotated[float, Meta(ge=0)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
+LONGEST = 2**20
+"""Numbers of an embedding; what is longer is a mistake, and larger than any memory."""
 
 _WORDS = {"yes": True, "no": False, "true": True, "false": False, "none": None}
 
@@ -44,6 +46,8 @@ class MethodSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 raise ValueError(f"{name} must be finite, got {spelled(getattr(self, name))}")
         if any(low >= high for low, high in zip((0, *self.dims), self.dims, strict=False)):
             raise ValueError(f"dims must be positive and ascending, got {spelled(self.dims)}")
+        if self.dims[-1] > LONGEST:
+            raise ValueError(f"dims can be {LONGEST:,} at most, got {spelled(self.dims)}")
 
     @property
     def dimension(self) -> int:

@@ -4,7 +4,7 @@ Everything else is the frozen experiment's own: the loop, the loss, the draws, t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
@@ -78,14 +78,5 @@ def tuned(
     """
     if not rate > 0:
         raise RequestError(f"the encoder's learning rate must be positive, got {rate}")
-    return TunedExamples(
-        features=examples.features,
-        labels=examples.labels,
-        classes=examples.classes,
-        source=examples.source,
-        mean=examples.mean,
-        scale=examples.scale,
-        encoder=encoder,
-        states=states,
-        encoder_rate=rate,
-    )
+    same = {one.name: getattr(examples, one.name) for one in fields(Examples)}
+    return TunedExamples(**same, encoder=encoder, states=states, encoder_rate=rate)

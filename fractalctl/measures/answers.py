@@ -1,4 +1,4 @@
-"""Training rows that answer queries: which are nearest at each length, how near, and of which classes."""
+"""Training rows that answer queries: which are nearest at each length, and whose answers narrow with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -169,10 +169,8 @@ def rows_as_queries(features: FeatureSet, rows: Sequence[int]) -> list[Query]:
     return [Query(text, class_path(features, own)) for text, own in zip(texts, labels, strict=True)]
 
 
-def zoom(
-    head: "Head", features: FeatureSet, rows: Sequence[int], k: int = 5, lengths: Sequence[int] | None = None
-) -> list[Answered]:
-    """Answer some test rows by k training rows at each length; by default the shortest and the full one.
+def zoom(head: "Head", features: FeatureSet, rows: Sequence[int], k: int = 5) -> list[Answered]:
+    """Answer some test rows by k training rows at the shortest and the full length.
 
     Raises:
         RequestError: the head does not fit the features.
@@ -180,4 +178,53 @@ def zoom(
     reference = Reference(head, features)
     embedded = reference.embed(features.features("test")[np.asarray(rows)])
     asked = rows_as_queries(features, rows)
-    return answer(reference, asked, embedded, lengths or (head.dims[0], head.dims[-1]), k)
+    return answer(reference, asked, embedded, (head.dims[0], head.dims[-1]), k)
+
+
+def agreements(reference: Reference, lengths: Sequence[int], k: int) -> np.ndarray:
+    """Share of each test row's k answers that have its class: (q, len(lengths), D), coarsest level first.
+
+    Raises:
+        RequestError: k exceeds the rows there are.
+    """
+    asked = reference.features.labels("test")
+    queries = reference.embed(reference.features.features("test"))
+    found = reference.nearest(queries, lengths, k)
+    same = reference.labels[found] == asked[:, None, None, :]
+    return same.mean(axis=2)
+
+
+def narrowing(shares: np.ndarray) -> np.ndarray:
+    """Which queries' answers narrow from the right coarsest class to the right finest class.
+
+    At the first length all answers have the query's coarsest class but fewer than half its finest one; at the
+    last length most have its finest one.
+
+    Args:
+        shares: (q, J, D), see `agreements`. Reversed along J, it tells which queries widen.
+
+    Returns:
+        (q,) bool.
+    """
+    first, last = shares[:, 0], shares[:, -1]
+    found: np.ndarray = (first[:, 0] == 1) & (first[:, -1] < 0.5) & (last[:, -1] > 0.5)
+    return found
+
+
+def first_of_each_class(chosen: np.ndarray, classes: np.ndarray, count: int) -> list[int]:
+    """The first chosen row (q,) of each class (q,), at most ``count`` in all, ascending."""
+    rows = np.flatnonzero(chosen)
+    _, first = np.unique(classes[rows], return_index=True)
+    return [int(row) for row in rows[np.sort(first)[:count]]]
+
+
+def telling_rows(head: "Head", features: FeatureSet, count: int, k: int = 5) -> list[int]:
+    """Test rows that show what zooming is: the first one of each coarsest class that narrows.
+
+    Rows chosen to show the effect prove nothing about how common it is; steerability does.
+
+    Returns:
+        At most ``count`` rows, ascending.
+    """
+    shares = agreements(Reference(head, features), (head.dims[0], head.dims[-1]), k)
+    return first_of_each_class(narrowing(shares), features.labels("test")[:, 0], count)

@@ -1,4 +1,4 @@
-"""Query latency of FAISS indexes at several lengths: what runs in a process of its own (paper, Table 9).
+"""Query latency of indexes at several lengths: what runs in a process of its own (paper, Table 9).
 
 That process knows neither PyTorch nor the store: it finds its task and its vectors in a folder, computes with
 one thread on one core, and leaves its figures and every raw time there. Start it as
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from fractalctl.measures.latency_databases import DATABASES, built, size_of, version_of
 from fractalctl.orphans import end_with_parent
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -41,10 +42,10 @@ def vectors_path(folder: Path, part: str, dimension: int) -> Path:
 
 
 class IndexKind(msgspec.Struct, frozen=True):
-    """A kind of FAISS index over inner products.
+    """A kind of FAISS index over inner products, or a database.
 
     Attributes:
-        name: ``flat``, ``hnsw`` or ``ivf``.
+        name: ``flat``, ``hnsw``, ``ivf``, or one of `fractalctl.measures.latency_databases.DATABASES`.
         built_with: what its construction depends on: ``m`` and ``ef_construction``, or ``nlist`` (None: 4
             times the square root of the rows, as far as each list has enough rows to be trained).
         effort: name of the parameter of a search, ``ef_search`` or ``nprobe``; None where there is none.
@@ -61,10 +62,12 @@ class IndexKind(msgspec.Struct, frozen=True):
         lists = max(1, min(int(4 * n**0.5), n // TRAINING_ROWS_PER_LIST))
         return {name: lists if value is None else value for name, value in self.built_with.items()}
 
-    def build(self, vectors: np.ndarray) -> Any:
-        """An index of (n, d) float32 vectors."""
+    def build(self, vectors: np.ndarray, folder: Path) -> Any:
+        """An index of (n, d) float32 vectors; a database lies in the folder, which must not be there yet."""
         import faiss
 
+        if self.name in DATABASES:
+            return built(self.name, vectors, folder)
         n, dimension = vectors.shape
         given = self.parameters(n)
         index: Any
@@ -79,6 +82,12 @@ class IndexKind(msgspec.Struct, frozen=True):
             index = faiss.IndexFlatIP(dimension)
         index.add(vectors)
         return index
+
+    def size(self, index: Any, folder: Path) -> int:
+        """Bytes of an index as it is stored."""
+        import faiss
+
+        return size_of(folder) if self.name in DATABASES else len(faiss.serialize_index(index))
 
     def set_effort(self, index: Any, value: int) -> None:
         """Choose how hard the next searches try."""
@@ -177,26 +186,25 @@ class Bench:
 
     def _exact(self, n: int, dimension: int) -> np.ndarray:
         """(q, k) true neighbours at a length."""
-        index = IndexKind("flat").build(self._vectors("reference", dimension, n))
+        index = IndexKind("flat").build(self._vectors("reference", dimension, n), self.folder)
         return index.search(self._vectors("queries", dimension), self.task.k)[1]
 
     def _of_kind(
         self, kind: IndexKind, n: int, truths: Mapping[int, np.ndarray], times: dict[str, np.ndarray]
     ) -> Iterator[dict[str, Any]]:
-        import faiss
-
         indexes, common = {}, {}
         for dimension in self.task.dims:
             vectors = self._vectors("reference", dimension, n)
             start = perf_counter()
-            indexes[dimension] = kind.build(vectors)
+            place = self.folder / f"{kind.name}-{n}-{dimension}"
+            indexes[dimension] = kind.build(vectors, place)
             common[dimension] = {
                 "index": kind.name,
                 "parameters": kind.parameters(n),
                 "n": n,
                 "dimension": dimension,
                 "build_seconds": perf_counter() - start,
-                "index_bytes": len(faiss.serialize_index(indexes[dimension])),
+                "index_bytes": kind.size(indexes[dimension], place),
             }
         for value in kind.efforts:
             for index in indexes.values():
@@ -266,6 +274,7 @@ def main(folder: Path) -> None:
         "faiss": faiss.__version__,
         "faiss_options": faiss.get_compile_options().split(),
         "numpy": np.__version__,
+        "databases": {one.name: version_of(one.name) for one in task.indexes if one.name in DATABASES},
     }
     np.savez_compressed(folder / TIMES_FILE, **times)
     (folder / FIGURES_FILE).write_text(json.dumps({"machine": machine, "results": results}), encoding="utf-8")

@@ -263,18 +263,17 @@ def predictions(neighbours: np.ndarray, reference_labels: np.ndarray) -> np.ndar
     return np.stack(votes, axis=2)
 
 
-def leave_one_out_accuracy(embeddings: np.ndarray, labels: np.ndarray, k: int = 5) -> list[float]:
-    """Accuracy at each level, coarsest first, of leave-one-out k-NN on whole embeddings.
+def leave_one_out_accuracy(embeddings: np.ndarray, labels: np.ndarray) -> list[float]:
+    """Accuracy at each level, coarsest first, of leave-one-out k-NN on whole embeddings; k = 5, or n - 1.
 
     Args:
         embeddings: (n, d) float32.
         labels: (n, D) integers.
-        k: neighbours, or as many as there are.
 
     Raises:
         RequestError: there is one row, which has no other to ask.
     """
     if len(embeddings) < 2:
         raise RequestError("a single row is held out for validation, and leave-one-out needs two")
-    neighbours = nearest(None, embeddings, [embeddings.shape[1]], min(k, len(embeddings) - 1))
+    neighbours = nearest(None, embeddings, [embeddings.shape[1]], min(5, len(embeddings) - 1))
     return [float(share) for share in (predictions(neighbours, labels)[:, 0] == labels).mean(axis=0)]

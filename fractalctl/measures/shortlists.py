@@ -13,6 +13,7 @@ from fractalctl.heads.prefixes import Prefixes
 from fractalctl.measures.neighbours import SMALLEST_NORM
 
 TIE = 1e-12
+FIXED = 64
 SIMILARITIES_PER_PASS = 2**22
 REFERENCES_PER_PASS = 2**14
 
@@ -135,11 +136,11 @@ def shortlist(similarity: np.ndarray, size: int) -> np.ndarray:
     return np.sort(np.concatenate([sure, tied[: size - len(sure)]]))
 
 
-def sizes(n_searched: int, fixed: int = 64, percent: int = 1) -> Sequence[int]:
-    """Sizes of the two shortlists: a fixed one, and a share of the rows that is no smaller.
+def sizes(n_searched: int) -> Sequence[int]:
+    """Sizes of the two shortlists: a fixed one, and 1 % of the rows where that is no smaller.
 
     >>> sizes(10_000), sizes(499), sizes(30)
     ((64, 100), (64, 64), (30, 30))
     """
-    share = max(fixed, n_searched * percent // 100)
-    return min(fixed, n_searched), min(share, n_searched)
+    share = max(FIXED, n_searched // 100)
+    return min(FIXED, n_searched), min(share, n_searched)

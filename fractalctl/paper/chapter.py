@@ -7,6 +7,7 @@ from typing import Any
 
 from fractalctl.paper.judging import Finding, Verdict
 from fractalctl.paper.places import Beside
+from fractalctl.paper.printed import chapter_words
 from fractalctl.report.results import Results
 from fractalctl.tables import Part, Section, Table
 
@@ -30,17 +31,13 @@ class Chapter:
     """One table, figure or section of the paper.
 
     Attributes:
-        name: stem of its tables' names.
-        title: heading.
-        text: what the numbers are; Markdown.
+        name: stem of its tables' names; its words stand under it in ``claims.toml``.
         groups: what the chapter looks at, in groups that are judged each by itself.
         judge: the claims on one group.
         beside: numbers of one group that the paper prints too.
     """
 
     name: str
-    title: str
-    text: str
     groups: Callable[[Results], Sequence[Any]]
     judge: Callable[[Any], Iterable[Finding]] = nothing
     beside: Callable[[Any], Iterable[Beside]] = nothing
@@ -56,15 +53,16 @@ class Chapter:
     def section(self, results: Results, order: float) -> tuple[Section | None, list[Finding]]:
         """The chapter over results, None where nothing there concerns it; and its findings."""
         found, rows = self.findings(results), self.rows(results)
-        parts: list[Part] = [self.text]
+        title, text = chapter_words(self.name)
+        parts: list[Part] = [text]
         if rows:
             columns = ["where", "arms", "what", "here", "paper"]
             parts.append(
-                Table(f"paper-{self.name}", f"{self.title}: here and in the paper.", columns, rows, left=3)
+                Table(f"paper-{self.name}", f"{title}: here and in the paper.", columns, rows, left=3)
             )
         if found:
             parts.append(_verdicts(self.name, found))
-        return Section(self.title, parts, order) if found or rows else None, found
+        return Section(title, parts, order) if found or rows else None, found
 
 
 def _verdicts(name: str, found: Sequence[Finding]) -> Table:
@@ -73,12 +71,5 @@ def _verdicts(name: str, found: Sequence[Finding]) -> Table:
     # The verdict comes first: a page keeps the first column in sight, however narrow it is.
     rows = [[one.verdict.value, one.claim.text, one.where, one.arms, one.evidence] for one in found]
     columns = ["verdict", "claim", "where", "arms", "evidence"]
-    return Table(
-        f"verdicts-{name}",
-        f"Verdicts. {caption}.",
-        columns,
-        rows,
-        left=5,
-        marks=MARKS,
-        folded=len(rows) > FEW,
-    )
+    folded = len(rows) > FEW
+    return Table(f"verdicts-{name}", f"Verdicts. {caption}.", columns, rows, 5, marks=MARKS, folded=folded)

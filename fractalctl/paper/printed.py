@@ -1,4 +1,4 @@
-"""What the paper says, from two tables: its claims (``claims.toml``) and its numbers (``printed.toml``)."""
+"""What the paper says: claims, and our chapters on them (``claims.toml``); numbers (``printed.toml``)."""
 
 import tomllib
 from dataclasses import dataclass
@@ -30,22 +30,29 @@ class Claim:
 
 
 @cache
-def _table(name: str) -> dict[str, Any]:
+def table(name: str) -> dict[str, Any]:
+    """What stands in one of this package's TOML files; not to be changed."""
     return tomllib.loads(files(__package__).joinpath(name).read_text(encoding="utf-8"))
 
 
 def printed(place: str, corpus: str | None = None) -> dict[str, Any]:
     """What one table, figure or section prints, such as ``table_3``, or of a corpus in it; may be nothing."""
-    found: dict[str, Any] = _table("printed.toml")[place]
+    found: dict[str, Any] = table("printed.toml")[place]
     return found if corpus is None else found.get(corpus, {})
 
 
 @cache
 def claims() -> dict[str, Claim]:
     """Every claim of the paper that runs can speak to, by a name of ours, in the order of reading."""
-    table = _table("claims.toml")
-    rules = table["rules"]
+    said = table("claims.toml")
+    rules = said["rules"]
     return {
         name: Claim(**(row | {"rule": rules.get(row["rule"], row["rule"])}))
-        for name, row in table["claims"].items()
+        for name, row in said["claims"].items()
     }
+
+
+def chapter_words(name: str) -> tuple[str, str]:
+    """Heading of a chapter, and what its numbers are (Markdown)."""
+    words = table("claims.toml")["chapters"][name]
+    return words["title"], words["text"]

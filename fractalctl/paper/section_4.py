@@ -179,37 +179,8 @@ def _definitions(group: Group) -> Iterator[Beside]:
 
 
 CHAPTERS = (
-    Chapter(
-        "table-1",
-        "Corpora (Table 1)",
-        "Label trees; entropies of the training rows.",
-        evaluated(),
-        beside=_trees,
-    ),
-    Chapter(
-        "table-2",
-        "Accuracy at full length (Table 2)",
-        "k-NN accuracy, mean ± standard deviation over seeds. The paper's numbers stand beside its own "
-        "protocol only.",
-        evaluated(),
-        _judge_accuracy,
-        _accuracies,
-    ),
-    Chapter(
-        "table-3",
-        "Steerability (Tables 3 and 11)",
-        "S = (L0@shortest - L0@full) + (L1@full - L1@shortest), L1 standing for the finest level. The "
-        "unit of replication is the training seed; over corpora it is the corpus, which counts once.",
-        evaluated(),
-        _judge_steerability,
-        _steerabilities,
-    ),
-    Chapter(
-        "table-10",
-        "Other definitions of S (Table 10)",
-        "Gaps of v5 over mrl, mean over seeds.",
-        evaluated(),
-        _judge_definitions,
-        _definitions,
-    ),
+    Chapter("table-1", evaluated(), beside=_trees),
+    Chapter("table-2", evaluated(), _judge_accuracy, _accuracies),
+    Chapter("table-3", evaluated(), _judge_steerability, _steerabilities),
+    Chapter("table-10", evaluated(), _judge_definitions, _definitions),
 )

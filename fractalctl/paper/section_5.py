@@ -129,30 +129,7 @@ def _localised(group: Group) -> Iterator[Beside]:
 
 
 CHAPTERS = (
-    Chapter(
-        "table-4",
-        "Alignment (Table 4)",
-        "Only the supervision differs between conditions; split, initial weights, batches, prefixes and "
-        "dropout of a seed are the same.",
-        ablated("alignment"),
-        _judge_alignment,
-        _alignment,
-    ),
-    Chapter(
-        "section-5-1",
-        "Where levels live (Section 5.1)",
-        "k-NN with the first block alone, and with all later blocks alone; the paper's figure stands "
-        "beside the dense protocol.",
-        evaluated("localisation"),
-        _judge_places,
-        _localised,
-    ),
-    Chapter(
-        "figure-7",
-        "Training the encoder too (Figure 7)",
-        "Two supervisions on two encoders: frozen, and with its last layers trained together with the head.",
-        ablated("backbone"),
-        _judge_tuning,
-        _tuning,
-    ),
+    Chapter("table-4", ablated("alignment"), _judge_alignment, _alignment),
+    Chapter("section-5-1", evaluated("localisation"), _judge_places, _localised),
+    Chapter("figure-7", ablated("backbone"), _judge_tuning, _tuning),
 )

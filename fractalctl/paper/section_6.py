@@ -233,38 +233,8 @@ def _smallest_block(place: Place, smallest: float, others: Sequence[float]) -> F
 
 
 CHAPTERS = (
-    Chapter(
-        "figure-4",
-        "Scaling over corpora (Figure 4)",
-        "Over corpora, which are the unit here; seeds are averaged first.",
-        evaluated(),
-        _judge_scaling,
-        _scaling,
-    ),
-    Chapter(
-        "table-6",
-        "Encoders (Table 6)",
-        "v5 against mrl under every backbone that was featurized. An encoder is a backbone; the kind of "
-        "head is part of an arm.",
-        _by_backbone,
-        _judge_encoders,
-        _encoders,
-    ),
-    Chapter(
-        "table-5",
-        "Synthetic hierarchies (Table 5)",
-        "The finest classes are divided at random into K0 coarse ones; S is the mean over partitions, ± "
-        "its standard deviation over training seeds.",
-        synthetic,
-        _judge_synthesis,
-        _synthesis,
-    ),
-    Chapter(
-        "figure-6",
-        "Capacity (Figure 6)",
-        "Heads of as many blocks as ever, whose size alone varies, and with it the full length. The paper "
-        "prints no S of single sizes.",
-        ablated("capacity"),
-        _judge_capacity,
-    ),
+    Chapter("figure-4", evaluated(), _judge_scaling, _scaling),
+    Chapter("table-6", _by_backbone, _judge_encoders, _encoders),
+    Chapter("table-5", synthetic, _judge_synthesis, _synthesis),
+    Chapter("figure-6", ablated("capacity"), _judge_capacity),
 )

@@ -262,50 +262,14 @@ def _latencies(group: Sequence[Timed]) -> Iterator[Beside]:
 
 
 CHAPTERS = (
-    Chapter(
-        "table-8",
-        "Three levels (Table 8)",
-        "The gain of a level is its accuracy at full length less that at the first prefix; S of two "
-        "levels is the finer one's gain less the coarser one's.",
-        ablated("depth"),
-        _judge_depth,
-        _deep,
-    ),
+    Chapter("table-8", ablated("depth"), _judge_depth, _deep),
     Chapter(
         "table-7",
-        "Retrieval (Table 7)",
-        "One half of the test rows asks, the other is searched. Recall@1 is the share of queries whose "
-        "nearest document is of their class.",
         evaluated("retrieval", lambda one: f"{one.n_queries + one.n_documents} test rows"),
         _judge_retrieval,
         _retrieved,
     ),
-    Chapter(
-        "figure-11",
-        "Routing (Figure 11)",
-        "Adaptive routing answers coarse queries at the shortest prefix and fine ones at the full length; "
-        "alpha is the share of coarse queries.",
-        evaluated("routing"),
-        _judge_routing,
-        _routed,
-    ),
-    Chapter(
-        "section-7",
-        "One head or two (Section 7)",
-        "Two dedicated heads need two indexes; one head is cut to its shortest prefix for coarse queries. "
-        "The paper's figures stand beside the dense protocol.",
-        evaluated("dual"),
-        _judge_two_encoders,
-        _two_encoders,
-    ),
-    Chapter(
-        "table-9",
-        "Query latency (Table 9)",
-        "Median microseconds of a single query, and how many times faster that is than at the full "
-        "length. Times are of the machine that ran them, ratios less so. The paper does not say how its "
-        "HNSW was built and searched.",
-        _timed,
-        _judge_latency,
-        _latencies,
-    ),
+    Chapter("figure-11", evaluated("routing"), _judge_routing, _routed),
+    Chapter("section-7", evaluated("dual"), _judge_two_encoders, _two_encoders),
+    Chapter("table-9", _timed, _judge_latency, _latencies),
 )

@@ -121,29 +121,9 @@ def _retention(group: Group) -> Iterator[Beside]:
 
 
 CHAPTERS = (
+    Chapter("section-8", ablated("noise"), _judge_noise, _noise),
     Chapter(
-        "section-8",
-        "Label noise (Section 8)",
-        "A share of the training rows has a wrong coarse label, drawn anew for each seed; test rows stay "
-        "right.",
-        ablated("noise"),
-        _judge_noise,
-        _noise,
+        "theorem-1", evaluated("information", lambda one: f"{one.rows.test} test rows"), _judge_information
     ),
-    Chapter(
-        "theorem-1",
-        "Information (Theorem 1)",
-        "Lower bounds on mutual information from calibrated probes on test rows. A difference of two "
-        "lower bounds proves nothing by itself; a bound above the other side's entropy does.",
-        evaluated("information", lambda one: f"{one.rows.test} test rows"),
-        _judge_information,
-    ),
-    Chapter(
-        "guide",
-        "What a shorter vector keeps (guide)",
-        "The guide's figures are typical ones of 768 numbers; a share here is of the head's own full length.",
-        evaluated("retention"),
-        _judge_retention,
-        _retention,
-    ),
+    Chapter("guide", evaluated("retention"), _judge_retention, _retention),
 )

@@ -1,9 +1,6 @@
 """The figures that the paper prints beside those that its own table of seeds gives (its Table 11)."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import msgspec
@@ -11,18 +8,9 @@ import msgspec
 from fractalctl.documents.base import to_json
 from fractalctl.documents.estimates import Quadratic
 from fractalctl.documents.statistics import PrintedFigure, Statistics
+from fractalctl.paper.printed import table
 
 PAIR = ("v5", "mrl")
-
-KEY_NAMES = {
-    "mean_a": "mean of v5",
-    "sd_a": "SD of v5",
-    "mean_b": "mean of mrl",
-    "sd_b": "SD of mrl",
-    "difference": "gap",
-    "p_adjusted": "adjusted p",
-    "cohens_d": "d",
-}
 
 TABLE_12 = (
     ("Spearman's rho", "spearman", "coefficient"),
@@ -33,9 +21,8 @@ TABLE_12 = (
 """Columns of the paper's Table 12: what to call them, and where they stand in a row."""
 
 
-@cache
 def _paper() -> dict[str, Any]:
-    return tomllib.loads(files(__package__).joinpath("table_11.toml").read_text(encoding="utf-8"))
+    return table("table_11.toml")
 
 
 def annotate(document: Statistics) -> Statistics:
@@ -64,28 +51,24 @@ def beside(document: Statistics) -> list[PrintedFigure]:
     if not is_papers_table(document):
         return []
     values = to_json(document)
-    return [
-        PrintedFigure(
-            name=name,
-            path=path,
-            printed=printed,
-            computed=computed,
-            agrees=agrees,
-            remark=None if agrees else _remark(path),
-        )
-        for name, path, printed in _printed(values)
-        if (computed := _at(values, path)) is not None
-        for agrees in [_agrees(computed, printed)]
-    ]
+    figures = []
+    for name, path, printed in _printed(values):
+        if (computed := _at(values, path)) is not None:
+            agrees = _agrees(computed, printed)
+            remark = None if agrees else _remark(path)
+            figures.append(
+                PrintedFigure(
+                    name=name, path=path, printed=printed, computed=computed, agrees=agrees, remark=remark
+                )
+            )
+    return figures
 
 
 def _curve_remark(fit: Quadratic) -> str | None:
     """What to say of the paper's own curve (its Table 5), recognised by its fit; None for any other."""
     paper = _paper()["quadratic"]
-    remark: str = paper["remark"]
-    return (
-        remark if all(_agrees(getattr(fit, name) or 0.0, paper[name]) for name in ("r2", "vertex")) else None
-    )
+    known = all(_agrees(getattr(fit, name) or 0.0, paper[name]) for name in ("r2", "vertex"))
+    return str(paper["remark"]) if known else None
 
 
 def _printed(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -94,7 +77,7 @@ def _printed(document: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for position, row in enumerate(document["comparisons"]):
         for key, printed in paper["comparisons"][row["corpus"]].items():
             if key != "p_adjusted" or row["correction"] == "holm":
-                yield f"{row['corpus']}, {KEY_NAMES[key]}", f"comparisons.{position}.{key}", printed
+                yield f"{row['corpus']}, {paper['key_names'][key]}", f"comparisons.{position}.{key}", printed
     rows = _at(document, "scaling.predictors.depth.leave_one_out") or []
     for position, row in enumerate(rows):
         dropped = row["dropped"] or "none"

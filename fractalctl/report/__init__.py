@@ -3,19 +3,11 @@
 from fractalctl.report.build import overview, report_sections, write_report
 from fractalctl.report.forest import draw_forest
 from fractalctl.report.metrics import metric_tables
+from fractalctl.report.prose import statistics_sections, write_statistics
 from fractalctl.report.results import Results, read_results
-from fractalctl.report.statistics_section import statistics_sections, write_statistics
 from fractalctl.report.statistics_tables import brief_tables
 
 __all__ = [
-    "Results",
-    "brief_tables",
-    "draw_forest",
-    "metric_tables",
-    "overview",
-    "read_results",
-    "report_sections",
-    "statistics_sections",
-    "write_report",
-    "write_statistics",
-]
+    "Results", "brief_tables", "draw_forest", "metric_tables", "overview", "read_results", "report_sections",
+    "statistics_sections", "write_report", "write_statistics",
+]  # fmt: skip

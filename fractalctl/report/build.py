@@ -11,7 +11,6 @@ from fractalctl.documents import Document
 from fractalctl.documents.ablation import Ablation
 from fractalctl.documents.latency import Latency
 from fractalctl.documents.synth import Synthesis
-from fractalctl.documents.zoom import Zoom
 from fractalctl.errors import RequestError
 from fractalctl.plugins import modules_of
 from fractalctl.progress import Progress, silent
@@ -20,7 +19,7 @@ from fractalctl.report.figures import save_figure
 from fractalctl.report.html import html_page
 from fractalctl.report.metrics import further_sections
 from fractalctl.report.results import Results, grouped, slug
-from fractalctl.report.sections import ablations, examples, latency, synthesis
+from fractalctl.report.sections import ablations, latency, synthesis
 from fractalctl.report.writers import csv_table, latex_table, markdown_pages
 from fractalctl.tables import Part, Picture, Section, Table
 from store.files import write_aside
@@ -34,7 +33,6 @@ MADE_BY = "Made by <code>fractalctl report</code>"
 OVERVIEWS: dict[type[Document], Callable[[Any], list[Table]]] = {
     Ablation: ablations.overview_tables,
     Synthesis: synthesis.overview_tables,
-    Zoom: examples.overview_tables,
     Latency: latency.overview_tables,
 }
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from fractalctl.errors import MissingExtraError
 from fractalctl.numbers import listed, number
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 COLOURS = ("#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000")
 """Colours that people with any colour vision can tell apart (Okabe and Ito, 2008)."""
@@ -70,6 +72,24 @@ def _as_written(figure: "Figure") -> Iterator[None]:
         yield
 
 
+_BOXES: "WeakKeyDictionary[Figure, Bbox]" = WeakKeyDictionary()
+
+
+def _laid_out(figure: "Figure") -> "Bbox":
+    """Lay a figure out, once for all formats; gives the part of it that is drawn on, in inches."""
+    if figure not in _BOXES:
+        figure.draw_without_rendering()
+        figure.set_layout_engine(None)
+        _BOXES[figure] = figure.get_tightbbox().padded(0.1)
+    return _BOXES[figure]
+
+
+def figure_paths(path: Path) -> list[Path]:
+    """Where `save_figure` writes a figure: beside a path, with or without one of the suffixes."""
+    stem = path.with_suffix("") if path.suffix[1:] in FORMATS else path
+    return [stem.with_name(f"{stem.name}.{kind}") for kind in FORMATS]
+
+
 def save_figure(figure: "Figure", path: Path) -> list[Path]:
     """Write a figure as PNG (200 dots per inch) and PDF; the same figure gives the same bytes.
 
@@ -79,13 +99,11 @@ def save_figure(figure: "Figure", path: Path) -> list[Path]:
     """
     from matplotlib import rc_context
 
-    stem, written = path.with_suffix("") if path.suffix[1:] in FORMATS else path, []
-    for kind, metadata in FORMATS.items():
-        target = stem.with_name(f"{stem.name}.{kind}")
+    written = figure_paths(path)
+    for target, (kind, metadata) in zip(written, FORMATS.items(), strict=True):
         # Type 42 embeds TrueType fonts; many publishers refuse the default, Type 3.
         with write_aside(target) as aside, rc_context({"pdf.fonttype": 42}), _as_written(figure):
-            figure.savefig(aside, format=kind, dpi=200, bbox_inches="tight", metadata=metadata)
-        written.append(target)
+            figure.savefig(aside, format=kind, dpi=200, bbox_inches=_laid_out(figure), metadata=metadata)
     return written
 
 
@@ -95,7 +113,8 @@ def svg(figure: "Figure") -> str:
 
     stream = io.BytesIO()
     with rc_context({"svg.hashsalt": "fractalctl"}), _as_written(figure):
-        figure.savefig(stream, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
+        metadata = {"Date": None, "Creator": None}
+        figure.savefig(stream, format="svg", bbox_inches=_laid_out(figure), metadata=metadata)
     return base64.b64encode(stream.getvalue()).decode()
 
 

@@ -20,14 +20,7 @@ NUMBERS_END, WEIGHTS_END = 92, 126
 
 
 def draw_forest(meta: Meta, path: Path) -> list[Path]:
-    """Draw `forest_figure` as PNG and PDF.
-
-    Args:
-        meta: see there.
-        path: where to draw, with or without one of the suffixes ``.png`` and ``.pdf``.
-
-    Returns:
-        The two files written.
+    """Draw `forest_figure` as PNG and PDF, whichever of both suffixes the path has; gives the two files.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -61,11 +54,8 @@ def _draw(axes: "Axes", meta: Meta) -> None:
         axes.scatter([effect.effect], [row], s=size, marker="s", color=BLUE, zorder=3)
         _write(axes, row, effect.label, effect.effect, limits, weight)
     low, high = meta.ci
-    diamond = (
-        [low, meta.pooled, high, meta.pooled],
-        [pooled_row, pooled_row - 0.3, pooled_row, pooled_row + 0.3],
-    )
-    axes.fill(*diamond, color=VERMILION, zorder=3)
+    across = [low, meta.pooled, high, meta.pooled]
+    axes.fill(across, [pooled_row + up for up in (0, -0.3, 0, 0.3)], color=VERMILION, zorder=3)
     _write(axes, pooled_row, "pooled", meta.pooled, meta.ci, None, bold=True)
     bottom = pooled_row
     if meta.prediction_interval:
@@ -101,17 +91,8 @@ def _write(
 
 def _beside(axes: "Axes", row: float, text: str, edge: int, points: float, **style: Any) -> None:
     """Right-aligned text that ends so many points from the left (0) or right (1) edge of the axes."""
-    axes.annotate(
-        text,
-        (edge, row),
-        (points, 0),
-        xycoords=axes.get_yaxis_transform(),
-        textcoords="offset points",
-        ha="right",
-        va="center",
-        fontsize=FONT_SIZE,
-        **style,
-    )
+    style |= {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": FONT_SIZE}
+    axes.annotate(text, (edge, row), (points, 0), xycoords=axes.get_yaxis_transform(), **style)
 
 
 def _frame(axes: "Axes", meta: Meta, bottom: float) -> None:

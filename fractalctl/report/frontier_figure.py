@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fractalctl.documents.compare import ArmAtPlace, ArmsCompared, MeanValue, PlaceCompared
+from fractalctl.documents.compare import ArmsCompared, MeanValue, PlaceCompared
 from fractalctl.report.figures import frame, look, new_figure
 
 if TYPE_CHECKING:
@@ -18,14 +18,7 @@ PANELS = {
 """What is drawn over leakage, with the name of its axis."""
 ROOM = 0.06
 """Height of a line of labels, as a share of the axis."""
-ARROW = {
-    "arrowstyle": "-",
-    "linewidth": 0.5,
-    "color": "0.6",
-    "shrinkA": 1,
-    "shrinkB": 3,
-    "relpos": (0, 0.5),
-}
+ARROW = {"arrowstyle": "-", "linewidth": 0.5, "color": "0.6", "shrinkA": 1, "shrinkB": 3, "relpos": (0, 0.5)}
 """From the left end of a label, at half its height, to its point."""
 
 
@@ -52,26 +45,17 @@ def draw_frontier(document: ArmsCompared, places: Mapping[str, int] | None = Non
 
 def _panel(axes: "Axes", place: PlaceCompared, measure: str, places: Mapping[str, int]) -> None:
     """One criterion over leakage: means with 95 % intervals over seeds, labels in a column beside."""
-    ends: list[tuple[float, float, ArmAtPlace]] = []
+    ends: list[tuple[float, float, str, str]] = []
     for one in place.arms:
         x, y = one.measures["leakage"], one.measures[measure]
         style = look(places[one.arm])
-        fill = "white" if one.dominated_by else style["color"]
-        axes.errorbar(
-            100 * x.mean,
-            100 * y.mean,
-            yerr=_bars(y),
-            xerr=_bars(x),
-            color=style["color"],
-            marker=style["marker"],
-            markerfacecolor=fill,
-            markersize=6,
-            elinewidth=0.8,
-            linestyle="none",
-        )
-        ends.append((100 * x.mean, 100 * y.mean, one))
+        colour, fill = style["color"], "white" if one.dominated_by else style["color"]
+        marks: dict[str, Any] = {"color": colour, "marker": style["marker"], "markerfacecolor": fill}
+        marks |= {"markersize": 6, "elinewidth": 0.8, "linestyle": "none"}
+        axes.errorbar(100 * x.mean, 100 * y.mean, yerr=_bars(y), xerr=_bars(x), **marks)
+        ends.append((100 * x.mean, 100 * y.mean, one.arm, colour))
     axes.margins(0.08)
-    label_beside(axes, [(across, up, one.arm, look(places[one.arm])["color"]) for across, up, one in ends])
+    label_beside(axes, ends)
 
 
 def label_beside(axes: "Axes", points: Sequence[tuple[float, float, str, str]]) -> None:

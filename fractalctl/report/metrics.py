@@ -14,6 +14,8 @@ from fractalctl.tables import Section, Table
 ORDER = 88
 """Of sections that metrics bring themselves; after those of ours."""
 SPREAD = "mean ± standard deviation over seeds"
+IN_OTHERS = ("baselines",)
+"""Metrics that have no section, since others show them: rows of `fractalctl.report.sections.answer`."""
 
 
 def metric_groups(
@@ -36,7 +38,7 @@ def by_dims(groups: Sequence[Group]) -> Iterator[tuple[str, list[int], list[Grou
 def metric_tables(name: str, evaluations: Sequence[Evaluation]) -> list[Table]:
     """What a terminal shows of a metric: something for any metric, whatever brought it."""
     results = Results(evaluations=evaluations)
-    if not any(name in one.metrics for one in evaluations):
+    if name in IN_OTHERS or not any(name in one.metrics for one in evaluations):
         return []
     if module := _own_section(name):
         tables: list[Table] = import_module(module).metric_tables(results)
@@ -48,7 +50,7 @@ def metric_tables(name: str, evaluations: Sequence[Evaluation]) -> list[Table]:
 def further_sections(results: Results) -> Iterator[Section]:
     """Yield the sections of metrics that none of ours shows."""
     for name in dict.fromkeys(name for one in results.evaluations for name in one.metrics):
-        if not _own_section(name):
+        if name not in IN_OTHERS and not _own_section(name):
             yield _brought(results, name)
 
 

@@ -60,13 +60,8 @@ def described_table(document: Statistics) -> Iterator[Table]:
     """Every arm by itself: against zero, and against the backbone's own truncation."""
     rows = []
     for one in document.described:
-        cells = [
-            one.label,
-            one.arm,
-            spread(one.mean, one.sd),
-            interval(one.ci, 3),
-            _known(one.zero, one.zero.test),
-        ]
+        cells = [one.label, one.arm, spread(one.mean, one.sd), interval(one.ci, 3)]
+        cells.append(_known(one.zero, one.zero.test))
         cut = one.truncation
         cells += [signed(cut.value), _known(cut, cut.test)] if cut else [MISSING] * 2
         rows.append([*cells, one.n])
@@ -143,40 +138,29 @@ def further_tests_table(document: Statistics) -> Iterator[Table]:
 
 def equivalence_table(document: Statistics) -> Iterator[Table]:
     """Whether b, and the difference, is practically zero."""
-    found = [
-        (row, row.equivalence.b, row.equivalence.difference)
-        for row in document.comparisons
-        if row.equivalence
-    ]
-    rows = [
-        [
-            _pair(row),
-            *(cell for one in both for cell in (signed(one.mean), interval(one.ci, 3), p_value(one.p))),
-        ]
-        for row, *both in found
-    ]
-    margins = dict.fromkeys(f"±{b.margin:g}" for _, b, _ in found)
+    found = [(row, row.equivalence) for row in document.comparisons if row.equivalence]
+    rows = []
+    for row, both in found:
+        tests = both.b, both.difference
+        cells = [[signed(one.mean), interval(one.ci, 3), p_value(one.p)] for one in tests]
+        rows.append([_pair(row), *cells[0], *cells[1]])
+    margins = dict.fromkeys(f"±{both.b.margin:g}" for _, both in found)
     caption = f"Equivalence to zero within {', '.join(margins)} (two one-sided t tests over seeds)"
     columns = "comparison; mean of b; 90 % CI; p; difference; 90 % CI of difference; p of difference"
-    yield from _table(
-        document, "equivalence", caption, columns, rows, brief="comparison; mean of b; 90 % CI; p"
-    )
+    brief = "comparison; mean of b; 90 % CI; p"
+    yield from _table(document, "equivalence", caption, columns, rows, brief=brief)
 
 
 def power_table(document: Statistics) -> Iterator[Table]:
     """What the seeds can show, and how many are needed."""
     rows = [
         [
-            _pair(row),
-            one.n,
-            number(one.d),
-            number(one.power),
-            number(one.seeds_needed, 0),
+            _pair(row), one.n, number(one.d), number(one.power), number(one.seeds_needed, 0),
             number(one.detectable_d),
         ]
         for row in document.comparisons
         if (one := row.power)
-    ]
+    ]  # fmt: skip
     columns = "comparison; seeds; d; power at d; seeds for power 0.8; detectable d"
     yield from _table(document, "power", "Power of the paired t test at the observed effect", columns, rows)
 
@@ -210,11 +194,8 @@ def signs_table(document: Statistics) -> Iterator[Table]:
     for one in document.over_corpora():
         test = one.sign_test
         signs = [f"{test.wins} of {test.n}", p_value(test.p_one_sided), p_value(test.p_two_sided)]
-        pooled = (
-            [number(one.meta.pooled), interval(one.meta.ci), percent(one.meta.i2)]
-            if one.meta
-            else [MISSING] * 3
-        )
+        meta = one.meta
+        pooled = [number(meta.pooled), interval(meta.ci), percent(meta.i2)] if meta else [MISSING] * 3
         rows.append([one.a, one.b, *signs, *pooled])
     columns = "a; b; a above b; p (one-sided); p (two-sided); pooled d; 95 % CI; I²"
     yield from _table(
@@ -248,14 +229,11 @@ def _meta_tables(document: Statistics, meta: Meta, stem: str) -> Iterator[Table]
     yield from _table(document, f"pooled-{stem}", caption, f"estimator; {figures}", pooled, brief=brief)
     without = [
         [
-            one.label,
-            percent(one.weight),
-            *_pooled_cells(one.without, 2),
-            number(one.residual),
+            one.label, percent(one.weight), *_pooled_cells(one.without, 2), number(one.residual),
             number(one.cooks_distance),
         ]
         for one in meta.influence
-    ]
+    ]  # fmt: skip
     caption = f"Leave-one-out: the pooled d of {meta.a} against {meta.b} without each corpus"
     columns = f"dropped; its weight; {figures}; its residual; Cook's distance"
     brief = "dropped; its weight; pooled; 95 % CI; I²; prediction interval"
@@ -270,11 +248,9 @@ def _meta_tables(document: Statistics, meta: Meta, stem: str) -> Iterator[Table]
         if one
         for slope in one.coefficients[1:]
     ]  # fmt: skip
-    caption, columns = (
-        "Meta-regression of d on one moderator at a time (reml)",
-        "moderator; slope; 95 % CI; z; p",
-    )
-    columns, brief = f"{columns}; residual τ²; explained", "moderator; slope; 95 % CI; p; explained"
+    caption = "Meta-regression of d on one moderator at a time (reml)"
+    columns = "moderator; slope; 95 % CI; z; p; residual τ²; explained"
+    brief = "moderator; slope; 95 % CI; p; explained"
     yield from _table(document, f"meta-regression-{stem}", caption, columns, slopes, brief=brief)
 
 
@@ -295,10 +271,8 @@ def scaling_tables(document: Statistics) -> Iterator[Table]:
         f"What predicts the mean {scaling.metric} of {scaling.arm}, n = {scaling.n}, unit: {scaling.unit} "
         "(Spearman's rho, Pearson's r, Kendall's tau, bootstrap samples with rho > 0)"
     )
-    columns, brief = (
-        "predictor; rho; p; exact p; r; p of r; tau; p of tau; rho > 0",
-        "predictor; rho; p; exact p; r; p of r",
-    )
+    columns = "predictor; rho; p; exact p; r; p of r; tau; p of tau; rho > 0"
+    brief = "predictor; rho; p; exact p; r; p of r"
     yield from _table(document, "predictors", caption, columns, rows, brief=brief)
     columns = "dropped; k; Spearman's rho; p; exact p; Pearson's r; p of r; Cook's distance"
     for name, shown in (("depth", "dropped; k; Spearman's rho; p; Pearson's r; p of r"), ("product", ())):
@@ -334,10 +308,8 @@ def robustness_tables(document: Statistics) -> Iterator[Table]:
         for row in found.rank_agreement
         if found.n >= FEWEST
     ]
-    caption, columns = (
-        "Agreement of the definitions in ranking the corpora",
-        "definitions; Spearman rho; p; exact p",
-    )
+    caption = "Agreement of the definitions in ranking the corpora"
+    columns = "definitions; Spearman rho; p; exact p"
     yield from _table(document, "rank-agreement", caption, columns, agreement)
 
 

@@ -40,10 +40,6 @@ def check_arms(observations: Iterable[Observation], arms: Collection[str]) -> No
     At one place they must be trained on one feature set. Corpora with another number of levels may differ in
     settings that follow it, see `fractalctl.heads.arms.follows_depth`.
 
-    Args:
-        observations: of any arms.
-        arms: labels of those that are looked at.
-
     Raises:
         RequestError: two heads of one arm differ; the message names the setting and both files.
     """

@@ -1,6 +1,8 @@
 """Corrections of p values for multiple testing, and which tests are corrected together."""
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from fractalctl.errors import RequestError
 from fractalctl.statistics.samples import finite
@@ -49,8 +51,22 @@ def adjust(p_values: Sequence[float | None], correction: str) -> list[float | No
         raise RequestError(f"p values lie between 0 and 1, found {values.min():.4g} to {values.max():.4g}")
     from statsmodels.stats.multitest import multipletests
 
-    adjusted = iter(multipletests(values, method=CORRECTIONS[correction])[1].tolist())
+    with _spared():
+        adjusted = iter(multipletests(values, method=CORRECTIONS[correction])[1].tolist())
     return [None if p is None else next(adjusted) for p in p_values]
+
+
+@contextmanager
+def _spared() -> Iterator[None]:
+    """Let the garbage collector pass over all that is there.
+
+    statsmodels calls it in every correction after Holm, half a second each time among PyTorch's objects.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 Member = tuple[str, str | None, str, str]

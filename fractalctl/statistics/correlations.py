@@ -10,11 +10,12 @@ from scipy import stats
 
 from fractalctl.documents.estimates import Correlation, CorrelationBootstrap, WithoutOne
 from fractalctl.randomness import Purpose, generator
-from fractalctl.statistics.samples import is_constant, same_length
+from fractalctl.statistics.samples import LEVEL, is_constant, same_length
 
 MOST_PERMUTED = 9
 """Up to this many units Spearman's exact distribution is computed: 9! = 362,880 orders."""
 
+SEED = 42
 OVER_CORPORA = 1
 """Tells this bootstrap's random numbers from those of bootstraps over queries and partitions."""
 
@@ -104,20 +105,12 @@ def leave_one_out(x: ArrayLike, y: ArrayLike, labels: Sequence[str]) -> list[Wit
     rows = []
     for dropped in (None, *(range(len(first)) if len(first) > 1 else ())):
         kept = np.arange(len(first)) != (-1 if dropped is None else dropped)
-        rows.append(
-            WithoutOne(
-                None if dropped is None else labels[dropped],
-                int(kept.sum()),
-                spearman(first[kept], second[kept]),
-                pearson(first[kept], second[kept]),
-            )
-        )
+        label, left = None if dropped is None else labels[dropped], (first[kept], second[kept])
+        rows.append(WithoutOne(label, int(kept.sum()), spearman(*left), pearson(*left)))
     return rows
 
 
-def spearman_bootstrap(
-    x: ArrayLike, y: ArrayLike, resamples: int = 10_000, level: float = 0.95, seed: int = 42
-) -> CorrelationBootstrap:
+def spearman_bootstrap(x: ArrayLike, y: ArrayLike, resamples: int = 10_000) -> CorrelationBootstrap:
     """Resample units with replacement and watch Spearman's rho (paper, Appendix K).
 
     With eight units the interval is coarse and optimistic: it describes these corpora, not corpora in
@@ -133,14 +126,14 @@ def spearman_bootstrap(
     """
     first, second = same_length(x=x, y=y)
     n = len(first)
-    drawn = generator(seed, Purpose.BOOTSTRAP, OVER_CORPORA).integers(0, n, size=(resamples, n))
+    drawn = generator(SEED, Purpose.BOOTSTRAP, OVER_CORPORA).integers(0, n, size=(resamples, n))
     ranks = [stats.rankdata(values[drawn], axis=1) - (n + 1) / 2 for values in (first, second)]
     spreads = np.sqrt((ranks[0] ** 2).sum(axis=1) * (ranks[1] ** 2).sum(axis=1))
     defined = spreads > 0
     if n < 3 or not defined.any():
         return CorrelationBootstrap(0, resamples, None, None, FEW if n < 3 else CONSTANT)
     rho = (ranks[0] * ranks[1]).sum(axis=1)[defined] / spreads[defined]
-    low, high = np.quantile(rho, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(rho, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return CorrelationBootstrap(
         len(rho), resamples - len(rho), (float(low), float(high)), float((rho > 0).mean())
     )

@@ -1,4 +1,7 @@
-"""Standardised mean differences of paired samples, with exact intervals from the noncentral t."""
+"""Standardised mean differences of paired samples with exact intervals, and the power that seeds give.
+
+Power itself is statsmodels'; its solver for n and d is not used, because it does not converge for few pairs.
+"""
 
 import math
 
@@ -6,12 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-from fractalctl.documents.estimates import PairedEffects
+from fractalctl.documents.estimates import PairedEffects, Power
 from fractalctl.documents.measured import Interval
+from fractalctl.errors import RequestError
 from fractalctl.statistics.samples import differences, is_constant, same_length
 
 FAR = 1e4
 """Beyond this t the normal part of a noncentral t is negligible, and scipy's distribution function ends."""
+WANTED, MOST_SEEDS = 0.8, 100_000
+CERTAIN = 1e3
+"""A noncentrality beyond which power is 1 to double precision at any level in use."""
 
 
 def hedges_correction(df: float) -> float | None:
@@ -54,10 +61,8 @@ def noncentrality_interval(t: float, df: float, level: float = 0.95) -> Interval
         return -high, -low
     tails = (1 + level) / 2, (1 - level) / 2
     if t > FAR:
-        return (
-            t * math.sqrt(_chi_square(tails[1], df) / df),
-            t * math.sqrt(_chi_square(tails[0], df) / df),
-        )
+        low, high = (t * math.sqrt(_chi_square(tail, df) / df) for tail in reversed(tails))
+        return low, high
     least, most = (t * math.sqrt(_chi_square(edge, df) / df) for edge in (1e-5, 1 - 1e-5))
 
     def excess(delta: float, tail: float) -> float:
@@ -74,7 +79,7 @@ def _chi_square(share: float, df: float) -> float:
     return 2 * float(special.gammaincinv(df / 2, share))
 
 
-def paired_effects(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> PairedEffects:
+def paired_effects(a: ArrayLike, b: ArrayLike) -> PairedEffects:
     """Cohen's d (d_z), Hedges' g and d_av of paired samples.
 
     d = mean(a - b) / sd(a - b) = t / sqrt(n), its interval the noncentrality interval over sqrt(n).
@@ -86,7 +91,6 @@ def paired_effects(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> PairedEff
     Args:
         a: (n,) first arm, one value per seed.
         b: (n,) second arm, the same seeds.
-        level: of confidence.
 
     Raises:
         RequestError: the arms are not paired, or not finite.
@@ -105,7 +109,7 @@ def paired_effects(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> PairedEff
     if n < 2 or is_constant(gaps):
         return _without_spread(n, bool(gaps.any()))
     d = float(gaps.mean() / gaps.std(ddof=1))
-    low, high = (limit / math.sqrt(n) for limit in noncentrality_interval(d * math.sqrt(n), n - 1, level))
+    low, high = (limit / math.sqrt(n) for limit in noncentrality_interval(d * math.sqrt(n), n - 1))
     j = hedges_correction(n - 1)
     ratio = float(gaps.std(ddof=1) / np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2))
     return PairedEffects(
@@ -120,9 +124,97 @@ def paired_effects(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> PairedEff
 
 
 def _without_spread(n: int, different: bool) -> PairedEffects:
+    nothing = (None,) * 6
     if n < 2:
-        return PairedEffects(None, None, None, None, None, None, "one pair: no spread to measure against")
+        return PairedEffects(*nothing, "one pair: no spread to measure against")
     if different:
-        reason = "the differences do not vary: a standardised difference is infinite"
-        return PairedEffects(None, None, None, None, None, None, reason)
+        return PairedEffects(*nothing, "the differences do not vary: a standardised difference is infinite")
     return PairedEffects(0.0, None, 0.0, None, 0.0, None, "the arms are equal")
+
+
+def paired_power(d: float, n: int, alpha: float = 0.05) -> float:
+    """Probability that the two-sided paired t test rejects when the true effect is d.
+
+    1 - F(t_crit; n-1, d sqrt n) + F(-t_crit; n-1, d sqrt n), F the noncentral t distribution function.
+
+    Args:
+        d: true mean difference over the standard deviation of differences.
+        n: pairs, at least 2.
+        alpha: two-sided level.
+
+    Raises:
+        RequestError: fewer than two pairs, or alpha not between 0 and 1.
+
+    Source: Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988, chapter 2.
+
+    >>> round(paired_power(1.5, 5), 3)
+    0.711
+    """
+    if n < 2 or not 0 < alpha < 1:
+        raise RequestError(f"power needs at least 2 pairs and 0 < alpha < 1, not n = {n} and alpha = {alpha}")
+    if abs(d) * math.sqrt(n) > CERTAIN:
+        return 1.0
+    from statsmodels.stats.power import ttest_power
+
+    found = float(ttest_power(abs(d), n, alpha))
+    if math.isnan(found):  # the far tail is 0 to double precision, and scipy's answer for it not a number
+        found = float(ttest_power(abs(d), n, alpha / 2, alternative="larger"))
+    return min(1.0, found)
+
+
+def seeds_needed(d: float, power: float = WANTED, alpha: float = 0.05) -> int | None:
+    """Smallest number of pairs at which the paired t test has the wanted power; None beyond `MOST_SEEDS`.
+
+    Raises:
+        RequestError: power or alpha is not between 0 and 1.
+
+    >>> seeds_needed(0.5)
+    34
+    """
+    if not 0 < power < 1:
+        raise RequestError(f"a wanted power lies between 0 and 1, not {power}")
+    few, many = 1, 2
+    while paired_power(d, many, alpha) < power:
+        few, many = many, 2 * many
+        if many > MOST_SEEDS:
+            return None
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if paired_power(d, middle, alpha) >= power else (middle, many)
+    return many
+
+
+def detectable_effect(n: int, power: float = WANTED, alpha: float = 0.05) -> float:
+    """Smallest d that n pairs detect with the wanted power.
+
+    Raises:
+        RequestError: fewer than two pairs, or power or alpha out of range.
+
+    >>> round(detectable_effect(5), 2)
+    1.68
+    """
+    if not alpha < power < 1:
+        raise RequestError(f"a wanted power lies between alpha and 1, not {power}")
+    most = 1.0
+    while paired_power(most, n, alpha) < power:
+        most *= 2
+    return float(optimize.brentq(lambda d: paired_power(d, n, alpha) - power, 0.0, most))
+
+
+def plan(d: float | None, n: int, alpha: float = 0.05) -> Power:
+    """Power at effect d and n pairs, pairs needed for the wanted power, and the effect that n pairs detect.
+
+    Raises:
+        RequestError: alpha is out of range.
+
+    >>> plan(0.5, 5).seeds_needed
+    34
+    """
+    if n < 2:
+        return Power(n, d, alpha, WANTED, None, None, None, "one pair: no test, so no power")
+    detectable = detectable_effect(n, WANTED, alpha)
+    if d is None:
+        return Power(n, None, alpha, WANTED, None, None, detectable, "there is no effect size")
+    needed = seeds_needed(d, WANTED, alpha)
+    reason = None if needed else f"more than {MOST_SEEDS} pairs"
+    return Power(n, d, alpha, WANTED, paired_power(d, n, alpha), needed, detectable, reason)

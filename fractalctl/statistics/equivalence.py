@@ -47,9 +47,11 @@ def equivalence(values: ArrayLike, margin: float, alpha: float = ALPHA) -> Equiv
     vector = finite(values)
     n, mean = len(vector), float(vector.mean())
     if n < 2 or is_constant(vector):
-        reason = (
-            "one value: a test needs at least two" if n < 2 else "the values do not vary: no test is possible"
+        alone, constant = (
+            "one value: a test needs at least two",
+            "the values do not vary: no test is possible",
         )
+        reason = alone if n < 2 else constant
         return Equivalence(n, mean, margin, alpha, None, None, None, None, False, reason)
     p_lower = float(stats.ttest_1samp(vector, -margin, alternative="greater").pvalue)
     p_upper = float(stats.ttest_1samp(vector, margin, alternative="less").pvalue)
@@ -58,7 +60,7 @@ def equivalence(values: ArrayLike, margin: float, alpha: float = ALPHA) -> Equiv
     return Equivalence(n, mean, margin, alpha, p_lower, p_upper, p, (float(low), float(high)), p < alpha)
 
 
-def no_difference(values: ArrayLike, margin: float, alpha: float = ALPHA) -> NoDifference:
+def no_difference(values: ArrayLike, margin: float) -> NoDifference:
     """Judge a claim that a mean is zero, such as "the arms do not differ", "S stays near zero".
 
     It holds where the mean is equivalent to zero within the margin, even if it differs from zero. It does not
@@ -67,7 +69,6 @@ def no_difference(values: ArrayLike, margin: float, alpha: float = ALPHA) -> NoD
     Args:
         values: (n,) one per unit: the values of one arm, or paired differences.
         margin: positive, in the unit of the values.
-        alpha: of each test.
 
     Raises:
         RequestError: the margin is not positive, or a value is not finite.
@@ -79,13 +80,11 @@ def no_difference(values: ArrayLike, margin: float, alpha: float = ALPHA) -> NoD
     >>> no_difference([0.03, 0.05, -0.02], margin=0.02).finding
     'cannot tell'
     """
-    found, test = equivalence(values, margin, alpha), paired_t(values)
-    return NoDifference(found, test, _finding(found.equivalent, test.p, alpha))
+    found, test = equivalence(values, margin), paired_t(values)
+    return NoDifference(found, test, _finding(found.equivalent, test.p))
 
 
-def heterogeneity(
-    groups: Mapping[str, ArrayLike], margin: float | None = None, alpha: float = ALPHA
-) -> Heterogeneity:
+def heterogeneity(groups: Mapping[str, ArrayLike], margin: float | None = None) -> Heterogeneity:
     """Judge a claim that a mean does not depend on a condition, such as the backbone.
 
     Q = sum w (mean - weighted mean)^2 with w = n / variance; with few replicates its chi squared p is too
@@ -97,7 +96,6 @@ def heterogeneity(
     Args:
         groups: label to (n,) independent replicates, such as the paired differences of every seed.
         margin: positive, in the unit of the values; None: no finding.
-        alpha: of each test.
 
     Raises:
         RequestError: fewer than two groups, the margin is not positive, or a value is not finite.
@@ -124,13 +122,11 @@ def heterogeneity(
 
     welch = anova_oneway(list(samples.values()), use_var="unequal")
     q, df, p = _cochran(list(samples.values())), len(means) - 1, float(welch.pvalue)
-    pairs = {
-        pair: _difference_ci(samples[pair[0]], samples[pair[1]], alpha) for pair in combinations(samples, 2)
-    }
+    pairs = {(a, b): _difference_ci(samples[a], samples[b]) for a, b in combinations(samples, 2)}
     widest = max(pairs, key=lambda pair: abs(sum(pairs[pair])))
-    equivalent = (
-        None if margin is None else all(-margin < low <= high < margin for low, high in pairs.values())
-    )
+    equivalent = None
+    if margin is not None:
+        equivalent = all(-margin < low <= high < margin for low, high in pairs.values())
     return Heterogeneity(
         groups=means,
         q=q,
@@ -144,18 +140,18 @@ def heterogeneity(
         widest=widest,
         widest_ci=pairs[widest],
         equivalent=equivalent,
-        finding=None if equivalent is None else _finding(equivalent, p, alpha),
+        finding=None if equivalent is None else _finding(equivalent, p),
     )
 
 
-def _finding(equivalent: bool, p: float | None, alpha: float) -> Finding:
+def _finding(equivalent: bool, p: float | None) -> Finding:
     if equivalent:
         return "holds"
-    return "does not hold" if p is not None and p < alpha else "cannot tell"
+    return "does not hold" if p is not None and p < ALPHA else "cannot tell"
 
 
 def _check_margin(margin: float) -> None:
-    if not margin > 0:
+    if not 0 < margin < float("inf"):
         raise RequestError(f"an equivalence margin is a positive number, not {margin}")
 
 
@@ -170,6 +166,6 @@ def _cochran(samples: list[NDArray[np.float64]]) -> float:
     return float(weights @ (means - weights @ means / weights.sum()) ** 2)
 
 
-def _difference_ci(a: NDArray[np.float64], b: NDArray[np.float64], alpha: float) -> Interval:
-    low, high = stats.ttest_ind(a, b, equal_var=False).confidence_interval(1 - 2 * alpha)
+def _difference_ci(a: NDArray[np.float64], b: NDArray[np.float64]) -> Interval:
+    low, high = stats.ttest_ind(a, b, equal_var=False).confidence_interval(1 - 2 * ALPHA)
     return float(low), float(high)

@@ -14,6 +14,8 @@ EXACT_LIMIT = 16
 """Up to this many pairs all 2^n sign patterns are visited; beyond, a random sample of them."""
 
 RESAMPLES = 100_000
+SEED = 0
+"""Of the random patterns."""
 AT_ONCE = 2**21
 """Signs that are held in memory at a time."""
 ONE_VALUE = "one pair: a spread, and so a test, needs at least two"
@@ -55,7 +57,7 @@ def paired_t(differences: ArrayLike, level: float = 0.95) -> PairedT:
     return PairedT(n, n - 1, mean, sd, (mean - reach, mean + reach), t, p)
 
 
-def sign_flip(differences: ArrayLike, seed: int = 0) -> Randomization:
+def sign_flip(differences: ArrayLike) -> Randomization:
     """Permutation test of paired differences: flips the sign of each, two-sided on their sum.
 
     p = share of the 2^n sign patterns s with |sum s d| >= |sum d|; beyond `EXACT_LIMIT` pairs that share is
@@ -67,7 +69,6 @@ def sign_flip(differences: ArrayLike, seed: int = 0) -> Randomization:
 
     Args:
         differences: (n,) one per pair.
-        seed: of the random patterns.
 
     Raises:
         RequestError: a difference is not a finite number.
@@ -79,10 +80,10 @@ def sign_flip(differences: ArrayLike, seed: int = 0) -> Randomization:
     0.125
     """
     values = finite(differences, "differences")
-    return _randomization(values, float(values.mean()), seed)
+    return _randomization(values, float(values.mean()))
 
 
-def signed_rank(differences: ArrayLike, seed: int = 0) -> Randomization:
+def signed_rank(differences: ArrayLike) -> Randomization:
     """Wilcoxon's signed-rank test, two-sided, with the exact null distribution also under ties.
 
     Zeros are dropped and ties get mid-ranks; the statistic is the smaller of the two rank sums. The null
@@ -91,7 +92,6 @@ def signed_rank(differences: ArrayLike, seed: int = 0) -> Randomization:
 
     Args:
         differences: (n,) one per pair.
-        seed: of the random patterns beyond `EXACT_LIMIT` pairs.
 
     Raises:
         RequestError: a difference is not a finite number.
@@ -108,25 +108,25 @@ def signed_rank(differences: ArrayLike, seed: int = 0) -> Randomization:
         return Randomization(0, 0.0, 1.0, 1.0, True, NO_DIFFERENCE)
     signed = np.sign(values) * stats.rankdata(np.abs(values))
     smaller = min(signed[signed > 0].sum(), -signed[signed < 0].sum())
-    return _randomization(signed, float(smaller), seed)
+    return _randomization(signed, float(smaller))
 
 
-def _randomization(values: NDArray[np.float64], statistic: float, seed: int) -> Randomization:
+def _randomization(values: NDArray[np.float64], statistic: float) -> Randomization:
     n = len(values)
     exact = n <= EXACT_LIMIT
     # Sums that are equal as decimals differ by rounding; the observed pattern must count itself.
     least = abs(values.sum()) - 1e-9 * np.abs(values).sum()
-    reached = sum(int((np.abs(signs @ values) >= least).sum()) for signs in _sign_patterns(n, exact, seed))
+    reached = sum(int((np.abs(signs @ values) >= least).sum()) for signs in _sign_patterns(n, exact))
     p = reached / 2**n if exact else (reached + 1) / (RESAMPLES + 1)
     return Randomization(n, statistic, p, min(1.0, 2.0 ** (1 - n)), exact)
 
 
-def _sign_patterns(n: int, exact: bool, seed: int) -> Iterator[NDArray[np.float64]]:
+def _sign_patterns(n: int, exact: bool) -> Iterator[NDArray[np.float64]]:
     """Patterns (m, n) of signs, as many at a time as `AT_ONCE` allows; how many changes none of them."""
     if exact:
         yield np.where(np.arange(2**n)[:, None] >> np.arange(n) & 1, -1.0, 1.0)
         return
-    random, step = generator(seed, Purpose.SIGN_FLIPS), max(1, AT_ONCE // n)
+    random, step = generator(SEED, Purpose.SIGN_FLIPS), max(1, AT_ONCE // n)
     for start in range(0, RESAMPLES, step):
         bits = random.integers(0, 2, size=(min(step, RESAMPLES - start), n))
         yield np.where(bits, -1.0, 1.0)

@@ -16,11 +16,12 @@ from fractalctl.errors import FractalError, RequestError
 from fractalctl.measures.steerability import MEASURES
 from fractalctl.randomness import Purpose, generator
 from fractalctl.statistics.observations import Measured, Observation
-from fractalctl.statistics.samples import finite
+from fractalctl.statistics.samples import LEVEL, finite
 
 NOT_A_MEAN = frozenset({"S_mono"})
 """Metrics that are no mean over queries, so that a query contributes nothing of its own."""
 
+RESAMPLES, SEED = 10_000, 0
 OVER_QUERIES = 3
 """Tells this bootstrap's random numbers from those of bootstraps over corpora and partitions."""
 
@@ -58,9 +59,7 @@ def mcnemar(a: ArrayLike, b: ArrayLike) -> McNemar:
     return McNemar(len(first), only_a, only_b, min(1.0, p))
 
 
-def query_bootstrap(
-    contributions: ArrayLike, resamples: int = 10_000, level: float = 0.95, seed: int = 0
-) -> QueryBootstrap:
+def query_bootstrap(contributions: ArrayLike) -> QueryBootstrap:
     """Resample queries with replacement and watch the mean of what each contributes.
 
     For the difference between two arms, a query contributes the difference of its own steerability under
@@ -71,9 +70,6 @@ def query_bootstrap(
 
     Args:
         contributions: (n,) one number per query.
-        resamples: bootstrap samples.
-        level: of confidence.
-        seed: of the resampling.
 
     Raises:
         RequestError: a contribution is not a finite number.
@@ -87,12 +83,11 @@ def query_bootstrap(
     values: NDArray[np.float64] = finite(contributions, "contributions of queries")
     n = len(values)
     distinct, counts = np.unique(values, return_counts=True)
-    drawn = generator(seed, Purpose.BOOTSTRAP, OVER_QUERIES).multinomial(n, counts / n, size=resamples)
+    drawn = generator(SEED, Purpose.BOOTSTRAP, OVER_QUERIES).multinomial(n, counts / n, size=RESAMPLES)
     means = drawn @ distinct / n
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return QueryBootstrap(
-        n, float(values.mean()), (float(low), float(high)), float((means > 0).mean()), resamples
-    )
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    share = float((means > 0).mean())
+    return QueryBootstrap(n, float(values.mean()), (float(low), float(high)), share, RESAMPLES)
 
 
 def query_tests(measured: Measured, comparisons: Sequence[Comparison]) -> Queries | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fractalctl.corpora.tabular import undecodable_line
 from fractalctl.documents import read_document
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.measured import Conditions, Profile
@@ -20,14 +21,8 @@ from fractalctl.statistics.observations import CorpusProfile, Observation, arran
 from store.files import why_no_file
 
 CONDITIONS = (
-    "k",
-    "metric",
-    "renormalised",
-    "rows_seed",
-    "max_test",
-    "n_queries",
-    "n_reference",
-    "dropped_duplicates",
+    *("k", "metric", "renormalised", "rows_seed", "max_test"),
+    *("n_queries", "n_reference", "dropped_duplicates"),
 )
 """Fields of an evaluation that must be equal for two of them to be compared."""
 
@@ -95,12 +90,7 @@ def read_evaluation(path: Path) -> Observation:
 
 
 def observation(evaluation: Evaluation, source: str = "") -> Observation:
-    """What statistics need of an evaluation.
-
-    Args:
-        evaluation: of one head.
-        source: what to call it in messages.
-    """
+    """What statistics need of an evaluation; messages call it by its source."""
     return Observation(
         arm=evaluation.arm,
         seed=evaluation.seed,
@@ -127,9 +117,7 @@ def where_measured(document: Conditions) -> dict[str, Any]:
         "features": document.features,
         "conditions": {name: getattr(document, name) for name in CONDITIONS},
         "labels": f"{profile.classes} {[round(bits, 9) for bits in profile.entropies]}",
-        "profile": CorpusProfile(
-            profile.h_l1_given_l0, profile.baseline[f"L{len(profile.classes) - 1}"], profile.h_l0
-        ),
+        "profile": CorpusProfile(profile.h_l1_given_l0, profile.baseline[f"L{len(profile.classes) - 1}"]),
         "levels": len(profile.classes),
         "titles": tuple(profile.titles),
     }
@@ -189,7 +177,7 @@ def read_table(path: Path) -> list[Observation]:
 def read_profiles(path: Path) -> dict[tuple[str, str], CorpusProfile]:
     """Read corpus profiles from a CSV table.
 
-    Its columns: dataset (or corpus), h_l1_given_l0, baseline_l1, and optionally h_l0 and backbone.
+    Its columns: dataset (or corpus), h_l1_given_l0, baseline_l1, and optionally backbone.
 
     Returns:
         (corpus, backbone) to profile; the backbone is empty where the table has no such column.
@@ -203,10 +191,8 @@ def read_profiles(path: Path) -> dict[tuple[str, str], CorpusProfile]:
         key = text_cell(row, corpus, where), row.get("backbone", "")
         if key in profiles:
             raise RequestError(f"{where}: a second profile of {key[0]}")
-        coarse = number_cell(row, "h_l0", where) if "h_l0" in row else None
-        profiles[key] = CorpusProfile(
-            number_cell(row, "h_l1_given_l0", where), number_cell(row, "baseline_l1", where), coarse
-        )
+        cells = (number_cell(row, column, where) for column in ("h_l1_given_l0", "baseline_l1"))
+        profiles[key] = CorpusProfile(*cells)
     return profiles
 
 
@@ -222,8 +208,11 @@ def csv_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
             lines = [(reader.line_num, line) for line in reader if any(cell.strip() for cell in line)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise RequestError(f"{path}: not a CSV table in UTF-8 ({error})") from error
+    except UnicodeDecodeError as error:
+        wrong = undecodable_line(path, "utf-8")
+        raise RequestError(f"{path}, line {wrong}: not a CSV table in UTF-8 ({error.reason})") from error
+    except csv.Error as error:
+        raise RequestError(f"{path}, line {reader.line_num}: not a CSV table in UTF-8 ({error})") from error
     if len(lines) < 2:
         raise RequestError(f"{path}: expected a header and at least one row, found {len(lines)} lines")
     header = [name.strip() for name in lines[0][1]]

@@ -7,18 +7,19 @@ from fractalctl.errors import RequestError
 
 NOISE = 1e-12
 """Relative size below which a spread is rounding of decimal fractions, not variation."""
+LEVEL = 0.95
+"""Of confidence, of every interval that does not say another."""
 
 
-def finite(values: ArrayLike, name: str = "values", least: int = 1) -> NDArray[np.float64]:
+def finite(values: ArrayLike, name: str = "values") -> NDArray[np.float64]:
     """Check a sample and return it as a vector.
 
     Args:
         values: (n,) numbers.
         name: what to call them in the message.
-        least: the smallest n that will do.
 
     Raises:
-        RequestError: too few values, or one that is not a finite number; the message says which.
+        RequestError: there is none, or one is not a finite number; the message says which.
 
     >>> finite([0.5, 1])
     array([0.5, 1. ])
@@ -26,8 +27,8 @@ def finite(values: ArrayLike, name: str = "values", least: int = 1) -> NDArray[n
     vector = np.asarray(values, dtype=np.float64)
     if vector.ndim != 1:
         raise RequestError(f"{name}: expected one number per unit, found an array of shape {vector.shape}")
-    if len(vector) < least:
-        raise RequestError(f"{name}: expected at least {least} values, found {len(vector)}")
+    if not len(vector):
+        raise RequestError(f"{name}: expected at least 1 values, found 0")
     wrong = np.flatnonzero(~np.isfinite(vector))
     if len(wrong):
         raise RequestError(

@@ -1,6 +1,6 @@
 """What a report needs tested about a folder of results; whoever draws it tests nothing."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -14,10 +14,9 @@ from fractalctl.documents.statistics import Comparison, Statistics, Subject
 from fractalctl.documents.synth import Synthesis
 from fractalctl.statistics.axes import compare_ablations, compare_partitions
 from fractalctl.statistics.comparisons import attempted, default_pairs
-from fractalctl.statistics.corpora import corpora_of
 from fractalctl.statistics.document import Options, families_of, tested
 from fractalctl.statistics.frontier import CRITERIA
-from fractalctl.statistics.observations import Observation, arranged, first_seen
+from fractalctl.statistics.observations import Observation, arranged, corpora_of, first_seen, grouped
 from fractalctl.statistics.reading import observation, slug_of
 from fractalctl.statistics.side_by_side import side_by_side
 
@@ -54,8 +53,8 @@ def summarise(
     options = replace(OPTIONS, allow_unpaired=allow_unpaired)
     over_backbones = replace(options, families=("corpus-pair",))
     observations = [observation(one, _name(one)) for one in evaluations]
-    by_backbone = _groups(observations, lambda one: (one.backbone, one.protocol))
-    by_protocol = map(_under_several_backbones, _groups(observations, lambda one: one.protocol))
+    by_backbone = grouped(observations, lambda one: (one.backbone, one.protocol)).values()
+    by_protocol = map(_under_several_backbones, grouped(observations, lambda one: one.protocol).values())
     tests = [(files, partial(compare_ablations, files)) for files in _of_one_kind(ablations)]
     return [
         *(_evaluated("evaluations", group, reference, options) for group in by_backbone),
@@ -72,7 +71,7 @@ def compare_all(evaluations: Sequence[Evaluation]) -> list[ArmsCompared]:
     """
     observations = [observation(one, _name(one)) for one in evaluations]
     found = []
-    for group in _groups(observations, lambda one: (one.backbone, one.protocol)):
+    for group in grouped(observations, lambda one: (one.backbone, one.protocol)).values():
         kept = list(_unique(group).values())
         having = [one for one in kept if set(CRITERIA) <= set(one.metrics)]
         if having:
@@ -90,15 +89,6 @@ def _name(evaluation: Evaluation) -> str:
     there = "" if trained.identity == features.identity else f" on {features.corpus}/{features.name}"
     head = f"{trained.corpus}/{trained.name}/{evaluation.arm}/seed-{evaluation.seed}"
     return f"{head}, {slug_of(evaluation)}{there}"
-
-
-def _groups(
-    observations: Iterable[Observation], key: Callable[[Observation], object]
-) -> list[list[Observation]]:
-    found: dict[object, list[Observation]] = {}
-    for one in observations:
-        found.setdefault(key(one), []).append(one)
-    return list(found.values())
 
 
 def _unique(group: Sequence[Observation]) -> dict[tuple[object, ...], Observation]:

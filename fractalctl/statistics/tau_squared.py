@@ -146,14 +146,3 @@ ESTIMATORS: dict[str, Estimator] = {
     "reml": restricted_maximum_likelihood,
 }
 """Every estimator of tau^2 by its name in ``stats.json``."""
-
-
-def estimator_named(name: str) -> Estimator:
-    """Look an estimator up.
-
-    Raises:
-        RequestError: there is none of this name; the message lists them.
-    """
-    if name not in ESTIMATORS:
-        raise RequestError(f"no estimator '{name}'; there are {', '.join(ESTIMATORS)}")
-    return ESTIMATORS[name]

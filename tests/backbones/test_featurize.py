@@ -23,6 +23,7 @@ from store import FeatureStore
 from store.parts import BLOCK_ROWS
 from tests.backbones.models import WORDS
 
+ROOT = Path(__file__).parents[2]
 TOPICS = {"bank": ("card", "query"), "song": ("play", "lost")}
 HEAVY = ("torch", "transformers", "datasets", "huggingface_hub", "sklearn", "scipy", "pandas")
 
@@ -244,13 +245,28 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
     """Run the command line in a process of its own."""
     command = [sys.executable, "-m", "fractalctl", *map(str, arguments)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env=environment)
+
+
+DIES_AT_THE_THIRD_BLOCK = """
+import os, signal, sys
+from fractalctl.backbones.encoder import Backbone
+from fractalctl.cli import build_app
+encode, calls = Backbone.encode, []
+def encode_or_die(self, *given):
+    calls.append(given)
+    if len(calls) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return encode(self, *given)
+Backbone.encode = encode_or_die
+build_app()(sys.argv[1:])
+"""
 
 
 def test_killed_and_called_again_it_ends_with_the_same_bytes(
     bert: Path, tmp_path: Path, store: FeatureStore
 ) -> None:
-    request = CorpusRequest(str(write_table(tmp_path / "talk.csv", 6 * BLOCK_ROWS, BLOCK_ROWS // 2)))
+    request = CorpusRequest(str(write_table(tmp_path / "talk.csv", 2 * BLOCK_ROWS, BLOCK_ROWS // 2)))
     whole = featurize(request, str(bert), FeatureStore(tmp_path / "whole"), device="cpu")
     path = store.path_for(recipe_for(request, resolve_backbone(str(bert))))
     arguments = [
@@ -263,18 +279,16 @@ def test_killed_and_called_again_it_ends_with_the_same_bytes(
         "--device",
         "cpu",
     ]
-    victim = subprocess.Popen([sys.executable, "-m", "fractalctl", *arguments], stderr=subprocess.DEVNULL)
-    while victim.poll() is None and not list(path.parent.glob("*.parts/train-*.part")):
-        time.sleep(0.001)
-    os.kill(victim.pid, signal.SIGKILL)
-    victim.wait()
+    words = [sys.executable, "-c", DIES_AT_THE_THIRD_BLOCK, *arguments]
+    victim = subprocess.run(words, check=False, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert victim.returncode == -signal.SIGKILL
     n_blocks = len(list(path.parent.glob("*.parts/*.part")))
-    assert 0 < n_blocks < 7, "it was killed in the middle"
+    assert 0 < n_blocks < 3, "it was killed in the middle"
     assert not path.exists()
 
     again = run(*arguments)
     assert (again.returncode, again.stdout) == (0, f"{path}\n"), again.stderr
-    assert f"{n_blocks} of 7 blocks were encoded before; going on from there" in again.stderr
+    assert f"{n_blocks} of 3 blocks were encoded before; going on from there" in again.stderr
     assert path.read_bytes() == whole.path.read_bytes()
     assert not path.with_name(f"{path.name}.parts").exists()
 
@@ -289,7 +303,7 @@ def test_a_hit_imports_nothing_heavy(table: CorpusRequest, bert: Path, store: Fe
         f"assert not [name for name in {HEAVY!r} if name in sys.modules]"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=600
     )
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
@@ -316,7 +330,7 @@ def test_out_of_reach_the_command_ends_at_once(tmp_path: Path) -> None:
         HF_ENDPOINT="http://127.0.0.1:9",
         HF_HOME=str(tmp_path),
     )
-    assert time.perf_counter() - started < 20, (
+    assert time.perf_counter() - started < 45, (
         "the hub's own libraries would repeat their requests for longer"
     )
     assert (result.returncode, result.stdout) == (1, "")

@@ -26,6 +26,7 @@ from fractalctl.errors import FractalError, RequestError, UnreachableError
 from fractalctl.executors import Executor
 from store import Answers, FeatureStore
 from tests.backbones.servers import DIGEST, DIMENSION, FaultyServer, serving, vector
+from tests.cli import calls as commands
 
 pytest.importorskip("openai", reason="the extra remote is not installed")
 pytest.importorskip("ollama", reason="the extra remote is not installed")
@@ -360,6 +361,32 @@ def test_somebody_is_asked_before_it_costs(
     assert call(new.source, *words[1:], "--yes").exit_code == 0
     assert server.texts.count("new") == 1
     assert sorted(server.texts) == sorted([*texts_of(10), "new"])
+
+
+def test_new_texts_are_paid_for_once_and_not_unasked(
+    server: FaultyServer, store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a command has the service encode, it asks before, as ``featurize`` does."""
+    request = table(tmp_path / "talk.csv", texts_of(10))
+    features = featurize(request, resolve_backbone("openai:words", dimensions=DIMENSION), store)
+    commands.done(f"train {features.path} -s v5 --dims 4,8 --epochs 1 --seeds 42 --store {store.folder}")
+    (tmp_path / "new.txt").write_text("something new\nentirely\n")
+    monkeypatch.setattr(ServiceBackbone, "is_here", False)
+    monkeypatch.chdir(tmp_path)
+    lines = ('search "a question"', "embed new.txt", "index --outside new.txt --output ix")
+    for line, count in zip(lines, (1, 2, 0), strict=True):
+        before = len(server.texts)
+        line = f"{line} --store {store.folder}"
+        if count:
+            refused = commands.call(line, "")
+            assert (refused.exit_code, len(server.texts)) == (2, before)
+            assert f"{count} texts go to openai:words: about " in commands.said(refused)
+            assert "give --yes" in refused.stderr
+            commands.done(f"{line} --yes", "")
+            assert len(server.texts) == before + count
+        again = commands.done(line, "") if "embed" not in line else commands.done(f"{line} -o again.npy", "")
+        assert "all texts were answered before" in again.stderr
+        assert len(server.texts) == before + count, "what was answered is not asked again"
 
 
 def test_keys_are_in_no_file_and_no_output(server: FaultyServer, store: FeatureStore, tmp_path: Path) -> None:

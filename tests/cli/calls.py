@@ -10,7 +10,7 @@ from fractalctl.cli import COMMANDS, build_app
 
 LEAVES = {
     "runs": ("ls", "info", "rm"),
-    "store": ("ls", "info", "verify", "rm"),
+    "store": ("ls", "info", "verify", "rm", "gc"),
     "corpora": ("ls", "info"),
     "strategies": ("ls", "info"),
 }
@@ -41,4 +41,4 @@ def said(result: Result) -> str:
 def process(line: str) -> "subprocess.CompletedProcess[str]":
     """Run a command in a process of its own."""
     command = [sys.executable, "-m", "fractalctl", *shlex.split(line)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)

@@ -7,7 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -69,6 +68,7 @@ def test_defaults_take_the_obvious_thing_and_say_which(tmp_path: Path) -> None:
         f"garden/gaussian/zoom-dims=4x8x12x16-epochs=1/seed-{seed}/head.safetensors" for seed in (42, 123)
     ]
     assert f"garden/gaussian.h5 (the only one in {tmp_path / 'store'})" in trained.stderr
+    assert "Strategy: zoom (--strategy names others" in trained.stderr
     evaluated = done("evaluate --protocol index")
     assert f"Heads: all below {tmp_path / 'runs'}" in evaluated.stderr
     documents = [json.loads(Path(path).read_text()) for path in evaluated.stdout.splitlines()]
@@ -76,6 +76,10 @@ def test_defaults_take_the_obvious_thing_and_say_which(tmp_path: Path) -> None:
     make_features(store, "meadow")
     again = done(f"train {SMALL}")
     assert f"meadow/gaussian.h5 (the one written last of 2 in {tmp_path / 'store'})" in again.stderr
+    other = make_features(store, "meadow", seed=5)
+    named = done("train meadow --strategy lda --dims 4,8 --seeds 42")
+    assert f"{other.path} (the one written last of 2 called meadow in {tmp_path / 'store'})" in named.stderr
+    assert "Feature set: " not in done("train meadow/gaussian --strategy lda --dims 4,8 --seeds 42").stderr
 
 
 def test_a_result_is_remade_by_its_own_argv(tmp_path: Path) -> None:
@@ -128,6 +132,10 @@ def test_ablate_and_report(tmp_path: Path) -> None:
         ("train garden --head forest", "trunk 'forest' is not known; choose from"),
         ("train garden --seeds one", "--seeds 'one': expected whole numbers"),
         ("evaluate missing", "missing: no such file or folder"),
+        ("train gardn", "no feature set 'gardn' in"),
+        ("train gardn", "(did you mean 'garden'?); there is garden/gaussian"),
+        ("ablate --axis nois", "axis 'nois' is not known (did you mean 'noise'?)"),
+        ("compare", "no evaluations here; run 'fractalctl evaluate'"),
         ("evaluate", "nothing trained yet; fractalctl train"),
         ("report", "no results here"),
     ],
@@ -142,7 +150,7 @@ def test_wrong_requests_end_with_one_message(tmp_path: Path, line: str, message:
 
 
 DASHES = (
-    *("train -", "evaluate -", "ablate -", "synth -", "stats -", "stats - --holm", "zoom -"),
+    *("train -", "evaluate -", "ablate -", "synth -", "stats -", "stats - --holm"),
     *("bench-latency -", "search - words", "search -", "embed -", "export -", "index -"),
     *("store verify -", "store rm - --yes"),
 )
@@ -167,9 +175,9 @@ def test_an_interrupted_training_ends_with_130(tmp_path: Path) -> None:
     command += ["train", "--epochs", "100000", "--dims", "4,16"]
     started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ)
     try:
-        time.sleep(8)
+        assert any("garden" in line for line in started.stderr)
         started.send_signal(signal.SIGINT)
-        _, stderr = started.communicate(timeout=60)
+        _, stderr = started.communicate(timeout=600)
     finally:
         started.kill()
     assert started.returncode == 130

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from fractalctl.cli import COMMANDS, build_app
 from store import FeatureStore
 from tests.cli.calls import CALLS
-from tests.cli.world import enter, paste
+from tests.cli.world import enter, few_packages, paste
 from tests.feature_sets import make_features
 
 EXAMPLE = re.compile(r"^  ((?:\S[^|\n]* \| )*fractalctl \S.*)$", re.MULTILINE)
@@ -58,13 +58,15 @@ ELSEWHERE = ("featurize", "demo")
 
 
 @pytest.mark.parametrize("line", lines_of(*(name for name in COMMANDS if name not in ELSEWHERE)))
-def test_an_example_can_be_pasted(here: Path, line: str, request: pytest.FixtureRequest) -> None:
+def test_an_example_can_be_pasted(
+    here: Path, line: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if "scheduler.json" in line:
         request.getfixturevalue("scheduler")
     if line.startswith("fractalctl report"):
         shutil.rmtree(here / "runs" / "clinc")  # drawing takes long
     if "pydocs" in line:
-        request.getfixturevalue("few_packages")
+        few_packages(monkeypatch)
     for result in paste(line):
         assert "Traceback" not in result.stderr
 
@@ -83,22 +85,11 @@ def scheduler(here: Path) -> Iterator[None]:
         cluster.close()
 
 
-@pytest.fixture
-def few_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading the docstrings of all packages takes long."""
-    from fractalctl.corpora.pydocs import source
-
-    few = {}
-    for library in ("networkx", "sklearn"):
-        package = source.packages()[library]
-        few[library] = {**package, "modules": dict(list(package["modules"].items())[:4])}
-    monkeypatch.setattr(source, "packages", lambda: few)
-
-
-@pytest.mark.usefixtures("few_packages", "here")
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("line", lines_of("demo"))
-def test_the_demo_goes_the_whole_road(line: str) -> None:
+def test_the_demo_goes_the_whole_road(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("matplotlib")
+    few_packages(monkeypatch)
     (result,) = paste(line)
     paths = [Path(line) for line in result.stdout.splitlines()]
     assert all(path.stat().st_size for path in paths)

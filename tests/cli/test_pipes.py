@@ -36,7 +36,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def run(line: str) -> subprocess.CompletedProcess:
         words = ["bash", "-o", "pipefail", "-c", line]
-        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=600)
 
     return run
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from store import FeatureStore
+from store.errors import StoreError
 from tests.cli.calls import SMALL, call, done, said
 from tests.feature_sets import make_store
 
@@ -39,8 +40,10 @@ def test_a_project_is_written_and_followed_from_below(project: Path, monkeypatch
     head, *_ = done(f"train {SMALL}").stdout.splitlines()
     assert Path(head).is_relative_to(project / "runs" / "garden")
     assert "v5-dims" in head
+    assert f"{project / 'fractalctl.toml'}: strategy v5" in said(done(f"train {SMALL}"))
     argv = json.loads((Path(head).parent / "head.json").read_text())["argv"]
     assert argv[argv.index("--store") + 1] == str(project / "features")
+    assert FeatureStore().folder == project / "features", "Python opens what commands open"
 
 
 def test_options_beat_the_environment_and_that_beats_the_file(
@@ -55,7 +58,7 @@ def test_options_beat_the_environment_and_that_beats_the_file(
 
     assert used() == str(project / "in-file")
     monkeypatch.setenv("FRACTALCTL_STORE", "in-environment")
-    assert used() == "in-environment"
+    assert used() == "in-environment" == str(FeatureStore().folder)
     assert used("--store in-option") == "in-option"
 
 
@@ -105,6 +108,13 @@ def test_init_refuses_what_no_command_could_use(project: Path, line: str, messag
     assert result.exit_code == 2, result.stderr
     assert message in said(result)
     assert not (project / "fractalctl.toml").exists()
+
+
+@pytest.mark.parametrize(("content", "why"), [("store = [", "not a TOML file"), ("store = 1", "store is 1")])
+def test_python_names_a_wrong_file_too(project: Path, content: str, why: str) -> None:
+    (project / "fractalctl.toml").write_text(content)
+    with pytest.raises(StoreError, match=why):
+        FeatureStore()
 
 
 def test_init_replaces_nothing(project: Path) -> None:

@@ -100,6 +100,7 @@ def test_names_are_completed(runs: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert offered("fractalctl train gar") == ["garden/gaussian"]
     assert offered("fractalctl evaluate garden/gaussian/v5") == [NAME, f"{NAME}/seed-123", f"{NAME}/seed-42"]
     assert "zoom" in offered("fractalctl train --strategy zo")
+    assert offered("fractalctl export --to pg") == ["pgvector"]
     assert offered("fractalctl train --strategy v5,ld") == ["v5,lda"]
     assert offered("fractalctl featurize --backbone minil") == ["minilm"]
     assert offered("fractalctl featurize tre") == ["trec"]

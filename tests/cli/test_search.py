@@ -1,8 +1,7 @@
-"""``search`` and ``zoom`` as a user meets them."""
+"""``search`` as a user meets it."""
 
 import json
 import re
-import shlex
 from pathlib import Path
 
 import pytest
@@ -64,23 +63,9 @@ def test_wrong_requests_end_with_one_message(runs: Path, line: str, message: str
     assert message in said(result)
 
 
-def test_zoom_writes_one_file_that_its_argv_remakes(runs: Path) -> None:
-    result = done("zoom --queries 3 --top 4")
-    (path,) = map(Path, result.stdout.splitlines())
-    assert path.parent == runs / "garden" / "gaussian"
-    assert f"Head: {runs}/{HEAD} (the first arm" in result.stderr
-    document = json.loads(path.read_text())
-    assert (document["strategy"], document["seed"], document["k"]) == ("v5", 42, 4)
-    path.unlink()
-    done(shlex.join(document["argv"][1:]))
-    assert json.loads(path.read_text()) == document
-    assert "1 of 1 were up to date" in done("zoom --queries 3 --top 4").stderr
-
-
 def test_all_commands_take_the_same_head_of_several(runs: Path) -> None:
     lines = (
         "search --row 1",
-        "zoom --queries 2 --top 2",
         "bench-latency --sizes 200 --index flat --rounds 1 --queries 20",
     )
     taken = {
@@ -91,5 +76,4 @@ def test_all_commands_take_the_same_head_of_several(runs: Path) -> None:
 
 def test_heads_come_through_a_pipe(runs: Path) -> None:
     heads = "\n".join(str(path) for path in sorted(runs.rglob("head.safetensors")))
-    done("zoom - --json", heads)
     done("search - --row 1 --json", heads)

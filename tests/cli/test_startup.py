@@ -62,6 +62,21 @@ def test_help_for_people_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\b" not in shown
 
 
+def test_completing_names_loads_no_torch() -> None:
+    code = (
+        "import sys\nfrom fractalctl.cli import completion as names\n"
+        "kinds = names.STRATEGIES, names.METRICS, names.BACKBONES, names.CORPORA\n"
+        "offered = [kind(None, '') for kind in kinds]\n"
+        "assert all(offered), offered\n"
+        "assert 'torch' not in sys.modules\n"
+        "from fractalctl.heads.arms import strategies\n"
+        "from fractalctl.measures.metrics import EVERY, NONE, metrics\n"
+        "assert offered[0] == list(strategies())\n"
+        "assert sorted(offered[1]) == sorted([*metrics(), EVERY, NONE])"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.fixture
 def cached(tmp_path: Path) -> list[str]:
     """The command that made a feature set, as far as the store can tell."""

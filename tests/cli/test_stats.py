@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from fractalctl.statistics.reading import read_evaluation
 from tests.cli.calls import call, done, said
-from tests.statistics.material import arms_of, random_hits, write_evaluation, write_table
+from tests.statistics.material import arms_of, profile, random_hits, write_evaluation, write_table
 
 SEEDS = [(corpus, arm, seed, (0.1 if arm == "v5" else 0.0) + 0.01 * seed * (1 + (arm == "v5")))
          for corpus in ("clinc", "trec") for arm in ("v5", "mrl") for seed in (1, 2, 3)]  # fmt: skip
@@ -43,6 +44,22 @@ def test_all_evaluations_under_runs_are_the_default(runs: Path) -> None:
     assert "--holm" in document["argv"]
     assert document["versions"].keys() >= {"python", "fractalctl", "scipy"}
     assert not list(runs.glob(".*.tmp"))
+
+
+def test_what_was_asked_comes_first_in_the_words_of_the_user(tmp_path: Path) -> None:
+    named = profile(levels=["area", "intent"])
+    arms_of(tmp_path / "runs", {"v5": 0.3, "mrl": 0.0, "lda": 0.1}, profile=named)
+    shown = done("stats --holm").stderr
+    heading = next(line for line in shown.splitlines() if "area" in line)
+    assert heading.split("  ")[1:] and "area [L0] at 64" in heading and "intent [L1] at 256" in heading
+    assert shown.index("area [L0] at 64") < shown.index("S: v5 against mrl")
+    accuracy = [read_evaluation(path) for path in sorted((tmp_path / "runs").rglob("v5/**/*.json"))]
+    mean = 100 * sum(one.metrics["short_coarse"] for one in accuracy) / len(accuracy)
+    (row,) = [line.split() for line in shown.splitlines() if line.split()[:1] == ["v5"]]
+    assert float(row[1]) == pytest.approx(mean, abs=0.06)
+    assert "minilm, cut" in shown
+    asked = shown[: shown.index("S: v5 against mrl")]
+    assert "mrl" in asked and "lda" not in asked, "of the arms that are compared"
 
 
 def test_a_table_gives_the_document_on_standard_output(table: Path, tmp_path: Path) -> None:

@@ -131,3 +131,14 @@ def test_what_is_replaced_is_said_before(runs: Path) -> None:
     for path in (str(Path(head).parent), evaluation):
         assert replaced.index(path) < replaced.index("1 head trained")
     assert not Path(evaluation).exists()
+
+
+def test_lengths_from_the_data_are_said_and_recorded(runs: Path) -> None:
+    sized = done("train --strategy lda --dims auto --seeds 42 --json")
+    (head,) = json.loads(sized.stdout)
+    assert head["dims"] == head["capacity"]["chosen"] == head["settings"]["dims"]
+    for level, length in enumerate(head["dims"]):
+        assert f"[L{level}] has {length} numbers; right by length: 8 " in said(sized)
+    lengths = ",".join(map(str, head["dims"]))
+    assert "0 heads trained" in done(f"train --strategy lda --dims {lengths} --seeds 42").stderr
+    assert "auto" not in " ".join(head["argv"])

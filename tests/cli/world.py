@@ -117,6 +117,17 @@ def enter(folder: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(datasets.config, "HF_DATASETS_CACHE", folder / "datasets")
 
 
+def few_packages(patch: pytest.MonkeyPatch) -> None:
+    """Let ``pydocs`` be made of few modules: reading the docstrings of all packages takes long."""
+    from fractalctl.corpora.pydocs import source
+
+    few = {}
+    for library in ("networkx", "sklearn"):
+        package = source.packages()[library]
+        few[library] = {**package, "modules": dict(list(package["modules"].items())[:4])}
+    patch.setattr(source, "packages", lambda: few)
+
+
 def paste(line: str) -> list[Result]:
     """Run a line of a shell within this process: commands joined by pipes, with ``>`` into a file.
 

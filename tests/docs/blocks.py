@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,8 +35,13 @@ class Block(NamedTuple):
     """What it is to be written to."""
 
 
-def blocks_of(page: Path) -> Iterator[Block]:
+@cache
+def blocks_of(page: Path) -> tuple[Block, ...]:
     """All blocks of a page, in order."""
+    return tuple(_blocks_of(page))
+
+
+def _blocks_of(page: Path) -> Iterator[Block]:
     mark: tuple[str, str] | None = None
     for token in MarkdownIt().parse(page.read_text("utf-8")):
         if token.type == "html_block" and (found := MARK.fullmatch(token.content.strip())):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.world import enter, paste
+from tests.cli.world import enter, few_packages, paste
 from tests.docs.blocks import PAGES, RUN, TUTORIAL, Block, blocks_of, name
 
 STORE = "features"
@@ -27,6 +27,7 @@ def follow_page(page: Path, library: Path, folder: Path, patch: pytest.MonkeyPat
     """Run every block of a page, in a copy of the library in which all that the commands keep is kept too."""
     shutil.copytree(library, folder)
     enter(folder, patch)
+    few_packages(patch)
     patch.setenv("FRACTALCTL_STORE", str(folder / STORE))
     patch.setenv("FRACTALCTL_RUNS", str(folder / "runs"))
     patch.setenv("HF_HUB_CACHE", str(folder / "hub"))

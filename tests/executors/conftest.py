@@ -37,7 +37,7 @@ class Cluster:
         self._file, self._folder = folder / "scheduler.json", folder
         options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", self._file]
         self._processes = [self._start("scheduler", *options)]
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while not self._file.exists():
             assert time.monotonic() < deadline, "the scheduler has not come up"
             time.sleep(0.05)
@@ -51,7 +51,7 @@ class Cluster:
         from distributed import Client
 
         with Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(count, timeout=60)
+            client.wait_for_workers(count, timeout=600)
 
     def n_killed(self) -> int:
         return sum(process.poll() == -9 for process in self._processes)

@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fractalctl.backbones import distributed
+from fractalctl.device import choose_device
 from fractalctl.experiments import fleets
+from fractalctl.heads.examples import training_examples
 from fractalctl.progress import Advance
 from store import FeatureSet
 
@@ -63,7 +65,8 @@ class Train:
     def __call__(self, features: FeatureSet, device: str, fleet: fleets.Fleet) -> fleets.Outcome:
         if self.seed not in [job.seed for job in fleet]:
             return train(features, device, fleet)
-        return fleets._fit(fleets._examples(features, device), fleet, self._deadly_progress)
+        examples = training_examples(features, choose_device(device))
+        return fleets._fit(examples, fleet, self._deadly_progress)
 
     @contextmanager
     def _deadly_progress(self, description: str, total: int) -> Iterator[Advance]:

@@ -153,11 +153,13 @@ def test_of_several_heads_the_first_arm_and_the_smallest_seed(features, store, t
     named = [head.folder for head in heads if head.strategy == "mrl"] + [tmp_path / "runs"]
     assert (choose_head(named).strategy, choose_head(named).seed) == ("mrl", 42), "as they are given"
     assert choose_head([heads[0].folder]) == heads[0]
+    train(features, tmp_path / "runs", ["zoom"], [7])
+    assert choose_head([tmp_path / "runs"]).strategy == "zoom", "what train trains where nobody says"
     other = make_features(store, "alley", seed=2)
     train(other, tmp_path / "runs", ["uhmt"], [7])
     assert [(head.corpus, head.strategy) for head in choose_heads([tmp_path / "runs"])] == [
         ("alley", "uhmt"),
-        ("garden", "v5"),
+        ("garden", "zoom"),
     ]
     with pytest.raises(RequestError, match="no heads in this folder"):
         choose_head([tmp_path / "store"])

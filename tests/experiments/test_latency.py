@@ -1,5 +1,6 @@
 """Latency of what heads make of features, and of random vectors."""
 
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -7,14 +8,15 @@ import pytest
 from msgspec.structs import replace
 
 from fractalctl.documents import read_document
-from fractalctl.documents.latency import Latency, LatencyRecipe
-from fractalctl.errors import FractalError, RequestError
+from fractalctl.documents.latency import DATABASES, Latency, LatencyRecipe
+from fractalctl.errors import FractalError, MissingExtraError, RequestError
 from fractalctl.experiments import latency
 from fractalctl.experiments.latency import bench_head, bench_random
 from fractalctl.experiments.latency_vectors import head_vectors
 from fractalctl.experiments.policy import Overwrite
 from fractalctl.heads.head import Head
 from fractalctl.heads.prefixes import Prefixes
+from fractalctl.measures.latency_databases import version_of
 from fractalctl.measures.latency_timing import vectors_path
 from store import FeatureSet, FeatureStore
 from store.files import sha256_of
@@ -120,6 +122,28 @@ def test_random_vectors_need_no_head(tmp_path: Path) -> None:
 def test_senseless_recipes_are_refused(tmp_path: Path, options: dict, message: str) -> None:
     with pytest.raises(RequestError, match=message):
         bench_random(tmp_path, LatencyRecipe(**options))
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_a_database_that_is_not_installed_is_named(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(_: str) -> str:
+        raise PackageNotFoundError
+
+    monkeypatch.setattr(latency, "version_of", missing)
+    with pytest.raises(MissingExtraError, match=rf"pip install 'fractalctl\[{name}\]'"):
+        bench_random(tmp_path, LatencyRecipe(indexes=("flat", name)))
+
+
+def test_databases_are_timed_beside_indexes(tmp_path: Path) -> None:
+    pytest.importorskip("qdrant_client", reason="the extra qdrant is not installed")
+    recipe = LatencyRecipe(sizes=(60,), indexes=("flat", "qdrant"), dims=(4, 8), queries=5, rounds=1)
+    path, document = bench_random(tmp_path, recipe)
+    assert read_document(path, Latency).machine.databases == {"qdrant": version_of("qdrant")}
+    found = {(one.index, one.dimension): one.recall for one in document.results}
+    assert found["qdrant", 4] == found["flat", 4], "both search exactly"
+    assert found["qdrant", 8].full == 1
 
 
 def test_a_length_beyond_the_full_one_is_refused(head: Head, store: FeatureStore) -> None:

@@ -93,6 +93,7 @@ class Failing:
 
     def __init__(self, embedder, blocks: int) -> None:
         self.embedder, self.left, self.sizes = embedder, blocks, []
+        self.backbone = embedder.backbone
 
     def prefixes(self, texts, advance):
         if not self.left:

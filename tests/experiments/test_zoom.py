@@ -5,10 +5,8 @@ import pytest
 
 from fractalctl.documents import read_document
 from fractalctl.documents.zoom import Zoom
-from fractalctl.errors import RequestError
-from fractalctl.experiments.addresses import choose_heads
-from fractalctl.experiments.policy import Overwrite
-from fractalctl.experiments.zoom import LONGEST_TEXT, _shortened, example_rows, show_zooms
+from fractalctl.experiments.addresses import choose_head
+from fractalctl.experiments.zoom import LONGEST_TEXT, _shortened, example_rows, show_zoom
 from tests.experiments.conftest import label, train
 from tests.feature_sets import make_features
 
@@ -20,7 +18,7 @@ def heads(features, tmp_path):
 
 @pytest.fixture
 def shown(heads, tmp_path):
-    return choose_heads([tmp_path / "runs"])
+    return choose_head([tmp_path / "runs"])
 
 
 def test_examples_are_spread_evenly_and_do_not_depend_on_answers() -> None:
@@ -35,10 +33,9 @@ def test_examples_are_spread_evenly_and_do_not_depend_on_answers() -> None:
 
 
 def test_a_document_says_what_a_plain_loop_says(heads, shown, features, store, tmp_path) -> None:
-    result = show_zooms(shown, store, 4, 7)
-    assert result.paths == (tmp_path / "runs/garden/gaussian/zoom.json",)
-    document = read_document(result.paths[0], Zoom)
-    assert document == result.documents[0]
+    document = show_zoom(shown, store, 4, 7)
+    (path,) = (tmp_path / "runs/garden/gaussian").glob("zoom*.json")
+    assert document == read_document(path, Zoom)
     assert (document.arm, document.seed) == (label("v5"), 42)
     by_arm = {head.arm: head for head in heads if head.seed == 42}
     labels, asked = features.labels("train"), features.labels("test")
@@ -58,8 +55,8 @@ def test_a_document_says_what_a_plain_loop_says(heads, shown, features, store, t
 
 
 def test_examples_hold_their_neighbours_with_texts_and_paths(shown, features, store) -> None:
-    document = show_zooms(shown, store, 4, 3).documents[0]
-    train_rows, test = (shown[0].embed(features.features(split)) for split in ("train", "test"))
+    document = show_zoom(shown, store, 4, 3)
+    train_rows, test = (shown.embed(features.features(split)) for split in ("train", "test"))
     blind, chosen = document.groups
     assert (blind.name, len(blind.queries)) == ("blind", 4)
     assert chosen.name == "narrowing"
@@ -80,43 +77,41 @@ def test_examples_hold_their_neighbours_with_texts_and_paths(shown, features, st
 
 
 def test_changes_count_every_test_row(shown, store) -> None:
-    document = show_zooms(shown, store).documents[0]
+    document = show_zoom(shown, store)
     changes = document.changes
     assert changes.rise + changes.stay + changes.fall == document.n_queries
     finest = [document.shares[document.arm][length]["L1"] for length in ("4", "16")]
     assert (changes.rise > changes.fall) == (finest[1] > finest[0])
 
 
-def test_what_is_up_to_date_is_kept_and_nothing_shares_a_file(heads, shown, store) -> None:
-    first = show_zooms(shown, store, argv=lambda head: ["fractalctl", "zoom", head.strategy])
-    before = first.paths[0].read_bytes()
-    again = show_zooms(shown, store, overwrite=Overwrite.NEVER)
-    assert (again.n_reused, again.documents) == (1, first.documents)
-    assert again.documents[0].argv == ["fractalctl", "zoom", "v5"]
-    mrl = [head for head in heads if (head.strategy, head.seed) == ("mrl", 42)]
-    others = [show_zooms(shown, store, k=3), show_zooms(shown, store, count=5), show_zooms(mrl, store)]
-    paths = {first.paths[0], *(other.paths[0] for other in others)}
-    assert len(paths) == 4
-    assert first.paths[0].read_bytes() == before
-    assert show_zooms(mrl, store).n_reused == 1
+def test_what_is_up_to_date_is_kept_and_nothing_shares_a_file(heads, shown, store, tmp_path) -> None:
+    first = show_zoom(shown, store, argv=["fractalctl", "report"])
+    path = tmp_path / "runs/garden/gaussian/zoom.json"
+    before = path.read_bytes()
+    assert show_zoom(shown, store, argv=["another"]) == first
+    for changes in ({"k": 3}, {"count": 5}):
+        show_zoom(shown, store, **changes)
+    assert len(list(path.parent.glob("zoom*.json"))) == 3
+    assert path.read_bytes() == before
+    said: list[str] = []
+    (mrl,) = [head for head in heads if (head.strategy, head.seed) == ("mrl", 42)]
+    assert show_zoom(mrl, store, note=said.append).arm == label("mrl")
+    assert said[0].startswith(f"{path} is replaced: ")
 
 
 def test_what_is_out_of_date_is_named_and_replaced(features, shown, store, tmp_path) -> None:
-    path = show_zooms(shown, store).paths[0]
+    show_zoom(shown, store)
     train(features, tmp_path / "runs", ["coarse"], [42])
-    with pytest.raises(RequestError, match="--overwrite changed replaces it"):
-        show_zooms(shown, store, overwrite=Overwrite.NEVER)
     said: list[str] = []
-    again = show_zooms(shown, store, note=said.append)
-    assert again.paths == (path,)
-    assert said[0].startswith(f"{path} is replaced: ")
-    assert label("coarse") in again.documents[0].shares
+    again = show_zoom(shown, store, note=said.append)
+    assert said[0].startswith(f"{tmp_path / 'runs/garden/gaussian/zoom.json'} is replaced: ")
+    assert label("coarse") in again.shares
 
 
 def test_three_levels_and_no_matched_head(store, tmp_path) -> None:
     deep = make_features(store, "forest", depth=3)
     heads = train(deep, tmp_path / "runs", ["uhmt"]).heads
-    document = show_zooms(heads, store).documents[0]
+    document = show_zoom(heads[0], store)
     assert list(document.shares) == [label("uhmt")]
     assert list(document.shares[label("uhmt")]["4"]) == ["L0", "L1", "L2"]
     assert {len(row.labels) for row in document.rows.values()} == {3}

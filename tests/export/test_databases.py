@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fractalctl.errors import MissingExtraError, RequestError
+from fractalctl.errors import MissingExtraError, RequestError, UnreachableError
 from fractalctl.experiments.exporting import export_head
 from fractalctl.export import rows as exported_rows
 from fractalctl.export.quantisation import unit
@@ -17,11 +17,12 @@ from fractalctl.export.rows import batches
 from store import FeatureStore
 from tests.experiments.conftest import train
 from tests.feature_sets import make_features
+from tests.postgres import fresh_database, serving
 
 NAME = "garden-v5-dims-4x8x12x16-epochs-2-learning-rate-0-01"
 LENGTHS = (4, 8, 16)
 Vector = np.ndarray
-PACKAGES = {"qdrant": "qdrant_client", "chroma": "chromadb", "lancedb": "lancedb"}
+PACKAGES = {"qdrant": "qdrant_client", "chroma": "chromadb", "lancedb": "lancedb", "pgvector": "psycopg"}
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -78,7 +79,15 @@ def ask_lancedb(folder: Path, vector: Vector, length: int, k: int) -> list[tuple
     return [(row["number"], row) for row in query.limit(k).to_list()]
 
 
-ASK = {"qdrant": ask_qdrant, "chroma": ask_chroma, "lancedb": ask_lancedb}
+def ask_pgvector(_: Path, vector: Vector, length: int, k: int) -> list[tuple[int, dict]]:
+    import psycopg
+
+    query = f'SELECT * FROM "{NAME}" ORDER BY vector_{length} <=> %s::vector LIMIT %s'
+    with psycopg.connect(row_factory=psycopg.rows.dict_row) as connection:
+        return [(row["number"], row) for row in connection.execute(query, (str(vector.tolist()), k))]
+
+
+ASK = {"qdrant": ask_qdrant, "chroma": ask_chroma, "lancedb": ask_lancedb, "pgvector": ask_pgvector}
 
 
 def count(name: str, folder: Path) -> int:
@@ -86,13 +95,26 @@ def count(name: str, folder: Path) -> int:
         return qdrant(folder, lambda client: client.count(NAME).count)
     if name == "chroma":
         return chroma(folder, 16, lambda collection: collection.count())
+    if name == "pgvector":
+        import psycopg
+
+        with psycopg.connect() as connection:
+            return connection.execute(f'SELECT count(*) FROM "{NAME}"').fetchone()[0]
     return lance(folder).count_rows()
 
 
+@pytest.fixture(scope="module")
+def server():
+    with serving() as host:
+        yield host
+
+
 @pytest.fixture(params=sorted(PACKAGES))
-def name(request) -> str:
+def name(request, monkeypatch) -> str:
     if find_spec(PACKAGES[request.param]) is None:
         pytest.skip(f"the extra {request.param} is not installed")
+    if request.param == "pgvector":
+        fresh_database(request.getfixturevalue("server"), monkeypatch)
     return request.param
 
 
@@ -115,7 +137,8 @@ def asked(made, row: int, length: int) -> Vector:
 
 def test_rows_are_found_at_every_length_with_their_payload(made, name: str, tmp_path: Path) -> None:
     _, features = made
-    assert export(made, name, tmp_path / "db") == [tmp_path / "db" / name]
+    place = tmp_path / "db" if name == "pgvector" else tmp_path / "db" / name
+    assert export(made, name, tmp_path / "db") == [place]
     for row, length in ((3, 4), (3, 8), (5, 16)):
         found = ASK[name](tmp_path / "db", asked(made, row, length), length, 5)
         expected = nearest(made, row, length, 5)
@@ -172,6 +195,19 @@ def test_vectors_of_two_heads_never_mix(made, name: str, tmp_path: Path) -> None
     other = train(features, tmp_path / "runs", ["mrl"]).heads[0]
     with pytest.raises(RequestError, match="vectors of two heads cannot be compared"):
         export((other, features), name, tmp_path / "db")
+
+
+def test_a_table_of_another_head_is_refused(made, server, tmp_path: Path, monkeypatch) -> None:
+    """Whatever folder is named, since the table is in none."""
+    _, features = made
+    fresh_database(server, monkeypatch)
+    export(made, "pgvector", tmp_path / "db")
+    other = train(features, tmp_path / "runs", ["v5"], [7]).heads[0]
+    with pytest.raises(RequestError, match="vectors of two heads cannot be compared; drop it"):
+        export((other, features), "pgvector", tmp_path / "other")
+    monkeypatch.setenv("PGHOST", str(tmp_path))
+    with pytest.raises(UnreachableError, match="PGHOST, PGPORT, PGDATABASE and PGUSER"):
+        export(made, "pgvector", tmp_path / "third")
 
 
 @pytest.mark.skipif(find_spec("qdrant_client") is None, reason="the extra qdrant is not installed")

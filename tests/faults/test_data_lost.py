@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 
 from fractalctl.errors import FractalError, RequestError
-from fractalctl.experiments import training
+from fractalctl.experiments import fleets, training
+from fractalctl.experiments.ablation import ablate
+from fractalctl.experiments.conditions import Condition
+from fractalctl.experiments.evaluating import evaluate_heads
 from fractalctl.experiments.policy import Overwrite
 from fractalctl.experiments.report import report_results
 from fractalctl.experiments.training import build_arms, train_heads
 from fractalctl.heads.head import find_heads, load_head
-from store import FeatureStore
+from fractalctl.measures.evaluation import Evaluator
+from fractalctl.measures.protocols import Protocol
+from store import FeatureSet, FeatureStore
+from store.errors import StoreError
 from store.files import replace_folder
 from tests.cli.calls import call, said
 from tests.faults.conftest import train
@@ -70,7 +76,7 @@ def test_files_of_the_user_stay_beside_a_head_that_is_replaced(features, head, t
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked children")
 def test_killed_at_any_line_a_folder_is_the_old_one_or_the_new_one(tmp_path):
     words = [sys.executable, "-m", "tests.faults.killing", str(tmp_path), "197"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(done.stdout) > 2
 
@@ -102,7 +108,7 @@ def test_two_trainings_at_once_never_mix(features, tmp_path):
         words = [sys.executable, "-c", program, str(features.path), str(path), str(tmp_path / "runs")]
         processes.append(subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True))
     for one in processes:
-        _, said = one.communicate(timeout=120)
+        _, said = one.communicate(timeout=600)
         assert one.returncode == 0, said
     heads = find_heads([tmp_path / "runs"])
     assert all(head.weights for head in heads)
@@ -126,6 +132,18 @@ def test_output_of_statistics_never_replaces_an_input_or_a_file_of_the_user(tmp_
     assert f"{target}: is there and no earlier output" in said(result)
     assert call(f"stats {table} --output {tmp_path / 'new.json'}").exit_code == 0
     assert call(f"stats {table} --output {tmp_path / 'new.json'}").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "mine"),
+    [("compare --output {}/t.csv", "t.csv"), ("compare --output {}/t.json", "t.png"),
+     ("stats --figure {}/t.png --output {}/t.json", "t.pdf")],
+)  # fmt: skip
+def test_figures_and_comparisons_never_replace_a_file_of_the_user(tmp_path, line, mine):
+    (tmp_path / mine).write_text("mine")
+    result = call(line.format(tmp_path, tmp_path))
+    assert (result.exit_code, (tmp_path / mine).read_text()) == (2, "mine")
+    assert f"{tmp_path / mine}: is there and no earlier output" in said(result)
 
 
 @pytest.mark.parametrize("name", ["results.md", "report.html", "tables"])
@@ -153,7 +171,7 @@ def test_a_path_that_is_no_utf8_is_refused_before_anything_is_computed(tmp_path)
     assert "no UTF-8" in said(result)
 
 
-@pytest.mark.parametrize("closed", ["0,1,2"])
+@pytest.mark.parametrize("closed", ["1", "0,2"])
 def test_closed_standard_streams_cost_no_head(features, tmp_path, closed):
     program = (
         "import os, sys\n"
@@ -162,7 +180,7 @@ def test_closed_standard_streams_cost_no_head(features, tmp_path, closed):
     )
     words = ["train", str(features.path), "-s", "lda", "--dims", "4,8", "--seeds", "1", "--runs",
              str(tmp_path / "runs")]  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert len(find_heads([tmp_path / "runs"])) == 1
 
@@ -172,7 +190,7 @@ def test_a_full_standard_error_costs_no_head(features, tmp_path):
     words = [sys.executable, "-m", "fractalctl", "train", str(features.path), "-s", "lda", "--dims", "4,8",
              "--runs", str(tmp_path / "runs")]  # fmt: skip
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=full, timeout=60)
+        done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=full, timeout=600)
     assert done.returncode == 0
     assert len(find_heads([tmp_path / "runs"])) == 5
 
@@ -189,9 +207,70 @@ def test_a_set_that_changes_while_it_is_used_makes_no_head(features, tmp_path, m
             yield job, fitted
 
     monkeypatch.setattr(training, "fit_arms", overwritten)
-    with pytest.raises(Exception, match="was changed by another program while it was in use"):
+    with pytest.raises(StoreError, match="was changed by another program while it was in use"):
         train(features, tmp_path / "runs")
     assert not list((tmp_path / "runs").rglob("head.json"))
+
+
+@pytest.fixture
+def cut_short(monkeypatch) -> None:
+    """Every feature set that is trained on loses its second half in place meanwhile."""
+    read = fleets.training_examples
+
+    def examples(features: FeatureSet, *others: object):
+        found = read(features, *others)
+        os.truncate(features.path, features.n_bytes // 2)
+        return found
+
+    monkeypatch.setattr(fleets, "training_examples", examples)
+
+
+def test_a_set_that_is_cut_short_while_it_is_trained_on_ends_no_process(features, tmp_path, cut_short):
+    with pytest.raises(StoreError, match="was changed by another program while it was in use"):
+        train(features, tmp_path / "runs", ["v5", "lda"], settings={"dims": (4, 8)})
+    assert not list((tmp_path / "runs").rglob("head.json"))
+
+
+def test_a_set_that_changes_makes_no_run_of_an_experiment(features, tmp_path, cut_short):
+    few = {"settings": {"dims": (4, 8)}, "seeds": [1], "protocol": Protocol("loo", max_test=30)}
+    with pytest.raises(StoreError, match="was changed by another program while it was in use"):
+        ablate("alignment", features, tmp_path / "runs", ["lda", "pca"], **few)
+    assert not list((tmp_path / "runs").rglob("*.parts/*.json"))
+
+
+def test_a_set_that_changes_makes_no_evaluation(features, head, store, monkeypatch):
+    measure = Evaluator.measure
+
+    def meanwhile(*arguments: object):
+        os.utime(features.path, ns=(1, 1))
+        return measure(*arguments)
+
+    monkeypatch.setattr(Evaluator, "measure", meanwhile)
+    with pytest.raises(StoreError, match="was changed by another program while it was in use"):
+        evaluate_heads([head], Protocol("loo"), store)
+    assert not list(head.folder.glob("evaluation*"))
+
+
+def test_a_smaller_experiment_leaves_what_a_larger_one_has_finished(features, tmp_path, monkeypatch):
+    """Runs that a larger call had finished when it was stopped are there when it is given again."""
+    few = {"protocol": Protocol("loo", max_test=30)}
+    request, smaller = {"values": (2, 3), "seeds": (1, 2)}, {"values": (2,), "seeds": (1,)}
+    trained, one_by_one = [], Condition.train
+
+    def stops(self: Condition, jobs, *others):
+        for job, run in one_by_one(self, jobs, *others):
+            trained.append((self.point["block"], job.seed))
+            yield job, run
+            if len(trained) == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Condition, "train", stops)
+    with pytest.raises(KeyboardInterrupt):
+        ablate("capacity", features, tmp_path, ["lda"], **few, **request)
+    ablate("capacity", features, tmp_path, ["lda"], **few, **smaller)
+    ablate("capacity", features, tmp_path, ["lda"], **few, **request)
+    assert trained == [(2, 1), (2, 2), (3, 1), (2, 1), (3, 2)]
+    assert not list(tmp_path.rglob("*.parts"))
 
 
 def test_a_folder_that_is_replaced_keeps_nothing_half_written(tmp_path):

@@ -6,8 +6,6 @@
 import json
 import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +32,6 @@ from store import Block, FeatureSet, Parts
 from store.errors import StoreError
 from tests.faults.counts import tried
 
-ROOT = Path(__file__).parents[2]
 TRIALS = int(os.environ.get("FRACTALCTL_FAULTS", "12"))
 REFUSED = (FractalError, StoreError)
 many = settings(
@@ -276,31 +273,3 @@ def test_any_table_is_measurements_or_is_refused(tmp_path_factory, rows):
     with read_or_refused("csv files from a grammar, as tables of seeds", "t.csv"):
         found = read_observations([path])
         assert all(abs(one.metrics["S"]) <= 2 for one in found)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked children")
-def test_killed_at_random_moments_the_road_ends_in_the_same_bytes(tmp_path):
-    kills, stride, at_once = 1 + TRIALS // 20, 1 + 1200 // TRIALS, 8 if TRIALS > 50 else 2
-    words = [sys.executable, "-m", "tests.faults.road", str(tmp_path), str(kills), str(stride), str(at_once)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=10_000)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert found["random moments"] == kills
-    assert min(found["fault points"], found["full disks"]) > 0
-    same = f"called again: all {found['files']} files as undisturbed"
-    tried(
-        "SIGKILL at a random moment of featurize, train, evaluate, ablate, synth, index, export", kills, same
-    )
-    tried(
-        "SIGKILL of these before a file is synced, before or after it is renamed", found["fault points"], same
-    )
-    full = f"refused, nothing left aside; {same}"
-    tried("a disk that takes no more at some file of these", found["full disks"], full)
-    tried(
-        "processes that go the same road at once",
-        found["processes at once"],
-        "none fails; files as undisturbed",
-    )
-    tried(
-        "files and folders that killed processes left aside in all this", found["left aside"], "passed over"
-    )

@@ -75,6 +75,18 @@ def test_each_field_of_a_head_is_checked(head, field, value):
 
 
 @pytest.mark.parametrize(
+    ("field", "value"),
+    [("seed", "7"), ("seed", 7.5), ("input_dimension", "24"), ("dims", ["4", "8"]), ("nested", "true"),
+     ("seed", float("nan")), ("input_dimension", float("inf")), ("settings", "x"), ("identity", 7)],
+)  # fmt: skip
+def test_numbers_of_a_head_are_numbers(head, field, value):
+    path = head.folder / "head.json"
+    write(path, json.dumps(json.loads(path.read_text()) | {field: value}))
+    with pytest.raises(FractalError, match=rf"head\.json: (field {field}|not a result file)"):
+        load_head(head.folder)
+
+
+@pytest.mark.parametrize(
     ("field", "value"), [("dims", []), ("dims", [-4]), ("dims", [8, 4]), ("settings", {})]
 )
 def test_fields_of_a_head_that_contradict_each_other(head, store, field, value):
@@ -123,6 +135,18 @@ def test_weights_that_are_no_safetensors(head, store, content):
     document = json.loads(path.read_text()) | {"weights_sha256": sha256(content).hexdigest()}
     write(path, json.dumps(document))
     with pytest.raises(FractalError, match=r"head\.safetensors: (no safetensors file|does not fit)"):
+        evaluate_heads([load_head(head.folder)], Protocol("loo"), store)
+
+
+@pytest.mark.parametrize("change", [lambda whole: whole[:-5], lambda whole: whole + b"\0" * 100])
+def test_weights_that_are_cut_or_have_more_behind_them(head, store, change):
+    from hashlib import sha256
+
+    content = change(head.weights_path.read_bytes())
+    head.weights_path.write_bytes(content)
+    path = head.folder / "head.json"
+    write(path, json.dumps(json.loads(path.read_text()) | {"weights_sha256": sha256(content).hexdigest()}))
+    with pytest.raises(FractalError, match=r"head\.safetensors: no safetensors file"):
         evaluate_heads([load_head(head.folder)], Protocol("loo"), store)
 
 
@@ -182,13 +206,56 @@ def test_a_line_without_end_in_a_small_file_is_bounded(tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
 @pytest.mark.parametrize("line", ["corpora info {}.csv", "stats {}.csv", "stats {}.json", "train {}.h5",
-                                  "train --supervision {}.toml", "evaluate {}.json"])  # fmt: skip
+                                  "train --supervision {}.toml", "evaluate {}.json", "report --runs {}",
+                                  "stats --profiles {}.csv", "compare {}.json"])  # fmt: skip
 def test_a_pipe_with_a_name_is_refused_and_not_waited_for(tmp_path, line):
     words = line.format(tmp_path / "pipe")
     os.mkfifo(words.split()[-1])
     result = call(words)
     assert result.exit_code == 2, said(result)
     assert "Traceback" not in said(result)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["train {} -s v5 --dims 4,1000000000000", "train {} -s v5 --dims 4,8 --batch-size 1000000000000000",
+     "bench-latency --random --sizes 1000000000000000", "bench-latency --random --sizes 20 --m 1000000000",
+     "bench-latency --random --sizes 20 --nlist 1000000000", "evaluate --k 1000000000000"],
+)  # fmt: skip
+def test_sizes_that_nobody_has_are_refused(features, head, line):
+    result = call(line.format(features.path))
+    assert result.exit_code in (1, 2)
+    assert "Error: " in said(result) and "unexpected" not in said(result)
+
+
+@pytest.mark.parametrize("margin", ["inf", "nan", "0", "-1"])
+def test_margins_are_finite(features, head, margin):
+    table = head.folder / "t.csv"
+    table.write_text("dataset,strategy,seed,steerability\na,v5,1,0.1\na,v5,2,0.2\na,mrl,1,0.0\na,mrl,2,0.1\n")
+    result = call(f"stats {table} --equivalence {margin}")
+    assert (result.exit_code, "margin is a positive number" in said(result)) == (2, True)
+    result = call(
+        f"train {features.path} -s v5 --dims 4,8 --set margin={'-inf' if margin == '0' else margin}"
+    )
+    assert (result.exit_code, "margin" in said(result)) == (2, True)
+
+
+@pytest.mark.parametrize("content", ["x = " + "[" * 100_000, "epochs = " + "1" * 5000, b"x = '\xe9'"])
+@pytest.mark.parametrize("name", ["mine.toml", "fractalctl.toml"])
+def test_a_table_that_is_nested_long_or_no_text(features, monkeypatch, tmp_path, name, content):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / name, content)
+    own = f" --supervision {name}" if name == "mine.toml" else ""
+    result = call(f"train {features.path}{own}")
+    assert (result.exit_code, f"{name}: not a TOML file" in said(result)) == (2, True)
+
+
+def test_a_report_goes_into_a_folder_with_other_files(tmp_path):
+    write(tmp_path / "report" / "notes.txt", "mine")
+    write_document(tmp_path / "evaluation-loo.json", evaluation("v5", 1, 0.1))
+    result = call(f"report --runs {tmp_path} --output {tmp_path / 'report'}")
+    assert result.exit_code == 0, said(result)
+    assert (tmp_path / "report" / "notes.txt").read_text() == "mine"
 
 
 def test_a_query_that_is_no_text(head):
@@ -223,7 +290,7 @@ def test_an_interrupt_at_any_time_of_the_start_ends_with_130(tmp_path, seconds):
     child.stdout.readline()
     time.sleep(seconds)
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=600)
     assert child.returncode in (2, 130), err  # 2: there is nothing to train on
     assert "Traceback" not in err
 

@@ -23,6 +23,7 @@ from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments.evaluating import evaluate_heads
 from fractalctl.heads.head import load_head
 from fractalctl.measures.protocols import Protocol
+from fractalctl.report.results import read_results
 from fractalctl.statistics.reading import read_observations, read_profiles
 from store import FeatureSet
 from store.checked import note_path
@@ -171,6 +172,15 @@ def test_an_evaluation_that_contradicts_itself_is_refused(head, store, change, m
         read_document(path, Evaluation)
 
 
+def test_an_evaluation_of_a_later_version_is_in_no_result(head, store):
+    path = evaluation(head, store)
+    path.write_text(path.read_text().replace('"encoding-version": "2.0"', '"encoding-version": "3.0"'))
+    with pytest.raises(FractalError, match=r"evaluation-loo.*json: format version 3\.0, but"):
+        read_observations([path])
+    with pytest.raises(RequestError, match=r"left out .*format version 3\.0, but"):
+        read_results(head.folder)
+
+
 def test_a_key_that_stands_twice_is_named(head, store, tmp_path):
     path = evaluation(head, store)
     path.write_text(path.read_text().replace('"k": 5', '"k": 5, "k": 7'))
@@ -193,6 +203,20 @@ def test_numbers_in_tables_are_plain_ones_in_their_range(tmp_path, row):
     path = tmp_path / "t.csv"
     path.write_text(f"dataset,strategy,seed,steerability\n{row}\n")
     with pytest.raises(RequestError, match=r"t\.csv, line 2: column '(seed|steerability)' is"):
+        read_observations([path])
+
+
+def test_differences_in_tables_are_of_accuracies(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("dataset,strategy,seed,steerability,delta_fine\na,v5,1,0.1,3\n")
+    with pytest.raises(RequestError, match=r"t\.csv, line 2: column 'delta_fine' is 3, expected -2 to 2"):
+        read_observations([path])
+
+
+def test_the_line_of_a_table_in_another_encoding_is_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"dataset,strategy,seed,steerability\na,v5,1,0.1\ncaf\xe9,v5,1,0.1\n")
+    with pytest.raises(RequestError, match=r"t\.csv, line 3: not a CSV table in UTF-8"):
         read_observations([path])
 
 

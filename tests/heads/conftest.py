@@ -6,7 +6,7 @@ import torch
 
 from fractalctl.heads.arms import build_arm
 from fractalctl.heads.examples import Examples, read_examples
-from fractalctl.heads.supervision import Supervision
+from fractalctl.heads.methods.supervision import Supervision
 
 DIMS = (4, 8, 12, 20)
 

@@ -5,8 +5,7 @@ import torch
 
 from fractalctl.heads.draws import draw_epoch, hold_out
 from fractalctl.heads.examples import Examples
-from fractalctl.heads.methods.supervision import SupervisionMethod
-from fractalctl.heads.supervision import Supervision
+from fractalctl.heads.methods.supervision import Supervision, SupervisionMethod
 from fractalctl.heads.trunks import initial_weights
 
 

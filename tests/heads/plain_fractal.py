@@ -6,8 +6,7 @@ from torch import nn
 from torch.nn import functional
 
 from fractalctl.heads.fleet import Fleet
-from fractalctl.heads.methods.supervision import SupervisionMethod
-from fractalctl.heads.supervision import Supervision
+from fractalctl.heads.methods.supervision import Supervision, SupervisionMethod
 from fractalctl.heads.trunks import trunk
 
 

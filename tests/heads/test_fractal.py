@@ -4,8 +4,8 @@ import torch
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.fleet import Batch
+from fractalctl.heads.methods.supervision import TABLES
 from fractalctl.heads.prefixes import Prefixes
-from fractalctl.heads.supervision import TABLES
 from fractalctl.measures.neighbours import nearest, nearest_at_prefixes
 from fractalctl.randomness import Purpose, generator
 from tests.heads.conftest import DIMS, arm_of, last_epoch_wins, table_of

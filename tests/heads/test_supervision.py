@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fractalctl.heads.arms import build_arm
-from fractalctl.heads.methods.supervision import SupervisionMethod
-from fractalctl.heads.supervision import TABLES, Supervision, aligned
+from fractalctl.heads.methods.supervision import TABLES, Supervision, SupervisionMethod, aligned
 from fractalctl.heads.terms import DRAWN, FULL, Term
 
 PAPER_L0_WEIGHTS = {

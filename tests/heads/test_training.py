@@ -6,12 +6,11 @@ import pytest
 import torch
 
 from fractalctl.errors import RequestError
-from fractalctl.heads.classify import prefix_cross_entropy
 from fractalctl.heads.examples import read_examples
-from fractalctl.heads.fitted import DivergedError
-from fractalctl.heads.method import divided
+from fractalctl.heads.losses import prefix_cross_entropy
+from fractalctl.heads.method import DivergedError, divided
+from fractalctl.heads.methods.supervision import TABLES
 from fractalctl.heads.moments import standardisation
-from fractalctl.heads.supervision import TABLES
 from fractalctl.heads.trunks import initial_weights
 from tests.heads.conftest import arm_of, constant, last_epoch_wins
 from tests.heads.plain import train_plainly
@@ -168,7 +167,7 @@ def test_a_run_that_diverges_is_named_and_does_not_end_the_others(examples, monk
 
 
 def test_each_run_is_clipped_by_its_own_gradient() -> None:
-    from fractalctl.heads.optimizer import FleetOptimizer
+    from fractalctl.heads.training import FleetOptimizer
 
     settings = arm_of("v5", weight_decay=0, schedule="constant").settings
     parameter = torch.zeros(2, 3)

@@ -1,6 +1,6 @@
 """Zoom and its nearest rival: the terms, the closed forms after training, and what the knob does."""
 
-from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.arms import Arm, build_arm
-from fractalctl.heads.discriminants import Moments
 from fractalctl.heads.draws import held_out
 from fractalctl.heads.examples import read_examples
 from fractalctl.heads.methods.heal import contrast_siblings
 from fractalctl.heads.methods.zoom import narrowed
-from fractalctl.heads.shares import SHARES, Searched, chosen_share, shares_of
+from fractalctl.heads.moments import Moments
+from fractalctl.heads.shares import LEARNED, SHARES, Searched, chosen_shares, shares_of
 from fractalctl.heads.terms import FULL, Part, Where
 from fractalctl.measures.neighbours import leave_one_out_accuracy
 from tests.heads.conftest import arm_of, last_epoch_wins
@@ -70,12 +70,15 @@ def test_what_does_not_fit_is_refused() -> None:
 
 
 def test_cosines_of_the_whole_are_shares_of_the_parts(small_set) -> None:
-    _, _, found = trained("zoom", small_set, share=0.8)
-    assert found.is_nested
+    _, weights, found = trained("zoom", small_set, share=0.8)
+    learned = weights["shares"][2] / 0.2
+    assert found.is_nested and min(abs(learned - one) for one in LEARNED) < 1e-6
     whole = found.full
     assert np.linalg.norm(whole, axis=1) == pytest.approx(np.ones(len(whole)), abs=1e-5)
     for (start, stop), length in zip(
-        [(0, 4), (4, 12), (12, 15), (15, 20)], [0.64, 0.16, 0.1, 0.1], strict=True
+        [(0, 4), (4, 12), (12, 15), (15, 20)],
+        [0.64, 0.16, 0.2 * learned, 0.2 * (1 - learned)],
+        strict=True,
     ):
         norms = np.square(whole[:, start:stop]).sum(axis=1)
         assert norms == pytest.approx(np.full(len(whole), length), abs=1e-5)
@@ -111,7 +114,7 @@ def test_other_directions_fill_what_discriminants_leave(small_set) -> None:
 
 @pytest.mark.parametrize("shortlisted", [True, False])
 @pytest.mark.parametrize("seed", range(4))
-def test_the_share_is_chosen_as_a_plain_loop_chooses(seed: int, shortlisted: bool) -> None:
+def test_shares_are_chosen_as_a_plain_loop_chooses(seed: int, shortlisted: bool) -> None:
     random = np.random.default_rng(seed)
     classes = [random.integers(0, 5, size) for size in (200, 40)]
     centres = [random.normal(size=(5, width)) for width in (4, 6, 3)]
@@ -126,20 +129,25 @@ def test_the_share_is_chosen_as_a_plain_loop_chooses(seed: int, shortlisted: boo
     references, queries = map(parts, classes)
     table = []
     for share in SHARES:
-        kept = right = 0
-        for row in range(40):
-            cosines = [reference @ query[row] for reference, query in zip(references, queries, strict=True)]
-            rest = (cosines[1] + cosines[2]) / 2
-            nearest = int(np.argmax(share * cosines[0] + (1 - share) * rest))
-            kept += sorted(-cosines[0]).index(-cosines[0][nearest]) < 64
-            right += classes[0][nearest] == classes[1][row]
-        table.append((shortlisted and kept >= 0.99 * 40, right, share))
-    expected = max(table)[2]
+        for learned in LEARNED:
+            kept = right = 0
+            for row in range(40):
+                first, second, third = (
+                    reference @ query[row] for reference, query in zip(references, queries, strict=True)
+                )
+                rest = learned * second + (1 - learned) * third
+                nearest = int(np.argmax(share * first + (1 - share) * rest))
+                kept += sorted(-first).index(-first[nearest]) < 64
+                right += classes[0][nearest] == classes[1][row]
+            table.append((shortlisted and kept >= 0.99 * 40, right, share, learned))
+    *_, share, learned = max(table)
     searched = [
         Searched([*map(torch.from_numpy, found)], torch.from_numpy(labels))
         for found, labels in zip((references, queries), classes, strict=True)
     ]
-    assert chosen_share(*searched, partial(shares_of, 2, given=True), shortlisted=shortlisted) == expected
+    candidates = [shares_of(2, *one) for one in product(SHARES, LEARNED)]
+    found = chosen_shares(*searched, candidates, shortlisted=shortlisted)
+    assert found == shares_of(2, share, learned)
 
 
 def test_prototypes_are_mean_directions_of_the_classes(small_set) -> None:

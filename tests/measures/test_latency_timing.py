@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fractalctl.measures.latency_databases import DATABASES, version_of
 from fractalctl.measures.latency_timing import (
     FIGURES_FILE,
     ONE_THREAD,
@@ -33,15 +35,26 @@ IVF = IndexKind("ivf", {"nlist": 5}, "nprobe", (5,))
 DIMS = (4, 8)
 
 
+def installed(name: str) -> bool:
+    try:
+        return bool(version_of(name))
+    except PackageNotFoundError:
+        return False
+
+
 def unit(n: int, dimension: int, seed: int) -> np.ndarray:
     rows = np.random.default_rng(seed).normal(size=(n, dimension)).astype(np.float32)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("kind", [FLAT, HNSW, IVF], ids=lambda kind: kind.name)
-def test_every_index_finds_the_neighbours_when_it_tries_hard(kind: IndexKind) -> None:
+@pytest.mark.filterwarnings("ignore")  # of the databases' own packages
+@pytest.mark.parametrize("kind", [FLAT, HNSW, IVF, *map(IndexKind, DATABASES)], ids=lambda kind: kind.name)
+def test_every_index_finds_the_neighbours_when_it_tries_hard(kind: IndexKind, tmp_path: Path) -> None:
     rows, queries = unit(300, 8, 0), unit(20, 8, 1)
-    index = kind.build(rows)
+    if kind.name in DATABASES and not installed(kind.name):
+        pytest.skip(f"the extra {kind.name} is not installed")
+    index = kind.build(rows, tmp_path / "database")
+    assert kind.size(index, tmp_path / "database") > 4 * rows.size
     kind.set_effort(index, kind.efforts[0])
     times, found, core_share = timed_queries(index, queries, 5, warm_up=3)
     for query, neighbours in zip(queries, found, strict=True):
@@ -52,11 +65,11 @@ def test_every_index_finds_the_neighbours_when_it_tries_hard(kind: IndexKind) ->
     assert core_share > 0
 
 
-def test_effort_decides_how_much_is_looked_at() -> None:
+def test_effort_decides_how_much_is_looked_at(tmp_path: Path) -> None:
     rows, queries = unit(400, 8, 0), unit(30, 8, 1)
     kind = IndexKind("ivf", {"nlist": 10}, "nprobe", (1, 10))
-    index, shares = kind.build(rows), []
-    exact = timed_queries(FLAT.build(rows), queries, 10, 0).found
+    index, shares = kind.build(rows, tmp_path), []
+    exact = timed_queries(FLAT.build(rows, tmp_path), queries, 10, 0).found
     for value in kind.efforts:
         kind.set_effort(index, value)
         shares.append(overlap(timed_queries(index, queries, 10, 0).found, exact))

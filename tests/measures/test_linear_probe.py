@@ -5,8 +5,8 @@ import pytest
 from sklearn.covariance import ledoit_wolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from fractalctl.measures import linear_probe as module
-from fractalctl.measures.linear_probe import linear_probe
+from fractalctl.measures import probes as module
+from fractalctl.measures.probes import linear_probe
 
 
 @pytest.fixture

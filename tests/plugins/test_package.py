@@ -2,14 +2,20 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
+from fractalctl.backbones.spec import registered_backbones
+from fractalctl.corpora import registered_corpora
 from tests.backbones.models import as_sentence_transformers, build_bert
+from tests.cli.calls import call
 
 PACKAGE = Path(__file__).parent / "garden"
 
@@ -24,25 +30,34 @@ class Installed:
 
     def __init__(self, site: Path, work: Path) -> None:
         self.site, self.work = site, work
+        self.kept = {"FRACTALCTL_STORE": str(work / "features"), "FRACTALCTL_RUNS": str(work / "runs")}
 
-    def run(self, command: str, *, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command in a process of its own."""
-        environment = {**os.environ, "PYTHONPATH": str(self.site), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-        environment |= {
-            "FRACTALCTL_STORE": str(self.work / "features"),
-            "FRACTALCTL_RUNS": str(self.work / "runs"),
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "fractalctl", *command.split()],
-            cwd=self.work, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, f"{command}\n{done.stderr}"
+    def run(self, command: str, *, code: int = 0) -> Result:
+        """Run a command within this process, which has loaded the libraries once for all of them."""
+        registered_corpora.cache_clear()
+        registered_backbones.cache_clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(str(self.site))
+            patch.chdir(self.work)
+            for name, value in self.kept.items():
+                patch.setenv(name, value)
+            patch.setenv("COLUMNS", "200")
+            done = call(command)
+        assert done.exit_code == code, f"{command}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done
 
+    def run_apart(self, command: str) -> str:
+        """Run a command in a process of its own, and give its output."""
+        words = [sys.executable, "-m", "fractalctl", *shlex.split(command)]
+        apart = {**os.environ, **self.kept, "PYTHONPATH": str(self.site)}
+        done = subprocess.run(words, cwd=self.work, env=apart, capture_output=True, text=True, check=True)
+        assert "Traceback" not in done.stderr
+        return done.stdout
+
 
 @pytest.fixture(scope="module")
-def garden(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def garden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     folder = tmp_path_factory.mktemp("plug-in")
     source = Path(shutil.copytree(PACKAGE, folder / "source"))
     as_sentence_transformers(build_bert(source / "fractal_garden" / "model"), "mean_tokens")
@@ -58,7 +73,10 @@ def garden(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     ]
     subprocess.run([*install, "--target", str(folder / "site"), str(source)], check=True)
     (folder / "work").mkdir()
-    return Installed(folder / "site", folder / "work")
+    yield Installed(folder / "site", folder / "work")
+    registered_corpora.cache_clear()
+    registered_backbones.cache_clear()
+    sys.modules.pop("fractal_garden", None)
 
 
 def test_its_corpus_backbone_methods_and_metric_go_the_whole_road(garden: Installed) -> None:
@@ -71,6 +89,7 @@ def test_its_corpus_backbone_methods_and_metric_go_the_whole_road(garden: Instal
     assert Path(made.stdout.strip()).parts[-2:] == ("garden", "seedling.h5")
     assert "grown in the garden" in made.stderr
     assert "is in the store" in garden.run("featurize garden --backbone seedling").stderr
+    assert garden.run_apart("featurize garden --backbone seedling").strip() == made.stdout.strip()
 
     trained = garden.run(
         "train garden --strategy v5,rotation,halves --seeds 1,2,3 --set dims=8x16x24x32 --device cpu"

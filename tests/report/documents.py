@@ -234,7 +234,7 @@ def zoom(text: str = "", corpus: str = "clinc", dims: Sequence[int] = DIMS) -> Z
             {"name": "narrowing", "choice": "Chosen.", "queries": [second]},
         ],
         "rows": rows, "identity": "i", "head_identity": "h",
-        "argv": ["fractalctl", "zoom", "/home/someone/runs"],
+        "argv": ["fractalctl", "report", "/home/someone/runs"],
     }  # fmt: skip
     return msgspec.convert(document, Zoom)
 

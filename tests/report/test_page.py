@@ -13,7 +13,6 @@ import pytest
 from fractalctl.documents.zoom import ExampleQuery, Zoom
 from fractalctl.report.html import html_page
 from fractalctl.tables import Picture, Section, Slider, Table
-from tests.browser import chromium
 from tests.report import documents
 
 EVIL = "</script><script>window.hacked = true</script><img src=x onerror='window.hacked = true'> & \"q\""
@@ -132,20 +131,6 @@ def test_a_report_without_examples_has_no_slider() -> None:
     text = html_page("Results", [Section("One", ["text"])])
     assert "range" not in text.split("<body>")[1].split("<script>")[0]
     assert 'id="zooms"' not in text
-
-
-@pytest.fixture(scope="module")
-def driver():
-    """A headless Chromium; skips where there is none."""
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def browser(driver, page: Path):
-    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    driver.get(page.as_uri())
-    return driver
 
 
 def text_of(browser, selector: str) -> str:

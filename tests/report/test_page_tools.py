@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from fractalctl.report import Results, report_sections
-from fractalctl.report.html import html_page
-from fractalctl.report.interactive import apportioned, explorer_data, in_proportion
+from fractalctl.report.html import apportioned, explorer_data, html_page, in_proportion
 from fractalctl.statistics.summary import compare_all
 from fractalctl.tables import Explorer, Section, Table
-from tests.browser import WIDTHS, chromium, resize, sideways
+from tests.browser import WIDTHS, resize, sideways
 from tests.report import documents
 from tests.statistics.material import evaluation, parts, random_hits
 
@@ -94,19 +93,6 @@ def test_the_frontier_has_what_was_compared(results: Results) -> None:
         for arm, one in zip(shown["arms"], place.arms, strict=True):
             assert arm["values"]["leakage"][0] == pytest.approx(100 * one.measures["leakage"].mean, abs=0.01)
             assert arm["best"] is not bool(one.dominated_by)
-
-
-@pytest.fixture(scope="module")
-def driver():
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def browser(driver, page: Path):
-    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    driver.get(page.as_uri())
-    return driver
 
 
 def choose(browser, name: str, value: str) -> None:

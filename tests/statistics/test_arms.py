@@ -16,7 +16,7 @@ from fractalctl.statistics import (
     describe,
     read_observations,
 )
-from fractalctl.statistics.pooling import combine
+from fractalctl.statistics.over_corpora import combine
 from tests.statistics.material import (
     arms_of,
     feature_set,

@@ -18,7 +18,7 @@ from fractalctl.statistics import (
     paired_power,
     seeds_needed,
 )
-from fractalctl.statistics.power import plan
+from fractalctl.statistics.effect_sizes import plan
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -6,7 +6,7 @@ from scipy import stats
 
 from fractalctl.errors import RequestError
 from fractalctl.randomness import Purpose, generator
-from fractalctl.statistics.peaks import OVER_PARTITIONS, peak
+from fractalctl.statistics.curves import OVER_PARTITIONS, peak
 
 BITS = np.array([1.00, 1.58, 2.32, 3.32, 3.91, 4.64, 5.64, 6.23])
 PAPER = [0.134, 0.150, 0.216, 0.270, 0.278, 0.266, 0.252, 0.232]

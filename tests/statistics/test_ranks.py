@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fractalctl.statistics.ranks import alike, ranking
+from fractalctl.statistics.side_by_side import alike, ranking
 
 ARMS = ("C4.5", "C4.5+m", "C4.5+cf", "C4.5+m+cf")
 DEMSAR = """

@@ -29,7 +29,7 @@ def test_an_evaluation_file_gives_all_it_holds(tmp_path: Path):
         42,
         "loo",
     )
-    assert (one.profile.depth, one.profile.baseline_accuracy, one.profile.coarse_entropy) == (3.9, 0.88, 3.3)
+    assert (one.profile.depth, one.profile.baseline_accuracy) == (3.9, 0.88)
     assert one.training["trunk"] == "linear"
     assert (one.training["method"], one.training["epochs"]) == ("supervision", 5)
     assert one.conditions["n_queries"] == 60
@@ -100,7 +100,7 @@ def test_wrong_paths_are_refused(tmp_path: Path):
     with pytest.raises(RequestError, match=r"notes\.txt: expected an evaluation"):
         read_observations([tmp_path / "notes.txt"])
     (tmp_path / "latin.csv").write_bytes(b"dataset\n\xe9\n")
-    with pytest.raises(RequestError, match=r"latin\.csv: not a CSV table in UTF-8"):
+    with pytest.raises(RequestError, match=r"latin\.csv, line 2: not a CSV table in UTF-8"):
         read_observations([tmp_path / "latin.csv"])
 
 
@@ -136,7 +136,7 @@ def test_profiles(tmp_path: Path):
         tmp_path / "p.csv", [("trec", 2.2, 0.7, 2.4)], "dataset,h_l1_given_l0,baseline_l1,h_l0"
     )
     (profile,) = read_profiles(path).values()
-    assert (profile.depth, profile.baseline_accuracy, profile.coarse_entropy) == (2.2, 0.7, 2.4)
+    assert (profile.depth, profile.baseline_accuracy) == (2.2, 0.7)
     per_backbone = write_table(tmp_path / "q.csv", [("trec", "minilm", 2.2, 0.7)],
                                "corpus,backbone,h_l1_given_l0,baseline_l1")  # fmt: skip
     assert list(read_profiles(per_backbone)) == [("trec", "minilm")]

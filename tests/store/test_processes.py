@@ -27,8 +27,8 @@ def start(*arguments: object) -> "subprocess.Popen[str]":
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked children")
 def test_killed_between_any_two_calls_the_next_one_ends_in_the_same_bytes(tmp_path: Path):
-    words = [sys.executable, "-m", "tests.store.killing", str(tmp_path), "60"]
-    finished = subprocess.run(words, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
+    words = [sys.executable, "-m", "tests.store.killing", str(tmp_path), "150"]
+    finished = subprocess.run(words, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=600)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert int(finished.stdout) > 100
 
@@ -41,7 +41,7 @@ def test_killed_from_outside_at_random_times(tmp_path: Path, features: FeatureSe
         time.sleep(generator.uniform(0, 0.1) if kills < 4 else 0)
         if kills < 4:
             process.kill()
-        output = first + process.communicate(timeout=60)[0]
+        output = first + process.communicate(timeout=600)[0]
         blocks += [line for line in output.splitlines() if line.startswith("block")]
         if process.returncode == 0:
             break
@@ -53,9 +53,10 @@ def test_killed_from_outside_at_random_times(tmp_path: Path, features: FeatureSe
 
 
 def test_of_two_writers_one_waits_and_finds_the_set_finished(tmp_path: Path, features: FeatureSet):
-    processes = [start(tmp_path / "two", 0.1) for _ in range(2)]
-    outputs = sorted((process.communicate(timeout=60)[0] for process in processes), reverse=True)
-    waited, wrote = (output.splitlines() for output in outputs)
+    first = start(tmp_path / "two", 0.8)
+    begun = first.stdout.readline()
+    waited = start(tmp_path / "two", 0).communicate(timeout=600)[0].splitlines()
+    wrote = [begun, *first.communicate(timeout=600)[0].splitlines()]
     path = tmp_path / "two" / "nature" / "sum.h5"
     assert waited == [
         f"note another process is writing {path}; waiting for it to end",
@@ -67,14 +68,14 @@ def test_of_two_writers_one_waits_and_finds_the_set_finished(tmp_path: Path, fea
 
 
 def test_when_the_writer_is_killed_the_one_that_waits_goes_on(tmp_path: Path, features: FeatureSet):
-    first = start(tmp_path / "two", 0.1)
+    first = start(tmp_path / "two", 1.5)
     assert first.stdout.readline() == "block train 0\n"
     second = start(tmp_path / "two", 0)
     assert second.stdout.readline().startswith("note another process")
     assert first.stdout.readline() == "block train 8\n"
     first.kill()
     first.communicate()
-    output = second.communicate(timeout=60)[0].splitlines()
+    output = second.communicate(timeout=600)[0].splitlines()
     assert "block train 0" not in output
     assert (tmp_path / "two" / "nature" / "sum.h5").read_bytes() == features.path.read_bytes()
 

@@ -25,6 +25,8 @@ TEXTS_PER_REQUEST = 256
 BYTES_PER_REQUEST = 200_000
 """No text has more tokens than bytes, so that a request stays below the 300,000 tokens that OpenAI takes."""
 
+Agree = Callable[[Estimate], None]
+"""Is told what a service will be asked for before it is; raises whatever shall stop it."""
 PROBE = "dimension"
 """Text that a model is asked for of which nothing is known."""
 GRACE = 20.0
@@ -199,6 +201,25 @@ class ServiceBackbone:
                 f"one text is empty, which {self.spec} does not take; leave it out, or put something before "
                 "every text with --prompt"
             )
+
+
+def announce(encoder: object, texts: Iterable[str], agree: Agree, note: Callable[[str], None]) -> None:
+    """Say what a service will be asked for, and let somebody stop it; other encoders are not asked.
+
+    Args:
+        encoder: of any kind.
+        texts: that it will encode; looked at only if it is a service.
+        agree: decides.
+        note: is told the estimate.
+    """
+    if isinstance(encoder, ServiceBackbone):
+        estimate = encoder.estimate(texts)
+        note(str(estimate))
+        agree(estimate)
+
+
+def unasked(_: Estimate) -> None:
+    """Agree to whatever it costs: what library functions do unless told otherwise."""
 
 
 def requests_of(texts: Sequence[str], n_more: int = 0) -> Iterator[list[str]]:

@@ -104,6 +104,5 @@ STRATEGIES = (
         Adaptor(),
         "residual",
         meaning="Matryoshka-Adaptor: a residual that keeps similarities at every prefix and ranks by class",
-        source=Adaptor.source,
     ),
 )

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from msgspec import Meta
 
 from fractalctl.heads.arms import Strategy
-from fractalctl.heads.methods.supervision import SupervisionMethod
+from fractalctl.heads.methods.supervision import TABLES, Supervision, SupervisionMethod
 from fractalctl.heads.settings import AtLeastZero, MethodSettings
-from fractalctl.heads.supervision import TABLES, Supervision
 from fractalctl.heads.terms import Objective, Part, Term, Where
 
 if TYPE_CHECKING:
@@ -69,6 +68,5 @@ STRATEGIES = (
         "linear",
         TABLES["v5"].build,
         meaning="v5, and a fine classifier on the short prefix whose gradient is reversed",
-        source=Adversarial.source,
     ),
 )

@@ -1,6 +1,5 @@
 """Sparse codes: an autoencoder of which the largest numbers are kept, as many as a length's bytes hold."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -8,11 +7,9 @@ from msgspec import Meta
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.arms import Strategy
-from fractalctl.heads.fitted import Fitted, Validate
-from fractalctl.heads.method import GradientMethod, divided
+from fractalctl.heads.method import GradientMethod
 from fractalctl.heads.settings import AtLeastOne, AtLeastZero, MethodSettings, Positive, TrainingSettings
 from fractalctl.heads.terms import FULL, Objective, Term
-from fractalctl.progress import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -111,35 +108,15 @@ class Csr(GradientMethod):
             raise RequestError(
                 f"csr needs codes of {most} numbers for these dims, but hidden is {settings.hidden}"
             )
-        names = (
-            "wider",
-            "auxiliary",
-            "auxiliary_active",
-            "dead_after",
-            "contrast",
-            "temperature",
-            "supervised",
-        )
+        names = ["wider", "auxiliary", "auxiliary_active", "dead_after"]
+        names += ["contrast", "temperature", "supervised"]
         options: dict[str, Any] = {name: getattr(settings, name) for name in names}
         options["course"] = Course(active(settings.dims[0]), settings.first_active, total_steps)
         return Objective([Term(Loss(autoencoding), -1, FULL, options=options)])
 
-    def fit(
-        self,
-        examples: "Examples",
-        seeds: Sequence[int],
-        settings: CsrSettings,
-        validate: Validate,
-        progress: Progress,
-    ) -> list[Fitted]:
-        """Train a head for each seed; each fleet counts its own steps."""
-        from fractalctl.heads.training import train
-
-        found: list[Fitted] = []
-        for fleet in divided(seeds, self.at_once(settings, examples.device.type)):
-            objective = self._objective(settings, self.steps(examples, settings))
-            found += train(examples, self.trunk(settings), objective, fleet, settings, validate, progress)
-        return found
+    def fleet_objective(self, examples: "Examples", settings: CsrSettings) -> Objective:
+        """The term, which counts the fleet's steps."""
+        return self._objective(settings, self.steps(examples, settings))
 
 
 def _encoder(hidden: int) -> "Trunk":
@@ -288,7 +265,6 @@ STRATEGIES = (
         Csr(),
         "linear",
         meaning="sparse codes of an autoencoder, as many numbers as a length's bytes hold; no labels",
-        source=Csr.source,
     ),
     Strategy(
         "csrv2",
@@ -296,6 +272,5 @@ STRATEGIES = (
         "linear",
         {"supervised": True, "first_active": 64, "auxiliary": 0.1},
         meaning="sparse codes that draw rows of a class together, more active numbers at first",
-        source=Csr.source,
     ),
 )

@@ -104,6 +104,5 @@ STRATEGIES = (
         Dive(),
         "residual",
         meaning="self-limiting triplets at every prefix, NT-Xent between learned views",
-        source=Dive.source,
     ),
 )

@@ -151,6 +151,5 @@ STRATEGIES = (
         Hanley(),
         "mlp",
         meaning="graded similarity: coarse pairs in the short prefix, fine ones in the full vector",
-        source=Hanley.source,
     ),
 )

@@ -8,12 +8,12 @@ from fractalctl.heads.arms import Strategy
 from fractalctl.heads.method import GradientMethod
 from fractalctl.heads.settings import AtLeastOne, AtLeastZero, MethodSettings, Positive, TrainingSettings
 from fractalctl.heads.terms import FULL, Objective, Part, Term, Where
-from fractalctl.heads.trunks.parts import Parts
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from fractalctl.heads.losses import View
+    from fractalctl.heads.trunks.parts import Parts
 
 
 class HealSettings(TrainingSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,8 +50,10 @@ class Heal(GradientMethod):
     source = "Bhattarai et al. 2024 (arXiv 2412.04661); head and weights of the paper's published runs"
     Settings: ClassVar[type[MethodSettings]] = HealSettings
 
-    def trunk(self, settings: HealSettings) -> Parts:
+    def trunk(self, settings: HealSettings) -> "Parts":
         """Two hidden layers with LayerNorm, two projections as they come."""
+        from fractalctl.heads.trunks.parts import Parts
+
         return Parts(fixed_lengths=False, depth=2, normalise=True, dropout=settings.dropout)
 
     def objective(self, settings: HealSettings, _n_levels: int) -> Objective:
@@ -93,6 +95,5 @@ STRATEGIES = (
         Heal(),
         "parts",
         meaning="contrastive: coarse classes in a block of their own, fine ones in the whole",
-        source=Heal.source,
     ),
 )

@@ -7,9 +7,8 @@ import numpy as np
 from msgspec import Meta
 
 from fractalctl.heads.arms import Strategy
-from fractalctl.heads.discriminants import separating, whitening
 from fractalctl.heads.method import LinearMap
-from fractalctl.heads.moments import class_means, covariance, mean_of
+from fractalctl.heads.moments import class_means, covariance, mean_of, separating, whitening
 from fractalctl.heads.settings import AtLeastZero, MethodSettings
 
 if TYPE_CHECKING:
@@ -104,6 +103,5 @@ STRATEGIES = (
         "lda",
         Lda(),
         meaning="discriminants in closed form: coarse ones alone in the first block, finer ones after it",
-        source=Lda.source,
     ),
 )

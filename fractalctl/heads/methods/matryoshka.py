@@ -41,6 +41,5 @@ STRATEGIES = (
         Matryoshka(),
         "mlp",
         meaning="MatryoshkaLoss over a supervised contrastive loss: fine at every prefix",
-        source=Matryoshka.source,
     ),
 )

@@ -47,6 +47,5 @@ STRATEGIES = (
         MrlE(),
         "linear",
         meaning="Matryoshka with tied classifiers: fine at every prefix, all of them in each step",
-        source=MrlE.source,
     ),
 )

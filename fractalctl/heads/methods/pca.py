@@ -25,11 +25,4 @@ class Pca(LinearMap):
         return projection, -mean_of(examples.source) @ projection
 
 
-STRATEGIES = (
-    Strategy(
-        "pca",
-        Pca(),
-        meaning="principal components of the features, largest variance first",
-        source=Pca.source,
-    ),
-)
+STRATEGIES = (Strategy("pca", Pca(), meaning="principal components of the features, largest variance first"),)

@@ -24,4 +24,4 @@ class Raw(LinearMap):
         return np.eye(width, settings.dimension), np.zeros(settings.dimension)
 
 
-STRATEGIES = (Strategy("raw", Raw(), meaning="the backbone's own feature, cut", source=Raw.source),)
+STRATEGIES = (Strategy("raw", Raw(), meaning="the backbone's own feature, cut"),)

@@ -10,8 +10,7 @@ from msgspec import Meta
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.arms import Strategy
-from fractalctl.heads.fitted import DivergedError, Fitted, Validate
-from fractalctl.heads.method import GradientMethod, divided
+from fractalctl.heads.method import DivergedError, Fitted, GradientMethod, Validate
 from fractalctl.heads.settings import AtLeastOne, AtLeastZero, MethodSettings, Positive, TrainingSettings
 from fractalctl.heads.terms import Objective, Part, Term, Where
 from fractalctl.progress import Progress
@@ -108,7 +107,7 @@ class Smec(GradientMethod):
             stages.append(Term(loss, -1, Where(Part.PREFIX, block), options=options))
         return Objective(stages)
 
-    def fit(
+    def fit_fleet(
         self,
         examples: "Examples",
         seeds: Sequence[int],
@@ -116,27 +115,10 @@ class Smec(GradientMethod):
         validate: Validate,
         progress: Progress,
     ) -> list[Fitted]:
-        """Train a head for each seed, stage by stage."""
-        found: list[Fitted] = []
-        failures: list[str] = []
-        for fleet in divided(seeds, self.at_once(settings, examples.device.type)):
-            found += self._in_stages(examples, fleet, settings, validate, progress, failures)
-        if failures:
-            raise DivergedError("; ".join(failures), found)
-        return found
-
-    def _in_stages(
-        self,
-        examples: "Examples",
-        seeds: Sequence[int],
-        settings: SmecSettings,
-        validate: Validate,
-        progress: Progress,
-        failures: list[str],
-    ) -> list[Fitted]:
-        """What all stages come to for the seeds of one fleet that do not diverge."""
+        """Train seeds stage by stage; one that diverges is not in the next."""
         from fractalctl.heads.training import train
 
+        failures: list[str] = []
         heads = [Fitted(seed, {}) for seed in seeds]
         terms = self.objective(settings, len(examples.classes)).terms
         for stage in [[term] for term in terms] if settings.sequential else [terms]:
@@ -145,22 +127,17 @@ class Smec(GradientMethod):
             def scored(embeddings: np.ndarray, labels: np.ndarray, length: int = length) -> Sequence[float]:
                 return validate(np.ascontiguousarray(embeddings[:, :length]), labels)
 
+            left, initial = [head.seed for head in heads], [head.weights for head in heads]
+            trunk, how = self.trunk(settings), self._of_stage(settings)
             try:
-                trained = train(
-                    examples,
-                    self.trunk(settings),
-                    Objective(stage),
-                    [head.seed for head in heads],
-                    self._of_stage(settings),
-                    scored,
-                    progress,
-                    [head.weights for head in heads],
-                )
+                trained = train(examples, trunk, Objective(stage), left, how, scored, progress, initial)
             except DivergedError as error:
                 failures.append(str(error))
                 trained = list(error.fitted)
             before = {head.seed: head for head in heads}
             heads = [_following(before[one.seed], one, stage[0].options["kept"]) for one in trained]
+        if failures:
+            raise DivergedError("; ".join(failures), heads)
         return heads
 
     def steps(self, examples: "Examples", settings: SmecSettings) -> int:
@@ -287,6 +264,5 @@ STRATEGIES = (
         Smec(),
         "linear",
         meaning="lengths trained one after the other, with chosen columns and a memory for similarities",
-        source=Smec.source,
     ),
 )

@@ -45,6 +45,5 @@ STRATEGIES = (
         Supcon(),
         "mlp",
         meaning="supervised contrastive: rows of a finest class together, full vector only",
-        source=Supcon.source,
     ),
 )

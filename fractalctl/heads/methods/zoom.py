@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -10,10 +9,17 @@ from msgspec import Meta
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.arms import Strategy
-from fractalctl.heads.fitted import DivergedError, Fitted, Validate, Weights
-from fractalctl.heads.method import GradientMethod
+from fractalctl.heads.method import DivergedError, Fitted, GradientMethod, Validate, Weights
 from fractalctl.heads.settings import AtLeastOne, AtLeastZero, ContrastiveSettings, MethodSettings
-from fractalctl.heads.shares import shares_of
+from fractalctl.heads.shares import (
+    LEARNED,
+    QUERIES,
+    REFERENCES,
+    SHARES,
+    Searched,
+    chosen_shares,
+    shares_of,
+)
 from fractalctl.heads.terms import FULL, Objective, Part, Term, Where
 from fractalctl.progress import Progress
 
@@ -78,7 +84,7 @@ class Zoom(GradientMethod):
     Two things are done in closed form after that. Beyond an amount of .9 prefixes are narrowed, see
     `narrowed`. And the parts are given their shares of the embedding's length: the larger a prefix's share,
     the more of a full-length search's answers are among those that it finds first, and the less the
-    discriminants have to say, see `fractalctl.heads.shares.chosen_share`.
+    discriminants have to say, see `fractalctl.heads.shares.chosen_shares`.
     """
 
     name = "zoom"
@@ -89,10 +95,10 @@ class Zoom(GradientMethod):
         """As many parts as the settings say; where there are several, most of the last one is given."""
         from fractalctl.heads.trunks.parts import Parts
 
-        shares = tuple(shares_of(settings.parts, TRAINED_SHARE, given=False))
+        shares = tuple(shares_of(settings.parts, TRAINED_SHARE))
         whole = Parts(shares, dropout=settings.dropout, shortcut=True)
         given = int(whole.widths(settings.dims)[-1] * GIVEN) if settings.parts > 1 else 0
-        shares = tuple(shares_of(settings.parts, TRAINED_SHARE, given=given > 0))
+        shares = tuple(shares_of(settings.parts, TRAINED_SHARE, LEARNED[0] if given else 1))
         return replace(whole, shares=shares, given=given)
 
     def check(self, settings: ZoomSettings, n_levels: int) -> None:
@@ -125,8 +131,8 @@ class Zoom(GradientMethod):
             return {}
         import torch
 
-        from fractalctl.heads.discriminants import Moments
         from fractalctl.heads.draws import held_out
+        from fractalctl.heads.moments import Moments
 
         source, labels = examples.source, examples.labels[:, -1].cpu().numpy()
         out = held_out(examples, settings, seed).validation
@@ -163,15 +169,16 @@ class Zoom(GradientMethod):
         weights = dict(fitted.weights)
         if _narrows(settings):
             weights |= self._prototypes(examples, weights, settings)
-        share = settings.share or self._chosen(examples, weights, settings, fitted.seed)
-        return {**weights, "shares": torch.tensor(self._shares(settings, share))}
+        shares = self._chosen(examples, weights, settings, fitted.seed)
+        return {**weights, "shares": torch.tensor(shares)}
 
-    def _chosen(self, examples: "Examples", weights: Weights, settings: ZoomSettings, seed: int) -> float:
-        """The share that held-out rows choose when they search among rows trained on."""
+    def _chosen(
+        self, examples: "Examples", weights: Weights, settings: ZoomSettings, seed: int
+    ) -> Sequence[float]:
+        """Of each part: what held-out rows choose when they search among rows trained on."""
         import torch
 
         from fractalctl.heads.draws import held_out
-        from fractalctl.heads.shares import QUERIES, REFERENCES, Searched, chosen_share
 
         def searched(rows: np.ndarray, most: int) -> Searched:
             some = rows[:: -(-len(rows) // most)]
@@ -179,13 +186,14 @@ class Zoom(GradientMethod):
             parts = [torch.cat(part) for part in zip(*found, strict=True)]
             return Searched(parts, examples.labels[torch.from_numpy(some), -1].cpu())
 
-        rows, shares = held_out(examples, settings, seed), partial(self._shares, settings)
+        rows = held_out(examples, settings, seed)
         references, queries = searched(rows.training, REFERENCES), searched(rows.validation, QUERIES)
-        return chosen_share(references, queries, shares, shortlisted=not _narrows(settings))
-
-    def _shares(self, settings: ZoomSettings, share: float) -> list[float]:
-        """Of each part, for a share of prefixes."""
-        return shares_of(settings.parts, share, given=self.trunk(settings).given > 0)
+        candidates = [
+            shares_of(settings.parts, share, learned)
+            for share in ((settings.share,) if settings.share else SHARES)[: settings.parts**2]
+            for learned in (LEARNED if self.trunk(settings).given else (1,))
+        ]
+        return chosen_shares(references, queries, candidates, shortlisted=not _narrows(settings))
 
     def _prototypes(self, examples: "Examples", weights: Weights, settings: ZoomSettings) -> Weights:
         """The mean direction (K, width) of each class of its level, for each part but the last."""
@@ -297,7 +305,6 @@ STRATEGIES = (
         "parts",
         _by_depth,
         meaning="contrastive parts with one knob: prefixes say the coarser classes, the whole the finest",
-        source=Zoom.source,
         knob="amount",
     ),
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from fractalctl.documents.measured import Accuracy
 from fractalctl.heads.arms import build_arm
-from fractalctl.heads.examples import read_examples
+from fractalctl.heads.examples import training_examples
 from fractalctl.heads.prefixes import Prefixes
 from fractalctl.measures.evaluation import Evaluator, accuracy_table
 from fractalctl.measures.metrics import Metric, Subject
@@ -41,8 +41,7 @@ def _components(evaluator: Evaluator, dims: tuple[int, ...]) -> Accuracy:
 
     features, device = evaluator.features, evaluator.device or torch.device("cpu")
     arm = build_arm("pca", features.n_levels, settings={"dims": dims})
-    classes = [len(names) for names in features.class_names]
-    examples = read_examples(features.features("train"), features.labels("train"), classes, device)
+    examples = training_examples(features, device)
     (fitted,) = arm.fit(examples, [0], lambda *_: ())
 
     def embed(rows: np.ndarray) -> Prefixes:

@@ -6,8 +6,8 @@ import numpy as np
 
 from fractalctl.documents.evaluation import Leakage
 from fractalctl.measures.evaluation import Evaluator
-from fractalctl.measures.linear_probe import linear_probe
 from fractalctl.measures.metrics import ByLevel, Metric, Subject
+from fractalctl.measures.probes import linear_probe
 from fractalctl.measures.protocols import take
 from fractalctl.measures.shortlists import unit
 from fractalctl.randomness import Purpose, generator

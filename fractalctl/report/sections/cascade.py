@@ -26,18 +26,9 @@ def metric_tables(results: Results) -> list[Table]:
             found = [row.result for row in group.of(arm)]
             for name in found[0].shortlists:
                 lists = [one.shortlists[name] for one in found]
-                rows.append(
-                    [
-                        group.name,
-                        arm,
-                        name,
-                        lists[0].size,
-                        percents([one.kept for one in lists]),
-                        percents([one.recall_at_1 for one in lists]),
-                        percents([one.recall_at_1 for one in found]),
-                        number(lists[0].multiply_adds),
-                    ]
-                )
+                shares = [percents([one.kept for one in lists])]
+                shares += [percents([one.recall_at_1 for one in side]) for side in (lists, found)]
+                rows.append([group.name, arm, name, lists[0].size, *shares, number(lists[0].multiply_adds)])
     caption = (
         f"In %, {SPREAD}: queries whose nearest neighbour survives a shortlist of 64, or of 1 % of the rows "
         "but no fewer than 64; queries whose first answer is of their finest class, by cascade and by full "

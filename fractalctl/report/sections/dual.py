@@ -33,14 +33,6 @@ def metric_tables(results: Results) -> list[Table]:
         f"k-NN accuracy in %, {SPREAD}, and bytes: of one stored document, of what exact search reads of it "
         "for a coarse query, and of the weights."
     )
-    columns = [
-        "where",
-        "heads",
-        "coarse, shortest",
-        "coarse, full",
-        "fine, full",
-        "document",
-        "coarse query",
-        "weights",
-    ]
+    columns = ["where", "heads", "coarse, shortest", "coarse, full", "fine, full"]
+    columns += ["document", "coarse query", "weights"]
     return [Table("dual", caption, columns, rows, left=2)] if rows else []

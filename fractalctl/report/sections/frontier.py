@@ -1,7 +1,6 @@
 """Arms side by side: which of them no other one beats."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,9 +11,6 @@ from fractalctl.report.frontier_figure import draw_frontier
 from fractalctl.report.results import Results, slug
 from fractalctl.report.writers import markdown_text
 from fractalctl.tables import Explorer, Part, Picture, Section, Table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 ORDER = 35
 SHARES = ("short_coarse", "short_fine", "full_coarse", "full_fine")
@@ -70,11 +66,6 @@ def _where(document: ArmsCompared) -> str:
     return slug("-".join([*backbones, document.protocol]))
 
 
-def draw(document: ArmsCompared) -> "Figure":
-    """The figure of the frontier."""
-    return draw_frontier(document)
-
-
 def tables(document: ArmsCompared) -> list[Table]:
     """Arms at every place, then tests against the reference, then ranks over corpora."""
     found = [_place(place, document) for place in document.places]
@@ -112,20 +103,13 @@ def _place(place: PlaceCompared, document: ArmsCompared) -> Table:
 
 def _row(one: ArmAtPlace) -> list[object]:
     """One arm's cells."""
-    measures = one.measures
     standing = "yes" if not one.dominated_by else "no" if one.clearly else "maybe"
     size = MISSING if one.head_bytes is None else number(one.head_bytes / 1000, 0)
-    return [
-        one.arm,
-        standing,
-        len(one.seeds),
-        *(_shown(one, name) for name in SHARES),
-        *(_shown(one, name, 1, 3) for name in ("S", "lossless_S")),
-        *(_shown(one, name) for name in ("leakage", "kept_64", "kept_1%", "cascade_64", "recall_at_1")),
-        number(measures["cost_64"].mean),
-        one.bytes_per_vector,
-        size,
-    ]
+    shown = [_shown(one, name) for name in SHARES]
+    shown += [_shown(one, name, 1, 3) for name in ("S", "lossless_S")]
+    shown += [_shown(one, name) for name in ("leakage", "kept_64", "kept_1%", "cascade_64", "recall_at_1")]
+    cost = number(one.measures["cost_64"].mean)
+    return [one.arm, standing, len(one.seeds), *shown, cost, one.bytes_per_vector, size]
 
 
 def _shown(one: ArmAtPlace, name: str, scale: float = 100, decimals: int = 1) -> str:

@@ -54,10 +54,8 @@ def _bounds_table(lengths: str, dims: Sequence[int], groups: Sequence[Group]) ->
                 found = group.of(arm)
                 bits = [_bits([_bound(row, d, quantity) for row in found]) for d in dims]
                 bits.append(_bits([_bound(row, short, quantity, "fano_bits") for row in found]))
-                errors = [
-                    percents([_bound(row, short, quantity, f"{key}error") for row in found])
-                    for key in ("", "fano_")
-                ]
+                keys = ("error", "fano_error")
+                errors = [percents([_bound(row, short, quantity, key) for row in found]) for key in keys]
                 rows.append([group.name, f"I(z; {quantity})", arm, number(entropy), *bits, *errors])
     columns = ["where", "quantity", "arm", "entropy", *(f"@{d}" for d in dims)]
     columns += [f"from error @{short}", f"error @{short}", f"Fano @{short}"]
@@ -90,18 +88,9 @@ def _shortest_table(lengths: str, groups: Sequence[Group]) -> Table:
         "I(z; finer given L0): holds if the coarse bound exceeds all that the finer levels can add, fails "
         "if the fine bound exceeds all of L0."
     )
-    columns = [
-        "where",
-        "arm",
-        "coarse",
-        "fine given coarse",
-        "difference",
-        "H(L0) at most",
-        "H(finer | L0) at most",
-    ]
-    return Table(
-        f"information-shortest-{lengths}", caption, [*columns, "lean to coarse", "more coarse"], rows, left=2
-    )
+    columns = ["where", "arm", "coarse", "fine given coarse", "difference"]
+    columns += ["H(L0) at most", "H(finer | L0) at most", "lean to coarse", "more coarse"]
+    return Table(f"information-shortest-{lengths}", caption, columns, rows, left=2)
 
 
 def _picture(group: Group, places: dict[str, int]) -> Picture:

@@ -6,6 +6,7 @@ from fractalctl.report.results import Results
 from fractalctl.tables import Section, Table
 
 ORDER = 81
+PLACES = ("first", "rest")
 
 
 def build(results: Results) -> Section | None:
@@ -24,17 +25,14 @@ def metric_tables(results: Results) -> list[Table]:
     for group in metric_groups(results, "localisation"):
         for arm in group.arms:
             found = [row.result for row in group.of(arm)]
-            spans = [
-                "-".join(map(str, span)) for span in (found[0].dimensions.first, found[0].dimensions.rest)
-            ]
+            spans = ["-".join(map(str, getattr(found[0].dimensions, place))) for place in PLACES]
             cells = [
                 percents([getattr(one.accuracy, place)[level] for one in found])
                 for level in (group.levels[0], group.levels[-1])
-                for place in ("first", "rest")
+                for place in PLACES
             ]
-            rows.append(
-                [group.name, arm, *spans, *cells, percents([one.separation for one in found], sign=True)]
-            )
+            apart = percents([one.separation for one in found], sign=True)
+            rows.append([group.name, arm, *spans, *cells, apart])
     columns = ["where", "arm", "first", "rest", "coarse, first", "coarse, rest", "fine, first", "fine, rest"]
     caption = (
         f"k-NN accuracy in % from the first block and from the rest, coarsest and finest level, {SPREAD}."

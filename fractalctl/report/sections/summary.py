@@ -24,32 +24,20 @@ def _table(results: Results) -> Table:
     rows = [
         [arm, *_cells(members)] for arm, members in grouped(results.measured, lambda row: row.arm).items()
     ]
-    columns = [
-        "arm",
-        "strategy",
-        "method",
-        "trunk",
-        "lengths",
-        "nested",
-        "seeds",
-        "corpora",
-        "backbones",
-        "protocols",
-    ]
+    columns = ["arm", "strategy", "method", "trunk", "lengths", "nested", "seeds"]
+    columns += ["corpora", "backbones", "protocols"]
     return Table("arms", "Arms that were evaluated.", columns, rows, left=4)
 
 
 def _cells(rows: list[Measured]) -> list[object]:
     documents = [row.document for row in rows]
     first = documents[0]
-    return [
-        first.strategy,
-        first.method,
-        first.trunk or MISSING,
-        ", ".join(map(str, first.dims)),
-        "yes" if first.nested else "no",
-        len({one.seed for one in documents}),
-        len({row.corpus for row in rows}),
-        len({one.backbone for one in documents}),
-        ", ".join(dict.fromkeys(map(protocol_of, documents))),
-    ]
+    how = [first.strategy, first.method, first.trunk or MISSING]
+    shape = [", ".join(map(str, first.dims)), "yes" if first.nested else "no"]
+    counted = (
+        [one.seed for one in documents],
+        [row.corpus for row in rows],
+        [one.backbone for one in documents],
+    )
+    counts = [len(set(values)) for values in counted]
+    return [*how, *shape, *counts, ", ".join(dict.fromkeys(map(protocol_of, documents)))]
