@@ -53,7 +53,7 @@ def report(
         console.progress,
         queries=queries,
         store=FeatureStore(invocation.store),
-        argv=invocation.argv(folder=runs),
+        argv=invocation.argv(folder=None, runs=runs, output=None, paper=None),
         note=console.note,
     )
     console.emit(written, {"page": str(written[0]), "files": [str(path) for path in written[1:]]})

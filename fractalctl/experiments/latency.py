@@ -45,6 +45,8 @@ from store import FeatureStore
 from store.files import sha256_of, write_aside
 from store.recipe import identity_of
 
+FEW = 32
+"""Neighbours of a node unless told otherwise: what an index of fewer rows makes do with."""
 RANDOM = "random"
 """What stands for a corpus where vectors are random, in files and in the path."""
 
@@ -168,7 +170,7 @@ def _checked(recipe: LatencyRecipe | None) -> LatencyRecipe:
     if min(recipe.sizes, default=0) < recipe.k:
         raise RequestError(f"--sizes: an index needs at least {recipe.k} rows, as many as are asked for")
     for option, of_each in (("m", "a node has no more neighbours"), ("nlist", "there are no more lists")):
-        if (getattr(recipe, option) or 0) > min(recipe.sizes):
+        if (getattr(recipe, option) or 0) > max(min(recipe.sizes), FEW):
             raise RequestError(
                 f"--{option} {getattr(recipe, option)}: {of_each} than --sizes {min(recipe.sizes)}"
             )

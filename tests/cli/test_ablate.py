@@ -53,7 +53,7 @@ def test_the_noise_axis_asks_as_many_rows_as_the_paper_seems_to() -> None:
     [
         ("garden --values 16", "--values does not belong to axis alignment, but to capacity, noise"),
         ("deep --axis depth --values 3", "--values does not belong to axis depth"),
-        ("garden --axis width", "axis 'width' is not known; choose from alignment"),
+        ("garden --axis width", "axis 'width' is not known (did you mean 'depth'?); choose from alignment"),
         ("garden --axis capacity --values a", "--values 'a': expected whole numbers"),
         ("garden --axis noise --values 120", "noise is a percentage"),
         ("garden --axis depth", "none is known above them"),
