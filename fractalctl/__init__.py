@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from fractalctl.heads.arms import build_arm as build_arm
     from fractalctl.heads.arms import read_arm as read_arm
     from fractalctl.heads.arms import strategies as strategies
+    from fractalctl.heads.fitted import Fitted as Fitted
     from fractalctl.heads.head import Head as Head
     from fractalctl.heads.head import find_heads as find_heads
     from fractalctl.heads.head import load_head as load_head
-    from fractalctl.heads.method import Fitted as Fitted
     from fractalctl.heads.method import GradientMethod as GradientMethod
     from fractalctl.heads.method import LinearMap as LinearMap
     from fractalctl.heads.method import Method as Method
@@ -86,7 +86,8 @@ _NAMES = {
     "export.exporter": "Exporter",
     "heads.arms": "Arm Strategy build_arm read_arm strategies",
     "heads.head": "Head find_heads load_head",
-    "heads.method": "Fitted GradientMethod LinearMap Method",
+    "heads.fitted": "Fitted",
+    "heads.method": "GradientMethod LinearMap Method",
     "heads.settings": "MethodSettings TrainingSettings",
     "heads.terms": "Objective Term",
     "measures.evaluation": "Evaluator",

@@ -16,7 +16,7 @@ from fractalctl.experiments.fleets import Job, fit_arms
 from fractalctl.experiments.policy import Overwrite, reusable
 from fractalctl.experiments.training import build_arms
 from fractalctl.heads.arms import Arm
-from fractalctl.heads.method import Fitted
+from fractalctl.heads.fitted import Fitted
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.protocols import Protocol
 from fractalctl.progress import Progress, silent

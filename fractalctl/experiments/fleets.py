@@ -16,7 +16,7 @@ from fractalctl.errors import FractalError
 from fractalctl.executors import Executor
 from fractalctl.heads.arms import Arm
 from fractalctl.heads.examples import Examples, needs_training_rows, training_examples
-from fractalctl.heads.method import DivergedError, Fitted
+from fractalctl.heads.fitted import DivergedError, Fitted
 from fractalctl.measures.neighbours import leave_one_out_accuracy
 from fractalctl.progress import Advance, Progress, silent
 from store import FeatureSet

@@ -17,8 +17,8 @@ from fractalctl.experiments.addresses import set_folder
 from fractalctl.experiments.fleets import Job, fit_arms
 from fractalctl.experiments.policy import Note, unheard
 from fractalctl.heads.arms import LONGEST_LABEL, Arm
+from fractalctl.heads.fitted import DivergedError, Fitted
 from fractalctl.heads.head import DESCRIPTION_FILE
-from fractalctl.heads.method import DivergedError, Fitted
 from fractalctl.progress import Progress, silent
 from fractalctl.randomness import Purpose, generator
 from store import FeatureSet

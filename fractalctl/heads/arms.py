@@ -14,7 +14,8 @@ import msgspec
 from fractalctl.documents.measured import ArmName
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.heads import methods as built_in
-from fractalctl.heads.method import Fitted, Method, Validate, Weights, divided
+from fractalctl.heads.fitted import Fitted, Validate, Weights
+from fractalctl.heads.method import Method, divided
 from fractalctl.heads.settings import MethodSettings, build_settings, fields_of, spelled
 from fractalctl.plugins import collect, load_plugins, modules_of
 from fractalctl.progress import Progress, silent

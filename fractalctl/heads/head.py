@@ -17,7 +17,8 @@ from fractalctl.documents import read_document, write_document
 from fractalctl.documents.head import HeadDocument
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.heads.arms import Arm, method_of
-from fractalctl.heads.method import Fitted, Method
+from fractalctl.heads.fitted import Fitted
+from fractalctl.heads.method import Method
 from fractalctl.heads.prefixes import Prefixes, embed
 from fractalctl.heads.settings import MethodSettings
 from store.files import replace_folder, settle

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from fractalctl.heads.method import Method, Weights
+from fractalctl.heads.fitted import Weights
+from fractalctl.heads.method import Method
 from store.features import release
 
 ROWS_PER_PASS = 8192

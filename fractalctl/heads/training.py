@@ -11,8 +11,8 @@ import torch
 from fractalctl.documents.head import EpochRecord
 from fractalctl.heads.draws import draw_epoch, draw_positives, held_out
 from fractalctl.heads.examples import Examples
+from fractalctl.heads.fitted import DivergedError, Fitted, Validate, Weights
 from fractalctl.heads.fleet import Batch, Fleet
-from fractalctl.heads.method import DivergedError, Fitted, Validate, Weights
 from fractalctl.heads.settings import TrainingSettings
 from fractalctl.heads.terms import Objective
 from fractalctl.heads.trunks import Trunk

@@ -6,8 +6,8 @@ import torch
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.arms import build_arm
+from fractalctl.heads.fitted import DivergedError
 from fractalctl.heads.fleet import Batch, Fleet
-from fractalctl.heads.method import DivergedError
 from fractalctl.heads.terms import Objective, Part, Where
 from fractalctl.heads.trunks import trunk
 from fractalctl.measures.neighbours import leave_one_out_accuracy

@@ -7,8 +7,9 @@ import torch
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.examples import read_examples
+from fractalctl.heads.fitted import DivergedError
 from fractalctl.heads.losses import prefix_cross_entropy
-from fractalctl.heads.method import DivergedError, divided
+from fractalctl.heads.method import divided
 from fractalctl.heads.methods.supervision import TABLES
 from fractalctl.heads.moments import standardisation
 from fractalctl.heads.trunks import initial_weights

@@ -7,8 +7,8 @@ import torch
 
 from fractalctl.documents.head import HeadDocument
 from fractalctl.documents.measured import Features
+from fractalctl.heads.fitted import Fitted
 from fractalctl.heads.head import Head, save_head
-from fractalctl.heads.method import Fitted
 from fractalctl.heads.prefixes import Prefixes
 from store import FeatureSet
 

@@ -10,7 +10,8 @@ from msgspec import Meta
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.arms import Strategy
-from fractalctl.heads.method import DivergedError, Fitted, GradientMethod, Validate
+from fractalctl.heads.fitted import DivergedError, Fitted, Validate
+from fractalctl.heads.method import GradientMethod
 from fractalctl.heads.settings import AtLeastOne, AtLeastZero, MethodSettings, Positive, TrainingSettings
 from fractalctl.heads.terms import Objective, Part, Term, Where
 from fractalctl.progress import Progress

@@ -9,7 +9,8 @@ from msgspec import Meta
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.arms import Strategy
-from fractalctl.heads.method import DivergedError, Fitted, GradientMethod, Validate, Weights
+from fractalctl.heads.fitted import DivergedError, Fitted, Validate, Weights
+from fractalctl.heads.method import GradientMethod
 from fractalctl.heads.settings import AtLeastOne, AtLeastZero, ContrastiveSettings, MethodSettings
 from fractalctl.heads.shares import (
     LEARNED,
