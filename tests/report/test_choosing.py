@@ -6,6 +6,7 @@ from fractalctl.report import Results
 from fractalctl.report.sections import choosing
 from fractalctl.statistics.summary import compare_all
 from fractalctl.tables import Table
+from tests.report.documents import ablation, runs_of
 from tests.statistics.material import evaluation, parts, random_hits
 
 ARMS = {"zoom": (0.10, 1.0), "mrl": (0.30, 1.0), "pca": (0.28, 0.95)}
@@ -49,3 +50,50 @@ def test_one_arm_alone_leaves_nothing_to_choose(results) -> None:
     alone = [one for one in results.evaluations if one.strategy == "mrl"]
     assert choosing.build(Results(evaluations=alone, compared=list(compare_all(alone)))) is None
     assert choosing.build(Results(evaluations=alone)) is None
+
+
+def test_settings_of_a_knob_stand_beside_what_is_ahead_of_them_all() -> None:
+    evaluations = [
+        evaluation(
+            random_hits(place, 0.1, 400), strategy=arm.split("-")[0], arm=arm, protocol="index",
+            metrics=parts(0.9 - 0.1 * place, 0.9, (0.6, 0.7)),
+        )
+        for place, arm in enumerate(["zoom", "zoom-0.95", "zoom-1", "heal", "zoom-epochs=5", "lda"])
+    ]  # fmt: skip
+    compared = list(compare_all(evaluations))
+    section = choosing.build(Results(evaluations=evaluations, compared=compared))
+    assert section is not None
+    tables = {part.name: part for part in section.parts if isinstance(part, Table)}
+    assert [row[1] for row in tables["choosing-knob-index"].rows] == ["zoom", "zoom-0.95", "zoom-1"]
+    values = {
+        one.arm: {name: x.mean for name, x in one.measures.items()} for one in compared[0].places[0].arms
+    }
+    wanted = []
+    for rival in ("heal", "zoom-epochs=5", "lda"):
+        lacks = {}
+        for own in ("zoom", "zoom-0.95", "zoom-1"):
+            lacks[own] = values[own]["leakage"] - values[rival]["leakage"]
+            for name in ("short_coarse", "full_fine"):
+                lacks[own] = max(lacks[own], values[rival][name] - values[own][name])
+        nearest = min(lacks, key=lambda own: lacks[own])
+        if lacks[nearest] > choosing.BEHIND:
+            wanted.append([rival, nearest, f"{100 * lacks[nearest]:.1f}"])
+    assert wanted
+    assert [list(row[1:]) for row in tables["choosing-ahead-index"].rows] == wanted
+
+
+@pytest.mark.parametrize("axis", ["rows", "unseen"])
+def test_what_few_labels_and_new_classes_cost_stands_where_one_chooses(axis) -> None:
+    runs = [
+        run for place in (10, 50) for run in runs_of({"zoom": (0.1, 0.3), "raw": (0.2, 0.2)}, {axis: place})
+    ]
+    document = ablation(axis, runs)
+    section = choosing.build(Results(ablations=[document]))
+    assert section is not None
+    (table,) = [part for part in section.parts if isinstance(part, Table)]
+    first = document.runs[0]
+    point = list(first.point.values())
+    alike = [run for run in document.runs if (run.arm, run.point) == (first.arm, first.point)]
+    mean = 100 * sum(run.accuracy["256"]["L1"] for run in alike) / len(alike)
+    assert list(table.rows[0][:-4]) == ["clinc", *point, first.arm]
+    assert str(table.rows[0][-1]).startswith(f"{mean:.1f}")

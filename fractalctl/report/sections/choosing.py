@@ -1,12 +1,14 @@
 """Which head to train: what each arm is best at, and where plain shortening is enough."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from fractalctl.documents.ablation import Ablation
 from fractalctl.documents.compare import ArmAtPlace, ArmsCompared, PlaceCompared
-from fractalctl.numbers import MISSING, listed, percent, signed
-from fractalctl.report.results import Results, slug
+from fractalctl.numbers import MISSING, listed, percent, percents, signed
+from fractalctl.report.results import Results, corpus_names, grouped, setting_of, slug
 from fractalctl.report.writers import markdown_text
 from fractalctl.tables import Part, Section, Table
 
@@ -17,6 +19,18 @@ KEPT = 0.99
 """Share of nearest neighbours that a first stage has to keep."""
 PLAIN = ("raw", "pca", "mrl", "matryoshka")
 """Strategies that shorten without saying which level a prefix is for."""
+BEHIND = 0.003
+"""By which another arm may be ahead of every setting of a knob and still count as reached."""
+KNOB = {"short_coarse": "coarse, short", "short_fine": "fine, short", "full_fine": "fine, whole",
+        "kept_64": "kept of 64", "leakage": "leakage"}  # fmt: skip
+PRICES = {
+    "rows": ("Few labelled rows", "So many rows of each finest class train the head and answer."),
+    "unseen": (
+        "Classes that training does not see",
+        "A fifth of the finest classes is left out of training; searches are among rows of either kind.",
+    ),
+}
+"""Axes of ablations that say what supervision costs, with what stands above them."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,8 @@ def build(results: Results) -> Section | None:
         if max(len(place.arms) for place in document.places) > 1:
             for question in QUESTIONS:
                 parts += _answer(question, document)
+            parts += _knob(document)
+    parts += _prices(results.ablations)
     if not parts:
         return None
     opening = (
@@ -101,6 +117,85 @@ def _answer(question: Question, document: ArmsCompared) -> Iterator[Part]:
     columns = ["corpus", "best", "its value", "as good", "best plain shortening", "its value"]
     caption = f"{question.asked}; protocol {document.protocol}."
     yield Table(slug(f"choosing-{question.asked}-{document.protocol}"), caption, columns, rows, left=2)
+
+
+def _settings(place: PlaceCompared) -> Iterator[list[ArmAtPlace]]:
+    """Arms of one strategy that differ in its knob alone, the most telling prefix first."""
+    for strategy, arms in grouped(place.arms, lambda one: one.strategy).items():
+        number = re.compile(rf"{re.escape(strategy)}(-\d+(\.\d+)?)?")
+        found = [one for one in arms if number.fullmatch(one.arm) and KNOB.keys() <= one.measures.keys()]
+        if len(found) > 1:
+            yield sorted(found, key=lambda one: -one.measures["leakage"].mean)
+
+
+def _knob(document: ArmsCompared) -> Iterator[Part]:
+    """What the settings of a knob trade for what, and the arms that no setting reaches."""
+    rows: list[list[object]] = []
+    ahead: list[list[object]] = []
+    for place in document.places:
+        for found in _settings(place):
+            names = {one.arm for one in found}
+            for one in found:
+                values = [percent(one.measures[name].mean, 1) for name in KNOB]
+                rows.append([place.label, one.arm, *values, signed(_lossless(one))])
+            for rival in place.arms:
+                if rival.arm not in names and KNOB.keys() <= rival.measures.keys():
+                    behind, nearest = min((_behind(one, rival), one.arm) for one in found)
+                    if behind > BEHIND:
+                        ahead.append([place.label, rival.arm, nearest, f"{100 * behind:.1f}"])
+    if not rows:
+        return
+    yield "### Which setting of a knob?"
+    yield (
+        "Short is the shortest prefix, coarse and fine the outermost levels; kept, nearest neighbours of the "
+        "whole on a shortlist of 64; leakage, the finest class by a linear probe of the shortest prefix."
+    )
+    columns = ["corpus", "arm", *KNOB.values(), "lossless S"]
+    caption = f"Settings of a knob; protocol {document.protocol}."
+    yield Table(slug(f"choosing-knob-{document.protocol}"), caption, columns, rows, left=2)
+    caption = (
+        "Arms that no setting reaches: by what the nearest one is behind in coarse accuracy of the prefix, "
+        "fine accuracy of the whole or leakage, whichever is most, in points; above "
+        f"{100 * BEHIND:.1f} only; protocol {document.protocol}."
+    )
+    columns = ["corpus", "arm", "nearest setting", "behind by"]
+    if ahead:
+        yield Table(slug(f"choosing-ahead-{document.protocol}"), caption, columns, ahead, left=3)
+    else:
+        yield "No other arm is ahead of every setting."
+
+
+def _behind(one: ArmAtPlace, rival: ArmAtPlace) -> float:
+    """The most that an arm lacks of another one in what makes a zoom; at most 0 where it lacks nothing."""
+    mine, other = ({name: value.mean for name, value in arm.measures.items()} for arm in (one, rival))
+    lacks = [other[name] - mine[name] for name in ("short_coarse", "full_fine")]
+    return max(*lacks, mine["leakage"] - other["leakage"])
+
+
+def _lossless(one: ArmAtPlace) -> float | None:
+    return one.measures["lossless_S"].mean if "lossless_S" in one.measures else None
+
+
+def _prices(ablations: Sequence[Ablation]) -> Iterator[Part]:
+    """Accuracies at both ends where labels are few or classes new."""
+    for axis, (title, text) in PRICES.items():
+        members = [one for one in ablations if one.axis == axis]
+        for setting, found in grouped(members, setting_of).items():
+            rows: list[list[object]] = []
+            for corpus, one in zip(corpus_names(found), found, strict=True):
+                levels = ("L0", f"L{len(one.profile.classes) - 1}")
+                for (point, arm), runs in grouped(
+                    one.runs, lambda run: (tuple(run.point.values()), run.arm)
+                ).items():
+                    ends = (str(min(one.dims)), str(max(one.dims)))
+                    shares = [[run.accuracy[end][level] for run in runs] for end in ends for level in levels]
+                    rows.append([corpus, *point, arm, *map(percents, shares)])
+            columns = ["corpus", str(found[0].varied), "arm", "coarse, short", "fine, short"]
+            columns += ["coarse, whole", "fine, whole"]
+            yield f"### {title}"
+            yield f"{text} raw is the backbone cut. In %, means ± standard deviations over seeds."
+            caption = f"{title}; {setting}."
+            yield Table(slug(f"choosing-{axis}-{setting}"), caption, columns, rows, left=3)
 
 
 def _sentence(best: Counter[str], count: int, plain: Sequence[str]) -> str:
