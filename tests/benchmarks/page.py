@@ -21,10 +21,10 @@ turn in the same process on the same data: the median of {rounds} pairs, with th
 
 SCALE = """## Growing
 
-CLINC's features repeated with noise: one epoch of one linear head (batch 256), its evaluation (2,000 queries,
-every training row a reference, the backbone's own accuracy included), and the check of every byte. Each
-command runs in a process of its own, starting included; memory is the most that was resident, mapped parts of
-the file included."""
+CLINC's features repeated with noise: one epoch of one linear head (batch 256), and of a zoom head (its closed
+forms and its choice of shares included); evaluation of the linear head (2,000 queries, every training row a
+reference, the backbone's own accuracy included); and the check of every byte. Each command runs in a process
+of its own, starting included; memory is the most that was resident, mapped parts of the file included."""
 
 
 LIMITS = """## Where the limits lie

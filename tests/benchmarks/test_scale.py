@@ -16,6 +16,7 @@ from tests.benchmarks.tiled import tile
 
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 TRAIN = "--strategy v5 --seeds 42 --epochs 1 --batch-size 256"
+ZOOM = "--strategy zoom --seeds 42 --epochs 1"
 WATCHED_EVERY = 0.02
 """Seconds between two looks at a process's memory."""
 
@@ -44,17 +45,18 @@ def test_growth(benchmark, tiled: Callable[[int], Path], tmp_path: Path, rows: i
     head = arm_folder(set_folder(tmp_path, FeatureSet(path)), arm) / "seed-42"
     commands = {
         "train": ("train", str(path), *TRAIN.split(), *runs),
+        "train, zoom": ("train", str(path), *ZOOM.split(), *runs),
         "evaluate": ("evaluate", str(head), "--protocol", "index", *runs),
         "store verify": ("store", "verify", str(path), *runs),
     }
     growth = {}
 
-    def all_three() -> None:
+    def all_of_them() -> None:
         for name, command in commands.items():
             seconds, resident = watched(command)
             growth[name] = {"seconds": seconds, "resident_mib": resident / 2**20}
 
-    benchmark.pedantic(all_three, rounds=1)
+    benchmark.pedantic(all_of_them, rounds=1)
     benchmark.extra_info.update({"rows": rows, "mib": path.stat().st_size / 2**20, "growth": growth})
 
 
