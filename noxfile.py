@@ -1,6 +1,5 @@
 """Everything a developer runs: ``nox -s tests``, ``slow``, ``faults``, ``coverage``, ``lint``, ``docs``."""
 
-import shutil
 import tomllib
 from pathlib import Path
 
@@ -70,7 +69,7 @@ def coverage(session: nox.Session) -> None:
 
 
 MUTATED = {
-    "fractalctl/heads/methods/supervision.py": "tests/heads/test_supervision.py tests/heads/test_losses.py",
+    "fractalctl/heads/methods/supervision.py": "tests/heads/test_supervision.py tests/heads/test_arms.py",
     "fractalctl/measures/neighbours.py": "tests/measures/test_neighbours.py",
     "fractalctl/measures/steerability.py": "tests/measures/test_steerability.py",
     "fractalctl/statistics/paired.py": "tests/statistics/test_paired.py",
@@ -82,27 +81,15 @@ MUTATED = {
 
 @nox.session(default=False)
 def mutation(session: nox.Session) -> None:
-    """Change one operator or number at a time, and list the changes that no test notices.
+    """Change one operator or number at a time; docs/reliability.md gets the changes that no test notices.
 
-    Arguments are modules; all of `MUTATED` otherwise.
+    Arguments are modules; all of `MUTATED` otherwise. What other modules came to is kept.
     """
     install(session, "test")
     session.install("cosmic-ray>=8.3")
-    place = Path(session.create_tmp()).resolve()
-    copy = place / "copy"  # a session that is stopped leaves a module changed
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(".", copy, ignore=shutil.ignore_patterns(".*", "docs"))
-    session.chdir(copy)
-    for number, module in enumerate(session.posargs or MUTATED):
-        config, found = place / f"{number}.toml", place / f"{number}.sqlite"
-        config.write_text(
-            f'[cosmic-ray]\nmodule-path = "{module}"\ntimeout = 120\nexcluded-modules = []\n'
-            f'test-command = "python -m pytest -x -q -p no:cacheprovider {MUTATED[module]}"\n'
-            '[cosmic-ray.distributor]\nname = "local"\n'
-        )
-        session.run("cosmic-ray", "init", "--force", str(config), str(found))
-        session.run("cosmic-ray", "exec", str(config), str(found), env=ONE_THREAD)
-        session.run("cr-report", "--surviving-only", str(found))
+    results = Path(session.create_tmp()) / "mutants.json"
+    wanted = [f"{module}={MUTATED[module]}" for module in session.posargs or MUTATED]
+    session.run("python", "-m", "tests.mutants", str(results), "docs/reliability.md", *wanted, env=ONE_THREAD)
 
 
 @nox.session(default=False)

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fractalctl.backbones.featurize import featurize as featurize
+    from fractalctl.corpora.columns import TextFile as TextFile
     from fractalctl.corpora.corpus import Corpus as Corpus
     from fractalctl.corpora.request import CorpusRequest as CorpusRequest
-    from fractalctl.corpora.texts import TextFile as TextFile
     from fractalctl.corpora.tree import LabelTree as LabelTree
     from fractalctl.documents.evaluation import Evaluation as Evaluation
     from fractalctl.documents.latency import LatencyRecipe as LatencyRecipe
     from fractalctl.errors import FractalError as FractalError
     from fractalctl.errors import RequestError as RequestError
     from fractalctl.experiments.ablation import ablate as ablate
-    from fractalctl.experiments.comparing import compare_arms as compare_arms
     from fractalctl.experiments.embedding import Embedder as Embedder
     from fractalctl.experiments.evaluating import evaluate_heads as evaluate_heads
     from fractalctl.experiments.exporting import export_head as export_head
     from fractalctl.experiments.latency import bench_head as bench_head
     from fractalctl.experiments.latency import bench_random as bench_random
+    from fractalctl.experiments.report import compare_arms as compare_arms
     from fractalctl.experiments.report import report_results as report_results
     from fractalctl.experiments.search import Lookup as Lookup
     from fractalctl.experiments.search import search_rows as search_rows
@@ -64,21 +64,20 @@ if TYPE_CHECKING:
     from fractalctl.statistics.summary import summarise as summarise
 
 _NAMES = {
+    "corpora.columns": "TextFile",
     "backbones.featurize": "featurize",
     "corpora.corpus": "Corpus",
     "corpora.request": "CorpusRequest",
-    "corpora.texts": "TextFile",
     "corpora.tree": "LabelTree",
     "documents.evaluation": "Evaluation",
     "documents.latency": "LatencyRecipe",
     "errors": "FractalError RequestError",
     "experiments.ablation": "ablate",
-    "experiments.comparing": "compare_arms",
     "experiments.embedding": "Embedder",
     "experiments.evaluating": "evaluate_heads",
     "experiments.exporting": "export_head",
     "experiments.latency": "bench_head bench_random",
-    "experiments.report": "report_results",
+    "experiments.report": "report_results compare_arms",
     "experiments.search": "Lookup search_rows search_texts",
     "experiments.synthesis": "synthesise",
     "experiments.training": "build_arms train_heads",

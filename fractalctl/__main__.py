@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 
 INTERRUPTED = 130
@@ -13,6 +14,7 @@ def main() -> None:
 
     Only this file is loaded by then: loading the command line itself takes a moment, and may be interrupted.
     """
+    sys.unraisablehook = _not_lost
     try:
         _open_standard_streams()
         from fractalctl.cli import main as command_line
@@ -28,6 +30,17 @@ def main() -> None:
 def _terminated(_number: int, _frame: FrameType | None) -> None:
     """End as by an error, so that temporary folders and other processes go."""
     sys.exit(128 + signal.SIGTERM)
+
+
+def _not_lost(dropped: "sys.UnraisableHookArgs") -> None:
+    """Send a signal again whose exception Python dropped, as it does in callbacks of weak references."""
+    sent = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}.get(dropped.exc_type)
+    if sent is None:
+        sys.__unraisablehook__(dropped)
+        return
+    later = threading.Timer(0.05, os.kill, (os.getpid(), sent))  # at once it would be dropped again
+    later.daemon = True
+    later.start()
 
 
 def _open_standard_streams() -> None:

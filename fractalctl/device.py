@@ -15,8 +15,7 @@ def choose_device(name: str = "auto") -> "torch.device":
     Args:
         name: ``auto``, or a PyTorch device such as ``cpu``, ``cuda`` or ``cuda:1``.
 
-    Raises:
-        RequestError: the name is no device of this machine.
+    Raises RequestError: the name is no device of this machine.
     """
     import torch
 
@@ -37,8 +36,7 @@ def placed(rows: "np.ndarray", device: "torch.device | str | None" = None) -> "t
         rows: (n, h); copied if its memory is not one piece.
         device: None is the CPU.
 
-    Returns:
-        A tensor that nobody may write to when the array is read-only: tensors cannot say so themselves.
+    Returns a tensor that nobody may write to when the array is read-only: tensors cannot say so themselves.
     """
     import warnings
 

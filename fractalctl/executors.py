@@ -7,18 +7,41 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
+from time import sleep
 from typing import Any, TypeVar
 
 from fractalctl.errors import FractalError, MissingExtraError, RequestError, UnreachableError
-from fractalctl.orphans import end_with_parent
 
+SECONDS = 1.0
+"""Between two looks at who the parent is."""
+
+_watched: set[int] = set()
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
 PATIENCE = 60
 """Seconds that a Dask scheduler without workers is given to find some."""
 AHEAD = 128
 """Items that a Dask scheduler is given at once, at least: workers may still be joining."""
+
+
+def end_with_parent(parent: int, clean: Callable[[], object] = lambda: None) -> None:
+    """Have this process end soon after its parent has, which may have been killed and told nobody.
+
+    Args:
+        parent: number of the process; a second call for it changes nothing.
+    """
+    if parent in _watched:
+        return
+    _watched.add(parent)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            sleep(SECONDS)
+        clean()
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 class ExecutorKind(StrEnum):
@@ -37,13 +60,11 @@ class Executor:
     """Who shall do the work.
 
     Args:
-        kind: where the processes are.
         n_workers: processes on this machine; None is one per core.
         scheduler: address of a Dask scheduler (``tcp://host:8786``) or the file that it describes itself in
             (``dask scheduler --scheduler-file``); address of a Ray cluster, None starts one on this machine.
 
-    Raises:
-        RequestError: a number of workers where a cluster decides it, or a scheduler where there is none.
+    Raises RequestError: a number of workers where a cluster decides it, or a scheduler where there is none.
     """
 
     kind: ExecutorKind = ExecutorKind.LOCAL
@@ -66,9 +87,8 @@ class Executor:
     def connect(self) -> "AbstractContextManager[Workers]":
         """Reach the workers, for as long as the context lasts.
 
-        Raises:
-            MissingExtraError: the library of this kind is not installed.
-            UnreachableError: there is no scheduler at the address, or it has no workers.
+        Raises MissingExtraError: the library of this kind is not installed; UnreachableError: there is no
+        scheduler at the address, or it has no workers.
         """
         return _CONNECT[self.kind](self)
 
@@ -103,12 +123,8 @@ class Workers:
             items: can be pickled; taken as workers become free.
             in_order: False yields what is ready first, first.
 
-        Yields:
-            One result per item.
-
-        Raises:
-            FractalError: a worker was killed and nobody does its work again. Errors of the function itself
-                are raised as they are.
+        Raises FractalError: a worker was killed and nobody does its work again. Errors of the function itself
+        are raised as they are.
         """
         import joblib
 

@@ -121,8 +121,7 @@ def minute(seconds: float) -> str:
 def read_whole(text: str) -> int:
     """A whole number as people and programs write it: ASCII digits; Python's ``1_000`` is none.
 
-    Raises:
-        ValueError: it is none.
+    Raises ValueError: it is none.
     """
     if not _WHOLE.fullmatch(text) or len(text) > 40:
         raise ValueError(text)
@@ -130,11 +129,7 @@ def read_whole(text: str) -> int:
 
 
 def read_decimal(text: str) -> float:
-    """A finite decimal number in ASCII digits.
-
-    Raises:
-        ValueError: it is none.
-    """
+    """A finite decimal number in ASCII digits; ValueError if it is none."""
     if not _DECIMAL.fullmatch(text) or not math.isfinite(float(text)):
         raise ValueError(text)
     return float(text)

@@ -30,12 +30,10 @@ def collect(
 
     Args:
         group: of entry points, such as ``fractalctl.methods``; each gives one object or several.
-        kind: what the objects must be.
         ours: built-in ones, each with where it comes from, for messages.
 
-    Raises:
-        FractalError: an entry point cannot be imported or gives something else, or a name comes twice; the
-            message names the packages.
+    Raises FractalError: an entry point cannot be imported or gives something else, or a name comes twice; the
+    message names the packages.
     """
     found: dict[str, Kind] = {}
     sources: dict[str, str] = {}
@@ -58,14 +56,10 @@ def collect(
 def load_plugins(group: str) -> Iterator[tuple[str, Any]]:
     """Load what installed packages offer.
 
-    Args:
-        group: of entry points, such as ``fractalctl.methods``.
-
     Yields:
         Where each comes from, for messages, and the object.
 
-    Raises:
-        FractalError: a package's entry point cannot be imported; the message names the package.
+    Raises FractalError: a package's entry point cannot be imported; the message names the package.
     """
     for entry in _entries(group, tuple(sys.path)):
         package = entry.dist.name if entry.dist else "a package"

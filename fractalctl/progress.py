@@ -29,9 +29,6 @@ def lines(
 
     Args:
         write: takes a line.
-        description: of the work.
-        total: units of it.
-        clock: seconds that only grow.
     """
     started = told = clock()
     finished = 0

@@ -35,7 +35,6 @@ def generator(seed: int, purpose: Purpose, *further: int) -> np.random.Generator
     """A generator for one purpose under one seed, independent of all others (numpy's SeedSequence).
 
     Args:
-        seed: at least 0.
         purpose: what the numbers are for; its own spawn key.
         further: what tells draws of one purpose apart, such as the number of an epoch.
 

@@ -117,7 +117,6 @@ class Section:
     """One part of a report.
 
     Attributes:
-        title: its heading.
         parts: paragraphs (Markdown), tables, pictures and the slider in the order of reading.
         order: sections are read in ascending order of it.
         summary: whether it stands on the first of several pages; others are a click away.

@@ -29,38 +29,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from store.answers import Answers as Answers
     from store.catalogue import FeatureStore as FeatureStore
+    from store.contents import Block as Block
     from store.contents import Contents as Contents
+    from store.contents import Parts as Parts
     from store.draft import Draft as Draft
     from store.draft import Writer as Writer
     from store.features import FeatureSet as FeatureSet
-    from store.names import safe_name as safe_name
-    from store.parts import Block as Block
-    from store.parts import Parts as Parts
+    from store.features import Seen as Seen
+    from store.features import find_seen as find_seen
+    from store.layout import verify as verify
     from store.recipe import Recipe as Recipe
-    from store.reuse import Seen as Seen
-    from store.reuse import find_seen as find_seen
-    from store.seal import verify as verify
+    from store.recipe import safe_name as safe_name
 
-_HOMES = {
-    "Answers": "answers",
-    "Block": "parts",
-    "Contents": "contents",
-    "Draft": "draft",
-    "FeatureSet": "features",
-    "FeatureStore": "catalogue",
-    "Parts": "parts",
-    "Recipe": "recipe",
-    "Seen": "reuse",
-    "Writer": "draft",
-    "find_seen": "reuse",
-    "safe_name": "names",
-    "verify": "seal",
+_NAMES = {
+    "answers": "Answers",
+    "catalogue": "FeatureStore",
+    "contents": "Block Contents Parts",
+    "draft": "Draft Writer",
+    "features": "FeatureSet Seen find_seen",
+    "layout": "verify",
+    "recipe": "Recipe safe_name",
 }
-
+_HOMES = {name: f"store.{module}" for module, names in _NAMES.items() for name in names.split()}
 __all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'store' has no attribute {name!r}")
-    return getattr(import_module(f"store.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

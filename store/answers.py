@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from store.errors import StoreError
 
 SUFFIX = ".sqlite"
-PATIENCE = 60
-"""Seconds to wait for another process that writes into the same file."""
+PATIENCE = 60  # seconds to wait for another process that writes into the same file
 _AT_ONCE = 500  # SQLite takes 999 parameters in its oldest builds
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS answers (text BLOB PRIMARY KEY, vector BLOB NOT NULL, digest BLOB NOT NULL)"
@@ -27,21 +26,15 @@ class Answers:
 
     Each row is found by the SHA-256 of its text and carries the SHA-256 of text and vector; one that was
     changed is no answer. What `add` was given is on the disk when it returns, all or nothing. Several
-    processes may use the file at a time: nothing is kept open between two calls.
-
-    Args:
-        path: the file; it is made when the first answer comes.
+    processes may use the file at a time: nothing is kept open between two calls. The file is made when the
+    first answer comes; StoreError where it is damaged, or cannot be read or written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def find(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-        """Vectors (h,) float32 of those of the texts that were answered.
-
-        Raises:
-            StoreError: the file is damaged or cannot be read.
-        """
+        """Vectors (h,) float32 of those of the texts that were answered."""
         found = {}
         for text, (key, vector, digest) in self._rows(texts, "SELECT * FROM answers WHERE text IN ({})"):
             if digest == _digest(key, vector):
@@ -49,22 +42,11 @@ class Answers:
         return found
 
     def known(self, texts: Iterable[str]) -> set[str]:
-        """Those of the texts that were answered.
-
-        Raises:
-            StoreError: the file is damaged or cannot be read.
-        """
+        """Those of the texts that were answered."""
         return {text for text, _ in self._rows(texts, "SELECT text FROM answers WHERE text IN ({})")}
 
     def add(self, answers: Mapping[str, NDArray[np.float32]]) -> None:
-        """Keep answers; a text that has one already gets the new one.
-
-        Args:
-            answers: vector (h,) of each text.
-
-        Raises:
-            StoreError: the file is damaged or cannot be written.
-        """
+        """Keep answers, the vector (h,) of each text; a text that has one already gets the new one."""
         rows = []
         for text, vector in answers.items():
             key, content = _key(text), np.ascontiguousarray(vector, dtype="<f4").tobytes()

@@ -13,15 +13,13 @@ from store.draft import Writer, parts_folder
 from store.errors import StoreError, StoreRequestError
 from store.features import FeatureSet
 from store.files import read_json, write_json
-from store.parts import part_files
 from store.recipe import Recipe, identity_of
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
 
-ANSWERS = ".answers"
-"""Folder of what services answered; no corpus can be called so."""
+ANSWERS = ".answers"  # folder of what services answered; no corpus can be called so
 
 
 class FeatureStore:
@@ -129,12 +127,8 @@ class FeatureStore:
     def writer(self, recipe: Recipe, note: Callable[[str], None] = lambda _: None) -> Iterator[Writer]:
         """Become the only writer of the set of a recipe, waiting for another one to end.
 
-        Args:
-            recipe: what to make.
-            note: is told that there is somebody to wait for, and that the set has been finished meanwhile.
-
-        Yields:
-            The writer; its ``finished`` is the set if it is there already.
+        The writer's ``finished`` is the set if it is there already. ``note`` is told that there is somebody
+        to wait for, and that the set has been finished meanwhile.
         """
         while True:
             path = self.path_for(recipe)
@@ -146,16 +140,15 @@ class FeatureStore:
                     write_json(_claim(path), recipe.document())
                 try:
                     yield Writer(recipe, path, finished)
-                finally:
-                    _drop_empty(path)
+                finally:  # let go of the path, unless there are blocks to go on with
+                    if path.exists() or not any(parts_folder(path).glob("*.part")):
+                        shutil.rmtree(parts_folder(path), ignore_errors=True)
                 return
 
     def answers_of(self, backbone: str, identity: Mapping[str, Any]) -> Answers:
         """Where the answers of a service are kept, those for all corpora together.
 
-        Args:
-            backbone: name of the backbone.
-            identity: its part of a recipe; another one has answers of its own.
+        Another identity of the backbone, its part of a recipe, has answers of its own.
         """
         return Answers(self.folder / ANSWERS / f"{backbone}-{identity_of(dict(identity))[:16]}{SUFFIX}")
 
@@ -251,12 +244,6 @@ def _holder(path: Path) -> str | None:
         return Recipe.from_document(read_json(_claim(path))).identity()
     except (StoreError, KeyError, TypeError):
         return None
-
-
-def _drop_empty(path: Path) -> None:
-    """Let go of a path, unless there are blocks to go on with."""
-    if path.exists() or not any(part_files(parts_folder(path))):
-        shutil.rmtree(parts_folder(path), ignore_errors=True)
 
 
 def _clear_leftovers(path: Path) -> None:

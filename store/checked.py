@@ -18,8 +18,7 @@ import numpy as np
 
 from store.errors import StoreError
 from store.files import read_json
-from store.layout import opened
-from store.seal import verify
+from store.layout import opened, verify
 
 TYPES = {
     "features": ("<f4", 2),
@@ -31,8 +30,7 @@ TYPES = {
     "parents": ("<i4", 1),
 }
 """Number type and axes of each dataset, by the last part of its name."""
-ROWS = ("features", "labels", "ids", "text_ends")
-"""Datasets of a split that have a row each."""
+ROWS = ("features", "labels", "ids", "text_ends")  # datasets of a split that have a row each
 _ROWS_AT_ONCE = 1 << 14
 REMEDY = "remove it (fractalctl store rm) and featurize again"
 
@@ -50,8 +48,7 @@ def stamp(status: os.stat_result) -> dict[str, int]:
 def check(path: Path) -> None:
     """Look at a feature set thoroughly, unless that was done since it was last changed.
 
-    Raises:
-        StoreError: it is not what was sealed, or is nothing that this package writes; names the dataset.
+    StoreError names the dataset, where it is not what was sealed, or is nothing that this package writes.
     """
     status = path.stat()
     seen = {**stamp(status), "changed": status.st_ctime_ns}

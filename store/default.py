@@ -24,9 +24,7 @@ def default_folder() -> Path:
     """The store of commands, and of Python, that name none.
 
     That is ``FRACTALCTL_STORE``, else what `PROJECT_FILE` says, else a folder in the user's cache.
-
-    Raises:
-        StoreRequestError: the file cannot be read.
+    StoreRequestError where the file cannot be read.
     """
     import platformdirs
 

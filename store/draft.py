@@ -2,31 +2,26 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 from numpy.typing import NDArray
 
-from store.contents import Contents
+from store.contents import BLOCK_ROWS, Block, Contents, Parts
 from store.errors import StoreRequestError
 from store.features import FeatureSet
 from store.files import write_aside
-from store.layout import write_layout
-from store.parts import BLOCK_ROWS, Block, Parts
+from store.layout import seal, write_layout
 from store.recipe import Recipe, identity_of
-from store.seal import seal
 
 
 @dataclass(frozen=True)
 class Writer:
     """The right to write one feature set, for as long as `FeatureStore.writer` lasts.
 
-    Attributes:
-        recipe: what to make.
-        path: where it will be.
-        finished: the set, when another process has made it while this one waited; nothing is to be done then.
+    It is ``finished`` when another process has made it while this one waited; nothing is to be done then.
     """
 
     recipe: Recipe
@@ -64,9 +59,9 @@ class Writer:
         n_rows = {split: len(contents.splits[split].texts) for split in self.recipe.splits
                   if split in contents.splits}  # fmt: skip
         libraries = {"h5py": h5py.version.version, "hdf5": h5py.version.hdf5_version}
-        recipe = self.recipe.with_observed({**(observed or {}), "rows": n_rows, "store": libraries})
+        recipe = replace(self.recipe, observed={**(observed or {}), "rows": n_rows, "store": libraries})
         decisive = [recipe.document(), contents.fingerprint(), dimension, block_rows]
-        recipe = recipe.with_observed({**recipe.observed, **(remarks or {})})
+        recipe = replace(recipe, observed={**recipe.observed, **(remarks or {})})
         stamp = identity_of(decisive)
         parts = Parts(parts_folder(self.path), stamp, dimension, tuple(n_rows.items()), block_rows)
         return Draft(self.path, recipe, contents, parts)
@@ -74,13 +69,9 @@ class Writer:
 
 @dataclass(frozen=True)
 class Draft:
-    """A feature set in the making.
+    """A feature set in the making: its path, its recipe with what was observed, all but the features.
 
-    Attributes:
-        path: where it will be.
-        recipe: its recipe, with what was observed.
-        contents: everything but the features.
-        parts: its blocks; this, not the draft, is what worker processes need.
+    ``parts`` are its blocks; these, not the draft, are what worker processes need.
     """
 
     path: Path
@@ -99,10 +90,8 @@ class Draft:
     def publish(self) -> FeatureSet:
         """Join the blocks into the feature set, check it, seal it, rename it into place and drop the blocks.
 
-        Killed at any moment, this leaves either the blocks or the finished set.
-
-        Raises:
-            StoreError: a block is missing, or the disk gives back something else than was written.
+        Killed at any moment, this leaves either the blocks or the finished set. StoreError where a block is
+        missing, or the disk gives back something else than was written.
         """
         with write_aside(self.path, folder=self.parts.folder) as temporary:
             write_layout(temporary, self.recipe, self.contents, self.parts)

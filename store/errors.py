@@ -17,12 +17,7 @@ class StoreRequestError(StoreError):
 
 
 class ChangedError(StoreError):
-    """A published feature set is no longer what was written. Exit code 1.
-
-    Args:
-        path: the file.
-        changed: what differs: paths of datasets, or a word for what lies between them.
-    """
+    """A published set is no longer what was written: which datasets, or what between them. Exit code 1."""
 
     def __init__(self, path: Path, changed: Sequence[str]) -> None:
         self.path = path

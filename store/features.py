@@ -2,11 +2,11 @@
 
 import json
 import mmap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -16,10 +16,12 @@ from store.checked import check, stamp
 from store.errors import StoreError, StoreRequestError
 from store.layout import check_encoding, opened, text_attribute
 from store.recipe import Recipe
-from store.seal import verify
 
-RESIDENT_BYTES = 2**29
-"""Memory that a mapped file may hold before `release` lets it go."""
+if TYPE_CHECKING:
+    from store.catalogue import FeatureStore
+
+
+RESIDENT_BYTES = 2**29  # memory that a mapped file may hold before `release` lets it go
 
 
 class FeatureSet:
@@ -48,23 +50,13 @@ class FeatureSet:
         StoreError: it is cut short, damaged, no feature set, or of another encoding-version.
     """
 
-    path: Path
-    corpus: str
-    backbone: str
-    identity: str
-    recipe: dict[str, Any]
-    splits: tuple[str, ...]
-    dimension: int
-    n_bytes: int
-    written: int
-
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         with opened(self.path) as file:
             check_encoding(file, self.path)
             self.identity = text_attribute(file, "identity")
-            self.recipe = json.loads(text_attribute(file, "recipe"))
-            self.splits = tuple(split for split in self.recipe["splits"] if split in file)
+            self.recipe: dict[str, Any] = json.loads(text_attribute(file, "recipe"))
+            self.splits: tuple[str, ...] = tuple(split for split in self.recipe["splits"] if split in file)
             self._shapes: dict[str, tuple[int, int]] = {
                 split: file[split]["features"].shape for split in self.splits
             }
@@ -153,18 +145,11 @@ class FeatureSet:
             chosen = range(len(ends)) if rows is None else rows
             return [texts[starts[row] : ends[row]].tobytes().decode() for row in chosen]
 
-    def verify(self) -> None:
-        """Check every byte of the file, see `store.verify`."""
-        verify(self.path)
-
     def check(self) -> None:
         """See that the file is whole before it is used for the first time, and still the same one after that.
 
         To be called again when something was made of what was read: features are mapped, so whoever writes
-        into the file changes them.
-
-        Raises:
-            StoreError: it is damaged, or was changed meanwhile.
+        into the file changes them. StoreError where it is damaged, or was changed meanwhile.
         """
         if self._checked and not self.path.exists():
             return  # what is mapped stays, even of a file that was removed
@@ -190,12 +175,10 @@ class FeatureSet:
 
 
 def release(features: NDArray[np.float32]) -> None:
-    """Let go of the memory that reading a large memory map took; reading again brings the rows back.
+    """Let go of the memory that reading a large memory map took, whole as `FeatureSet.features` gave it.
 
-    The system would do so itself, but only when memory runs short. Small maps and other arrays stay.
-
-    Args:
-        features: what `FeatureSet.features` gave, whole.
+    Reading again brings the rows back. The system would do so itself, but only when memory runs short. Small
+    maps and other arrays stay.
     """
     source = getattr(features, "_mmap", None)
     if source is not None and features.nbytes > RESIDENT_BYTES and hasattr(mmap, "MADV_DONTNEED"):
@@ -204,3 +187,79 @@ def release(features: NDArray[np.float32]) -> None:
 
 def _decoded(strings: h5py.Dataset) -> list[str]:
     return [utf8.decode() for utf8 in strings[:].tolist()]
+
+
+class Seen:
+    """Features of texts that one encoder has encoded before, read from the sets that hold them when used."""
+
+    def __init__(self) -> None:
+        self.sets: list[FeatureSet] = []
+        self._arrays: list[NDArray[np.float32]] = []
+        self._places: dict[str, tuple[int, int]] = {}
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def unseen(self, texts: Sequence[str]) -> list[str]:
+        """Those of the texts that no set holds, in their order, repetitions included."""
+        return [text for text in texts if text not in self._places]
+
+    def complete(self, texts: Sequence[str], fresh: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features (n, h) of n texts: those of ``unseen(texts)`` are given, the others are in the sets."""
+        if len(fresh) == len(texts):
+            return fresh
+        features = np.empty((len(texts), self._arrays[0].shape[1]), dtype=np.float32)
+        rest = iter(fresh)
+        for row, text in enumerate(texts):
+            if place := self._places.get(text):
+                features[row] = self._arrays[place[0]][place[1]]
+            else:
+                features[row] = next(rest)
+        return features
+
+    def check(self) -> None:
+        """See that no set was changed while it was read, as `FeatureSet.check`."""
+        for one in self.sets:
+            one.check()
+
+    def add(self, features: "FeatureSet", wanted: set[str]) -> None:
+        """Take up the wanted texts of a set that no earlier one holds."""
+        before = len(self._places)
+        for split in features.splits:
+            for row, text in enumerate(features.texts(split)):
+                if text in wanted:
+                    self._places.setdefault(text, (len(self._arrays), row))
+            self._arrays.append(features.features(split))
+        if len(self._places) > before:
+            self.sets.append(features)
+
+
+def find_seen(
+    store: "FeatureStore",
+    backbone: Mapping[str, Any],
+    observed: Mapping[str, Any],
+    texts: set[str],
+    damaged: Callable[[StoreError], None] = lambda _: None,
+) -> Seen:
+    """Look for texts in all finished sets that one encoder made, of whatever corpus.
+
+    Another backbone (its part of a recipe) makes other features, and features of other weights, versions or
+    devices, as ``observed`` when loading it, are never put into one set. ``damaged`` is called with the error
+    of each set that cannot be read; it is left out.
+    """
+    seen = Seen()
+    for features in sorted(store.sets(damaged), key=lambda one: one.path):
+        recorded = features.recipe["observed"]
+        same = all(name in recorded and recorded[name] == value for name, value in observed.items())
+        if not same or features.recipe["backbone"]["identity"] != dict(backbone):
+            continue
+        try:
+            seen.add(features, texts)
+        except StoreError as error:
+            damaged(error)
+        if len(seen) == len(texts):
+            break
+    return seen

@@ -20,10 +20,8 @@ def write_aside(path: Path, folder: Path | None = None) -> Iterator[Path]:
 
     Data and rename are synced to the disk, so after a crash or a power cut ``path`` holds the old content or
     the new one, never part of it. If the block raises, the temporary file goes and ``path`` is untouched.
-
-    Args:
-        path: the file to make or to replace; missing parent folders are made.
-        folder: where the temporary file lies, on the same file system; default: beside ``path``.
+    Missing parent folders are made. The temporary file lies beside ``path``, or in a folder of the same file
+    system.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = (folder or path.parent) / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
@@ -43,11 +41,8 @@ def replace_folder(folder: Path, goes: Sequence[str]) -> Iterator[Path]:
 
     Killed at any moment, this leaves the old folder or the new one: between the two renames the old one lies
     beside its place, where `settle` finds it. Two processes never mix. If the block raises, nothing changes.
-
-    Args:
-        folder: to make or to replace; missing parent folders are made.
-        goes: patterns of names that give way with the old content; everything else in it, such as files that
-            the user put there, moves into the new folder.
+    Missing parent folders are made. Names that match a pattern of ``goes`` give way with the old content;
+    everything else in it, such as files that the user put there, moves into the new folder.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
@@ -59,8 +54,10 @@ def replace_folder(folder: Path, goes: Sequence[str]) -> Iterator[Path]:
                 os.fsync(stream)
         with locked(folder.parent):
             settle(folder)
-            for path in _stays(folder, aside, goes):
-                (shutil.copytree if path.is_dir() else shutil.copy2)(path, aside / path.name)
+            for path in folder.iterdir() if folder.is_dir() else ():
+                going = any(fnmatch(path.name, pattern) for pattern in goes)
+                if not going and not (aside / path.name).exists():
+                    (shutil.copytree if path.is_dir() else shutil.copy2)(path, aside / path.name)
             if folder.exists():
                 folder.rename(_replaced(folder))
             aside.rename(folder)
@@ -68,15 +65,6 @@ def replace_folder(folder: Path, goes: Sequence[str]) -> Iterator[Path]:
             settle(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def _stays(folder: Path, aside: Path, goes: Sequence[str]) -> list[Path]:
-    """What of a folder's content is to be found in the new one too."""
-    return [
-        path
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        if not any(fnmatch(path.name, pattern) for pattern in goes) and not (aside / path.name).exists()
-    ]
 
 
 def _replaced(folder: Path) -> Path:
@@ -157,9 +145,7 @@ def _sync_folder(folder: Path) -> None:
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON document aside and rename it: keys in their given order, indented, no NaN.
 
-    Raises:
-        ValueError: the document holds a NaN or an infinity.
-        TypeError: it holds something that is not JSON.
+    ValueError where it holds a NaN or an infinity, TypeError where it holds something that is not JSON.
     """
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     with write_aside(path) as temporary:
@@ -167,24 +153,14 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON document.
-
-    Raises:
-        StoreRequestError: there is no such file.
-        StoreError: the file is not JSON, or says something twice; the message names the line and column.
-    """
+    """Read a JSON document; StoreRequestError where there is no such file, else as `parse_json`."""
     return parse_json(read_bytes(path), str(path))
 
 
 def parse_json(data: bytes | str, source: str) -> Any:
-    """Decode JSON in which every key of an object stands once.
+    """Decode JSON, UTF-8 or text, in which every key of an object stands once.
 
-    Args:
-        data: UTF-8, or text.
-        source: what to call it in messages.
-
-    Raises:
-        StoreError: it is not; the message names the line and column.
+    StoreError, which names the source, line and column, where it is not that.
     """
     try:
         return json.loads(data, object_pairs_hook=_unique)
@@ -209,11 +185,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file whole.
-
-    Raises:
-        StoreRequestError: there is no such file, or it is a pipe or a device, which may never end.
-    """
+    """Read a file whole; StoreRequestError where there is none, or a pipe or a device that may never end."""
     if not path.is_file():
         raise StoreRequestError(f"{path}: {why_no_file(path)}")
     return path.read_bytes()

@@ -1,4 +1,7 @@
-"""The HDF5 layout of a feature set: opening, writing, and the checksum of each dataset."""
+"""The HDF5 layout of a feature set: opening, writing, the checksum of each dataset, and the seal.
+
+The seal: the first block of a file tells the SHA-256 of all the rest, so no byte changes unseen.
+"""
 
 import hashlib
 import math
@@ -12,19 +15,16 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from store.contents import Contents, checksum
-from store.errors import StoreError, StoreRequestError
-from store.parts import Parts
+from store.contents import Contents, Parts, checksum
+from store.errors import ChangedError, StoreError, StoreRequestError
+from store.files import sha256_of
 from store.recipe import Recipe, canonical_json
 
 ENCODING_TYPE = "fractalctl-feature-set"
 ENCODING_VERSION = "1.0"
-SEAL_BYTES = 4096
-"""Size of the HDF5 user block, which holds the seal; also the alignment of large datasets."""
-
+SEAL_BYTES = 4096  # size of the HDF5 user block, which holds the seal; also the alignment of large datasets
 _BYTES_AT_ONCE = 1 << 24
-_ALL_ELSE = 1 << 16
-"""More than the structures of a file take."""
+_ALL_ELSE = 1 << 16  # more than the structures of a file take
 
 _DAMAGE = (
     *(OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError, IndexError),
@@ -37,9 +37,7 @@ def write_layout(path: Path, recipe: Recipe, contents: Contents, parts: Parts) -
     """Join parts and contents into a new HDF5 file, and check it by reading every dataset back.
 
     The same arguments give the same bytes: datasets in a fixed order, no times, oldest file structures.
-
-    Raises:
-        StoreError: a part is missing, or the disk gives back something else than was written.
+    StoreError where a part is missing, or the disk gives back something else than was written.
     """
     _see_room(path, recipe, contents, parts)
     with h5py.File(path, "x", libver=("earliest", "v110"), locking=False, userblock_size=SEAL_BYTES,
@@ -63,11 +61,7 @@ def write_layout(path: Path, recipe: Recipe, contents: Contents, parts: Parts) -
 
 
 def _see_room(path: Path, recipe: Recipe, contents: Contents, parts: Parts) -> None:
-    """See that the file will fit: HDF5 cannot close one that does not, and may take the process with it.
-
-    Raises:
-        OSError: the disk is full, or a quota is reached.
-    """
+    """See that the file will fit: HDF5 cannot close one that does not, and may take the process with it."""
     if not hasattr(os, "posix_fallocate"):
         return
     sizes = [4 * n_rows * parts.dimension for _, n_rows in parts.n_rows]
@@ -126,9 +120,8 @@ def _intact(file: h5py.File, name: str) -> bool:
 def opened(path: Path) -> Iterator[h5py.File]:
     """Open a file for reading, without HDF5's lock; whatever goes wrong inside names the file.
 
-    Raises:
-        StoreRequestError: there is no such file.
-        StoreError: it is no HDF5 file, is cut short, or lacks what was asked of it.
+    StoreRequestError where there is no such file; StoreError where it is no HDF5 file, is cut short, or lacks
+    what was asked of it.
     """
     if not path.is_file():
         raise StoreRequestError(f"{path}: no such feature set (fractalctl store ls shows what there is)")
@@ -162,13 +155,7 @@ def text_attribute(file: h5py.File, name: str) -> str:
 
 
 def check_encoding(file: h5py.File, path: Path) -> None:
-    """Refuse what is no feature set, or is one of another generation.
-
-    Versions are "major.minor": files of the same major version can be read.
-
-    Raises:
-        StoreError: the type or the major version is another one.
-    """
+    """Refuse what is no feature set, or is of another major version (before the dot), by a StoreError."""
     if text_attribute(file, "encoding-type") != ENCODING_TYPE:
         raise StoreError(
             f"{path}: an HDF5 file, but not a feature set; these are made by fractalctl featurize"
@@ -181,3 +168,37 @@ def check_encoding(file: h5py.File, path: Path) -> None:
     if int(major) > int(ours):
         raise StoreError(f"{path}: feature set of encoding-version {found}, newer than {ENCODING_VERSION}; "
                          "upgrade fractalctl, or featurize again")  # fmt: skip
+
+
+def seal(path: Path) -> None:
+    """Fill the user block of a finished file with its seal."""
+    block = _seal_for(sha256_of(path, start=SEAL_BYTES))
+    with path.open("r+b") as stream:
+        stream.write(block)
+
+
+def _seal_for(digest: str) -> bytes:
+    text = (
+        f"fractalctl feature set, encoding-version {ENCODING_VERSION}\n"
+        f"HDF5 from byte {SEAL_BYTES} on; SHA-256 of these bytes:\n{digest}\n"
+    )
+    return text.encode().ljust(SEAL_BYTES, b"\0")
+
+
+def verify(path: Path) -> None:
+    """Check every byte of a feature set against its seal, as a stream.
+
+    A file whose seal holds is byte for byte the one whose datasets were read back and compared when it was
+    published. Where the seal is broken, ChangedError names the datasets whose checksum tells of a change, or
+    says that it lies outside of them; StoreError where it is no readable feature set any more.
+    """
+    if not path.is_file():
+        raise StoreRequestError(f"{path}: no such feature set (fractalctl store ls shows what there is)")
+    digest = sha256_of(path, start=SEAL_BYTES)
+    with path.open("rb") as stream:
+        if stream.read(SEAL_BYTES) == _seal_for(digest):
+            return
+    with opened(path) as file:
+        check_encoding(file, path)
+        changed = changed_datasets(file)
+    raise ChangedError(path, changed or ["its attributes or structure (all datasets are as they were)"])

@@ -9,20 +9,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-IDLE = 3600.0
-"""Seconds since the last change; what is younger may belong to a process on another machine."""
+IDLE = 3600.0  # seconds since the last change; what is younger may belong to a process on another machine
 _ASIDE = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}\.tmp")
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something that can go.
-
-    Attributes:
-        path: a file, or a folder with all that is in it.
-        what: what it was.
-        n_bytes: its size.
-    """
+    """Something that can go: a file, or a folder with all that is in it; what it was, and its size."""
 
     path: Path
     what: str
@@ -38,15 +31,10 @@ class Leftover:
 
 
 def find_leftovers(folder: Path, idle: float = IDLE) -> list[Leftover]:
-    """What is left over below a folder of feature sets or of runs.
+    """What is left over below a folder of feature sets or of runs, and was not changed for some seconds.
 
     Unfinished work stays: parts that the same command goes on with, and a folder that was about to be
-    replaced, which its next reader puts back. So does whatever a living process of this machine writes, or
-    was changed a moment ago.
-
-    Args:
-        folder: which is looked through.
-        idle: seconds since the last change.
+    replaced, which its next reader puts back. So does whatever a living process of this machine writes.
     """
     found = []
     for place, folders, files in os.walk(folder):
@@ -72,7 +60,7 @@ def _what(path: Path) -> str:
         return "replaced by a newer one" if there else ""
     if path.suffix == ".parts":
         whole = path.with_suffix("")
-        free = _is_free(_lock_of(whole)) and _is_free(path / ".lock")
+        free = _is_free(whole.with_name(f"{whole.name}.lock")) and _is_free(path / ".lock")
         return "parts of what is finished" if whole.exists() and free else ""
     if name.endswith((".lock", ".lock.soft")):
         return "lock of nothing" if _guards_nothing(path) and _is_free(path) else ""
@@ -84,10 +72,6 @@ def _guards_nothing(lock: Path) -> bool:
         return lock.name == ".lock.soft" or [*lock.parent.iterdir()] == [lock]
     guarded = lock.with_suffix("")
     return not guarded.exists() and not guarded.with_name(f"{guarded.name}.parts").exists()
-
-
-def _lock_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.lock")
 
 
 def _is_free(lock: Path) -> bool:

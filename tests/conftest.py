@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from fractalctl.backbones.locate import OFFLINE_SWITCHES
 from store import FeatureSet, FeatureStore
@@ -17,9 +17,11 @@ DATA_FOLDER = Path(os.environ.get("FRACTALCTL_TEST_DATA", Path(__file__).parents
 
 settings.register_profile(
     "same everywhere",
-    derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow],
+    max_examples=50, derandomize=True, database=None, deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )  # fmt: skip
 settings.load_profile("same everywhere")
+settings.register_profile("no shrinking", phases=[Phase.explicit, Phase.generate])
 FOREIGN = r"(?i)(force|py)_colors?|github_actions|tty_\w+|terminal_width|columns|lines|\w+_proxy"
 """What some machines set: looks of a terminal that is not there, and proxies before a test's own servers."""
 for name in list(os.environ):  # before anything reads it, and for every process that a test starts

@@ -1,10 +1,15 @@
-"""Which texts go through the model together."""
+"""Which texts go through the model together, and batches side by side on a processor's cores."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Distinct(NamedTuple):
@@ -43,8 +48,7 @@ def token_batches(lengths: NDArray[np.int64], budget: int) -> list[NDArray[np.in
         lengths: (n,) number of tokens of each row, at least 1.
         budget: tokens per batch; a longer row is a batch of its own.
 
-    Returns:
-        Row numbers of each batch; every row is in exactly one.
+    Returns row numbers of each batch; every row is in exactly one.
     """
     order = np.argsort(-lengths, kind="stable")
     batches = []
@@ -54,3 +58,40 @@ def token_batches(lengths: NDArray[np.int64], budget: int) -> list[NDArray[np.in
         batches.append(order[start : start + rows])
         start += rows
     return batches
+
+
+def side_by_side(
+    function: Callable[[Item], Result], items: Iterable[Item], abandon: Callable[[], None] = lambda: None
+) -> Iterator[Result]:
+    """Call a function on all items, each call on one core, as many at a time as PyTorch has threads.
+
+    A batch of an encoder is many small operators. Dividing each of them among the cores makes the cores wait
+    for each other some hundred times a batch; giving each core a batch of its own makes them wait once. It
+    also makes a result independent of the number of cores, as no sum is divided among them.
+
+    Args:
+        abandon: told when an error or an interrupt ends the work; calls under way are waited for, so that
+            long ones should look out for it.
+    """
+    with _one_thread_per_operator() as n_workers, ThreadPoolExecutor(n_workers) as pool:
+        futures = [pool.submit(function, item) for item in items]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            abandon()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _one_thread_per_operator() -> Iterator[int]:
+    import torch  # services batch texts without it
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield n_threads
+    finally:
+        torch.set_num_threads(n_threads)

@@ -36,17 +36,11 @@ class WorkersBackbone:
     This process loads no model and needs none. Workers need the package in the same versions, and the
     backbone's files where they look for them; what each has loaded is compared.
 
-    Args:
-        order: which backbone.
-        workers: who encodes.
-
     Attributes:
-        spec: as ordered.
         dimension: numbers per feature, h.
         observed: what loading it showed to the first worker that was asked, see `Backbone`.
 
-    Raises:
-        FractalError: workers cannot load it.
+    Raises FractalError: workers cannot load it.
     """
 
     def __init__(self, order: Order, workers: Workers) -> None:
@@ -59,15 +53,10 @@ class WorkersBackbone:
     ) -> Iterator[tuple[Key, NDArray[np.float32]]]:
         """Encode groups of texts, each in one worker; the bytes are those of `Backbone.encode_each`.
 
-        Args:
-            groups: keys and their texts.
-            advance: is told the number of texts finished since the last time.
-
         Yields:
             Keys and their features (n, h) float32, in the order in which they are ready.
 
-        Raises:
-            FractalError: a worker has other weights, versions or device than the first, or was killed.
+        Raises FractalError: a worker has other weights, versions or device than the first, or was killed.
         """
         encode = partial(_encode, self._order, self.observed)
         for key, features in self._workers.map(encode, groups, in_order=False):

@@ -9,17 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fractalctl.backbones.batching import distinct, token_batches
+from fractalctl.backbones.batching import distinct, side_by_side, token_batches
 from fractalctl.backbones.folder import ModelFolder, describe, weight_files
-from fractalctl.backbones.kinds import Encoder, Spec
 from fractalctl.backbones.locate import locate
 from fractalctl.backbones.onnx import checked_device, load_exported
-from fractalctl.backbones.pooling import pool
 from fractalctl.backbones.resolve import resolve_backbone
 from fractalctl.backbones.services.spec import ServiceSpec
-from fractalctl.backbones.spec import BackboneSpec, Engine, registered_backbones
-from fractalctl.backbones.transformer import load_tokenizer, load_transformer
-from fractalctl.backbones.workers import side_by_side
+from fractalctl.backbones.spec import BackboneSpec, Encoder, Engine, Spec, registered_backbones
+from fractalctl.backbones.transformer import load_tokenizer, load_transformer, pool
 from fractalctl.device import choose_device
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.progress import Advance
@@ -40,17 +37,8 @@ class Backbone:
     """A frozen encoder.
 
     Args:
-        spec: pooling, prompt, maximum length.
-        tokenizer: fast tokenizer of the model.
         model: transformer whose output has ``last_hidden_state``.
-        dimension: size of a token's state, h.
-        device: where the model is.
         observed: what loading it showed, for the record: SHA-256 of its weights, versions, device.
-
-    Attributes:
-        spec: as given.
-        dimension: numbers per feature, h; as given.
-        observed: as given.
     """
 
     def __init__(
@@ -75,13 +63,9 @@ class Backbone:
 
         Args:
             texts: n texts; repeated ones are encoded once.
-            advance: is told the number of texts finished since the last time.
 
-        Returns:
-            (n, h) float32, pooled, not normalised, in the order of the texts.
-
-        Raises:
-            RequestError: a text has no tokens.
+        Returns (n, h) float32, pooled, not normalised, in the order of the texts. Raises RequestError: a text
+        has no tokens.
         """
         once = distinct(texts)
         tokens = self._tokenise(once.texts)
@@ -154,8 +138,6 @@ def load_backbone(
 
     Args:
         backbone: what `resolve_backbone` takes or gives.
-        device: ``auto`` or a PyTorch device, see `choose_device`.
-        offline: do not touch the network.
         store: where answers of a service are looked for and kept; None keeps none.
 
     Raises:
@@ -184,7 +166,7 @@ def load_backbone(
     observed = {
         "weights": weights,
         "normalises": said.normalises,
-        "device": _device_name(place),
+        "device": f"cuda ({torch.cuda.get_device_name(place)})" if place.type == "cuda" else place.type,
         "versions": {library: version(library) for library in ENGINE_LIBRARIES[spec.engine]},
     }
     transformer = said.transformer
@@ -215,7 +197,3 @@ def _check(spec: BackboneSpec, said: ModelFolder, folder: Path) -> None:
         raise RequestError(
             f"{spec.name} takes at most {said.limit} tokens; --max-length {spec.max_length} is too long"
         )
-
-
-def _device_name(device: torch.device) -> str:
-    return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fractalctl.backbones.kinds import Spec
 from fractalctl.backbones.resolve import resolve_backbone
 from fractalctl.backbones.services.backbone import Agree, ServiceBackbone, announce, unasked
-from fractalctl.backbones.services.estimate import dollars
-from fractalctl.backbones.services.spec import ServiceSpec
+from fractalctl.backbones.services.spec import ServiceSpec, dollars
+from fractalctl.backbones.spec import Spec
 from fractalctl.corpora.request import CorpusRequest
 from fractalctl.errors import RequestError, UnreachableError
 from fractalctl.executors import Executor
@@ -62,11 +61,7 @@ def featurize(
         reuse: take the features of texts that other sets hold from there; they differ from those of a text
             encoded in other company by rounding.
         agree: is told what a service will be asked for before it is; raises whatever shall stop it.
-        device: ``auto`` or a PyTorch device.
-        offline: do not touch the network.
         executor: encodes blocks side by side; None is this process. The bytes are the same.
-        progress: shows reading and encoding.
-        note: is told what happens.
 
     Raises:
         RequestError: the corpus, the backbone or a split is not what was expected.
@@ -92,11 +87,7 @@ def featurize(
             return writer.finished
         seen = _seen(store, spec, encoder, contents, note) if reuse else Seen()
         announce(encoder, _new_texts(contents, seen), agree, note)
-        observed = {
-            **encoder.observed,
-            "corpus": contents.fingerprint(),
-            "duplicates": corpus.duplicates,
-        }
+        observed = {**encoder.observed, "corpus": contents.fingerprint(), "duplicates": corpus.duplicates}
         remarks = {"source": request.origin, **_reused(seen, contents)}
         draft = writer.draft(contents, encoder.dimension, observed, remarks=remarks)
         _encode(draft, encoder, seen, progress, note)
@@ -107,8 +98,7 @@ def featurize(
 def duplicates(features: FeatureSet) -> int | None:
     """How many test rows of a set stand in its training split too, see `Corpus.duplicates`.
 
-    Returns:
-        None where the corpus has no test rows, or where the set does not say.
+    Returns None where the corpus has no test rows, or where the set does not say.
     """
     count: int | None = features.recipe["observed"].get("duplicates")
     return count
@@ -143,11 +133,7 @@ def _encoder(
 
 
 def _seen(
-    store: FeatureStore,
-    spec: Spec,
-    encoder: "AnyEncoder",
-    contents: Contents,
-    note: Callable[[str], None],
+    store: FeatureStore, spec: Spec, encoder: "AnyEncoder", contents: Contents, note: Callable[[str], None]
 ) -> Seen:
     """What other sets hold of the same encoder, in the same versions and on the same device."""
     texts = {text for rows in contents.splits.values() for text in rows.texts}
@@ -195,11 +181,7 @@ def _contents(corpus: "Corpus", splits: Sequence[str]) -> Contents:
 
 
 def _encode(
-    draft: "Draft",
-    encoder: "AnyEncoder",
-    seen: Seen,
-    progress: Progress,
-    note: Callable[[str], None],
+    draft: "Draft", encoder: "AnyEncoder", seen: Seen, progress: Progress, note: Callable[[str], None]
 ) -> None:
     """Encode what is new in the blocks that are missing, and store each block as soon as it is finished.
 

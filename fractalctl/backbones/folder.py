@@ -32,6 +32,10 @@ OLD_POOLING_FLAGS = {
     "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
     "pooling_mode_weightedmean_tokens": "weightedmean",
 }
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.txt", "vocab.json", "merges.txt", "*.model"),
+)
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,7 @@ def describe(folder: Path) -> ModelFolder:
     A folder with ``modules.json`` is one of sentence-transformers (its layouts of versions 2 to 6); any other
     folder with ``config.json`` is a plain transformers folder.
 
-    Raises:
-        RequestError: it is neither, or says something that is not understood; the message tells what.
+    Raises RequestError: it is neither, or says something that is not understood; the message tells what.
     """
     if not (folder / "modules.json").is_file():
         return ModelFolder(folder, *_sizes(folder))
@@ -98,8 +101,7 @@ def _modules(path: Path) -> list[dict[str, str]]:
 def _inside(folder: Path, name: str, source: str) -> Path:
     """What a file of a model folder calls another one; it has to lie inside, where it is fingerprinted.
 
-    Raises:
-        RequestError: the name leads out of the folder.
+    Raises RequestError: the name leads out of the folder.
     """
     parts = PurePosixPath(name.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts or ":" in name:
@@ -182,11 +184,7 @@ def _read(path: Path, kind: type[Any] = dict) -> Any:
 
 
 def weight_files(transformer: Path) -> list[Path]:
-    """The safetensors files of a transformer; more than one where the weights are split.
-
-    Raises:
-        RequestError: there are none, or a part of them is missing.
-    """
+    """The safetensors files of a transformer, whole or in parts; RequestError if one is missing."""
     index = transformer / "model.safetensors.index.json"
     names = _names_in(index) if index.is_file() else ["model.safetensors"]
     missing = [name for name in names if not (transformer / name).is_file()]
@@ -231,3 +229,8 @@ def _files(folder: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         yield from (path for file in files if (path := Path(name, file)).is_file())
+
+
+def tokenizer_files(transformer: Path) -> list[Path]:
+    """All files of the tokenizer in the folder of a transformer."""
+    return [path for name in TOKENIZER_FILES for path in sorted(transformer.glob(name))]

@@ -16,8 +16,10 @@ from fractalctl.backbones.folder import (
     weight_files,
 )
 from fractalctl.backbones.spec import BackboneSpec
-from fractalctl.corpora.reach import endpoint, unreachable, why_unreachable
+from fractalctl.corpora.hub import endpoint, unreachable, why_unreachable
 from fractalctl.errors import RequestError, UnreachableError
+
+OFFLINE_SWITCHES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 
 
 class Repository(NamedTuple):
@@ -31,9 +33,6 @@ class Repository(NamedTuple):
     """What messages call it."""
 
 
-OFFLINE_SWITCHES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
-
-
 def go_offline() -> None:
     """Keep the hub's libraries off the network in this process; to be called before they are imported."""
     os.environ.update(dict.fromkeys(OFFLINE_SWITCHES, "1"))
@@ -42,13 +41,8 @@ def go_offline() -> None:
 def locate(spec: BackboneSpec, *, offline: bool = False) -> Path:
     """Find the model folder of a backbone, fetching it where need be.
 
-    Args:
-        spec: the backbone.
-        offline: do not touch the network.
-
-    Raises:
-        UnreachableError: it is neither here nor to be had from the hub.
-        RequestError: the hub has no such repository or revision.
+    Raises UnreachableError: it is neither here nor to be had from the hub; RequestError: the hub has no such
+    repository or revision.
     """
     if spec.hub is None:
         return Path(str(spec.folder))

@@ -41,9 +41,6 @@ class ExportedTransformer(torch.nn.Module):
     """A transformer in ONNX Runtime, called as the one that it was exported from.
 
     One thread runs all operators of a call, and several threads may call at a time: see `side_by_side`.
-
-    Args:
-        path: the exported file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,9 +76,8 @@ class _StatesOnly(torch.nn.Module):
 def checked_device(spec: BackboneSpec, device: str) -> torch.device:
     """The device of a backbone that ONNX Runtime is to run, which is the processor.
 
-    Raises:
-        RequestError: another device or number type is asked for.
-        MissingExtraError: ONNX Runtime, or what writes its files, is not installed.
+    Raises RequestError: another device or number type is asked for; MissingExtraError: ONNX Runtime, or what
+    writes its files, is not installed.
     """
     if device not in ("auto", "cpu"):
         raise RequestError(
@@ -95,11 +91,7 @@ def checked_device(spec: BackboneSpec, device: str) -> torch.device:
 
 
 def require_onnx(purpose: str) -> None:
-    """See that ONNX Runtime is installed, and what writes its files.
-
-    Raises:
-        MissingExtraError: it is not.
-    """
+    """See that ONNX Runtime is installed, and what writes its files; MissingExtraError if it is not."""
     try:
         for library in ("onnx", "onnxruntime"):
             version(library)
@@ -116,12 +108,10 @@ def load_exported(said: ModelFolder, weights: Mapping[str, str]) -> ExportedTran
     """The transformer of a model folder in ONNX Runtime, exported if it has not been before.
 
     Args:
-        said: the model folder.
         weights: SHA-256 of its weights by file name.
 
-    Raises:
-        RequestError: it cannot be exported, or the export gives other states than PyTorch.
-        FractalError: the exported file is damaged.
+    Raises RequestError: it cannot be exported, or the export gives other states than PyTorch; FractalError:
+    the exported file is damaged.
     """
     path = exports_folder() / f"{_key(said.transformer, weights)}.onnx"
     if not path.is_file():
@@ -183,11 +173,6 @@ def write_graph(
     file, which runs no faster (docs/backbones.md).
 
     Args:
-        module: traced.
-        example: what it is called with.
-        path: of the file.
-        inputs: names of its arguments.
-        outputs: names of what it gives.
         axes: of inputs and outputs, those that stay free, by name.
     """
     with warnings.catch_warnings():

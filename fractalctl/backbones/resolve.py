@@ -1,18 +1,35 @@
-"""From what a user calls a backbone to its spec, without loading it."""
+"""From what a user or a recipe calls a backbone to its spec, without loading it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from fractalctl.backbones.folder import ModelFolder, describe, fingerprint
-from fractalctl.backbones.kinds import Spec
 from fractalctl.backbones.services.spec import ServiceSpec, is_service, resolve_service
-from fractalctl.backbones.spec import BackboneSpec, Dtype, Engine, Pooling, registered_backbones
+from fractalctl.backbones.spec import (
+    BackboneSpec,
+    Dtype,
+    Engine,
+    Pooling,
+    Spec,
+    registered_backbones,
+    with_weights,
+)
 from fractalctl.errors import RequestError, did_you_mean
-from store.names import safe_name
+from store import FeatureSet
+from store.recipe import safe_name
 
 HUB_PREFIX = "hub:"
+NOT_OF_SERVICES = {
+    "pooling": (None, "a service pools by itself"),
+    "max_length": (None, "a service decides by itself how long a text may be"),
+    "dtype": (Dtype.FLOAT32, "a service computes with what it likes"),
+    "engine": (Engine.TORCH, "a service runs the model by itself"),
+}
+"""Settings of models whose weights are here: the value that changes nothing, and why services have none."""
+SETTINGS = ("pooling", "prompt", "max_length", "dtype")
 
 
 def resolve_backbone(
@@ -37,18 +54,15 @@ def resolve_backbone(
         name: registered name, ``hub:owner/name[@revision]``, path of a model folder, ``openai:MODEL`` or
             ``ollama:MODEL``.
         pooling: instead of what the registry or the folder says.
-        prompt: put before every text, instead of what the registry or the folder says.
         max_length: in tokens, instead of what the registry or the folder says.
         dtype: to compute with; float32 unless told otherwise.
         engine: what runs the transformer; PyTorch unless told otherwise.
         dimensions: numbers per feature, of services only.
         revision: commit, branch or tag of the repository; digest of a model of Ollama.
-        offline: do not touch the network.
 
-    Raises:
-        RequestError: no such backbone, a setting that it does not have, a folder that is not understood, or a
-            pooling that nobody names.
-        UnreachableError: a repository whose files are neither cached nor to be had.
+    Raises RequestError: no such backbone, a setting that it does not have, a folder that is not understood,
+    or a pooling that nobody names; UnreachableError: a repository whose files are neither cached nor to be
+    had.
     """
     given = {
         "pooling": _member(Pooling, pooling),
@@ -75,15 +89,6 @@ def resolve_backbone(
         source = {"folder": folder, "fingerprint": fingerprint(folder)}
         return _described(safe_name(folder.name), source, describe(folder), wanted)
     raise _unknown(name)
-
-
-NOT_OF_SERVICES = {
-    "pooling": (None, "a service pools by itself"),
-    "max_length": (None, "a service decides by itself how long a text may be"),
-    "dtype": (Dtype.FLOAT32, "a service computes with what it likes"),
-    "engine": (Engine.TORCH, "a service runs the model by itself"),
-}
-"""Settings of models whose weights are here: the value that changes nothing, and why services have none."""
 
 
 def _at_a_service(
@@ -163,3 +168,77 @@ def _unknown(name: str) -> RequestError:
         f"'{name}' is no registered backbone{guess} and no folder; registered are {', '.join(known)}. "
         "Others: the path of a model folder, hub:owner/name, openai:MODEL or ollama:MODEL"
     )
+
+
+def recorded_backbone(features: FeatureSet, folder: Path | None = None, *, offline: bool = False) -> Spec:
+    """The spec whose features a set holds.
+
+    Args:
+        folder: the model folder, which a set does not record; only for a set made from one.
+
+    Raises RequestError: the set names no encoder, needs a folder or none, or the folder holds another
+    encoder; UnreachableError: a repository whose files are neither cached nor to be had.
+    """
+    recorded = features.recipe["backbone"]["identity"]
+    return described_backbone(features.backbone, recorded, str(features.path), folder, offline=offline)
+
+
+def described_backbone(
+    called: str,
+    recorded: Mapping[str, Any],
+    source: str,
+    folder: Path | None = None,
+    *,
+    offline: bool = False,
+) -> Spec:
+    """The spec that a recipe describes, see `recorded_backbone`.
+
+    Args:
+        recorded: the identifying part of its recipe.
+        folder: the model folder, where the recipe is of one.
+
+    Raises UnreachableError: a repository whose files are neither cached nor to be had.
+    """
+    if "service" in recorded:
+        return _recorded_service(recorded, source, folder)
+    if not {"hub", "sha256"} & recorded.keys() or not set(SETTINGS) <= recorded.keys():
+        raise RequestError(
+            f"{source}: its recipe does not say which encoder made it, so no text can be encoded as it did; "
+            "'fractalctl featurize' makes sets that do"
+        )
+    settings = {name: recorded[name] for name in SETTINGS}
+    settings["engine"] = recorded.get("engine", Engine.TORCH)
+    row = registered_backbones().get(called)
+    if "hub" in recorded:
+        if folder is not None:
+            raise RequestError(f"{source}: was made with {recorded['hub']}; --encoder names a folder")
+        name = row.name if row and row.hub == recorded["hub"] else f"{HUB_PREFIX}{recorded['hub']}"
+        return resolve_backbone(name, revision=recorded["revision"], offline=offline, **settings)
+    folder = folder or (row.folder if row else None)
+    if folder is None:
+        raise RequestError(f"{source}: was made with a model folder; name that folder with --encoder FOLDER")
+    spec = with_weights(resolve_backbone(str(folder), **settings), "--encoder")
+    if spec.identity() != recorded:
+        raise RequestError(
+            f"{folder}: not the model that made {source}: its files have SHA-256 "
+            f"{str(spec.fingerprint)[:12]}, expected {recorded['sha256'][:12]}"
+        )
+    return spec
+
+
+def _recorded_service(recorded: Mapping[str, Any], source: str, folder: Path | None) -> Spec:
+    name = f"{recorded['service']}:{recorded['model']}"
+    if folder is not None:
+        raise RequestError(f"{source}: was made by {name}; --encoder names a folder")
+    spec = resolve_backbone(
+        name,
+        dimensions=recorded.get("dimensions"),
+        prompt=recorded["prompt"],
+        revision=recorded.get("digest"),
+    )
+    if spec.identity() != recorded:
+        raise RequestError(
+            f"{source}: was made by {name} at {recorded.get('endpoint', 'its usual place')}; set "
+            "OPENAI_BASE_URL to that, or leave it unset"
+        )
+    return spec

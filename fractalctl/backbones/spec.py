@@ -1,17 +1,24 @@
 """What a backbone is, and the registered ones: those of ``backbones.toml`` and of installed packages."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from fractalctl.backbones.services.spec import ServiceSpec
+from fractalctl.errors import RequestError
 from fractalctl.plugins import collect
-from store.names import check_name
+from fractalctl.progress import Advance
+from store.recipe import check_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 INSTALLABLE, FETCHED = "minilm", "bge-small"
 """The default backbone where its weights are installed as a package, and where nothing is."""
@@ -55,9 +62,6 @@ class BackboneSpec:
         name: of the feature sets in the store.
         pooling: how token states become one vector.
         max_length: longer texts are cut to so many tokens, special tokens included.
-        prompt: put before every text.
-        dtype: of weights and activations.
-        engine: what runs the transformer.
         hub: repository of the Hugging Face hub, ``owner/name``; None for a folder.
         revision: commit of the repository.
         folder: local model folder; None for a repository.
@@ -65,12 +69,9 @@ class BackboneSpec:
         dimension: numbers per feature, h.
         weights: SHA-256 that the weights of a registered backbone must have; None where it is not known.
         package: module of a Python package that carries the repository's files.
-        licence: of the weights.
-        citation: whom to cite.
 
-    Raises:
-        ValueError: an unknown pooling, number type or engine, or not one of repository and folder.
-        StoreRequestError: the name cannot be that of a file.
+    Raises ValueError: an unknown pooling, number type or engine, or not one of repository and folder;
+    StoreRequestError: the name cannot be that of a file.
     """
 
     name: str
@@ -130,9 +131,42 @@ def default_backbone() -> str:
 def registered_backbones() -> Mapping[str, BackboneSpec]:
     """All registered backbones by name: those of ``backbones.toml`` and those of installed packages.
 
-    Raises:
-        FractalError: an installed package offers what is no backbone, or one whose name is taken.
+    Raises FractalError: an installed package offers what is no backbone, or one whose name is taken.
     """
     tables = tomllib.loads(files(__package__).joinpath("backbones.toml").read_text("utf-8"))
     ours = [BackboneSpec(name, **table) for name, table in tables.items()]
     return collect(GROUP, BackboneSpec, [("fractalctl", ours)])
+
+
+Spec = BackboneSpec | ServiceSpec
+
+
+class Encoder(Protocol):
+    """Texts in, features out."""
+
+    observed: dict[str, Any]
+    """What loading it showed, for the record."""
+
+    @property
+    def spec(self) -> Spec:
+        """What decides its features."""
+
+    @property
+    def dimension(self) -> int:
+        """Numbers per feature, h."""
+
+    def encode(self, texts: Sequence[str], advance: Advance = ...) -> "NDArray[np.float32]":
+        """Encode n texts: (n, h) float32, not normalised, in the order of the texts."""
+
+
+def with_weights(spec: Spec, purpose: str) -> BackboneSpec:
+    """A backbone whose weights can be had.
+
+    Args:
+        purpose: what the weights are needed for, as the beginning of a sentence.
+
+    Raises RequestError: a service holds them.
+    """
+    if isinstance(spec, ServiceSpec):
+        raise RequestError(f"{purpose} needs the encoder's weights, and those of {spec} are a service's own")
+    return spec

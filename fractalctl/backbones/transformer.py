@@ -1,4 +1,4 @@
-"""Loading the transformer and the tokenizer of a model folder."""
+"""A model folder as transformers loads it: transformer, tokenizer, and the pooling of token states."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import torch
 import transformers
 from transformers.utils import logging
 
-from fractalctl.backbones.spec import Dtype
+from fractalctl.backbones.spec import Dtype, Pooling
 from fractalctl.errors import RequestError
 
 UNUSED_WEIGHTS = ("pooler.",)
@@ -17,11 +17,7 @@ UNUSED_WEIGHTS = ("pooler.",)
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """Load the fast tokenizer of a folder.
-
-    Raises:
-        RequestError: it has none.
-    """
+    """Load the fast tokenizer of a folder; RequestError if it has none."""
     with _quiet(), _explained(folder, "tokenizer"):
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
@@ -36,9 +32,8 @@ def load_transformer(folder: Path, dtype: Dtype, device: torch.device) -> torch.
 
     Code that a repository brings along is never run: architectures are those of the installed transformers.
 
-    Raises:
-        RequestError: transformers does not know the architecture, or weights are missing: a layer without
-            weights would be drawn at random.
+    Raises RequestError: transformers does not know the architecture, or weights are missing: a layer without
+    weights would be drawn at random.
     """
     with _quiet(), _explained(folder, "model"):
         model, report = transformers.AutoModel.from_pretrained(
@@ -84,3 +79,25 @@ def _quiet() -> Iterator[None]:
         library.set_verbosity(level)
         if bars:
             library.enable_progress_bar()
+
+
+def pool(states: torch.Tensor, mask: torch.Tensor, pooling: Pooling) -> torch.Tensor:
+    """Pool token states, texts being padded on the right.
+
+    Padding on the right gives every text the positions that it has alone, whatever it is batched with; the
+    last token of a text is then found by its length, where left padding has it at the last place.
+
+    Args:
+        states: (n, t, h) states of the tokens in the last layer.
+        mask: (n, t) 1 for tokens of the text, 0 for padding.
+
+    Returns (n, h) float32, not normalised.
+    """
+    states = states.float()
+    if pooling is Pooling.CLS:
+        return states[:, 0]
+    if pooling is Pooling.LAST:
+        return states[torch.arange(states.shape[0], device=states.device), mask.sum(1) - 1]
+    if bool(mask.all()):
+        return states.mean(1)
+    return (states * mask.unsqueeze(2)).sum(1) / mask.sum(1, keepdim=True)

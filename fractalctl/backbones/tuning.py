@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fractalctl.backbones.batching import Distinct, distinct, token_batches
 from fractalctl.backbones.encoder import GPU_TOKENS, PROCESSOR_TOKENS, Backbone
-from fractalctl.backbones.pooling import pool
+from fractalctl.backbones.transformer import pool
 from fractalctl.errors import RequestError
 from fractalctl.progress import Advance
 
@@ -52,8 +52,7 @@ class TunableEncoder(Backbone):
     Attributes:
         parameters: of the last n layers by name; all others are frozen.
 
-    Raises:
-        RequestError: the model has fewer layers, or keeps them in no list.
+    Raises RequestError: the model has fewer layers, or keeps them in no list.
     """
 
     def __init__(self, backbone: Backbone, n_layers: int) -> None:
@@ -106,10 +105,8 @@ class TunableEncoder(Backbone):
 
         Args:
             texts: n texts.
-            advance: is told the number of texts finished since the last time.
 
-        Raises:
-            RequestError: a text has no tokens, or the model's layers cannot be trained apart.
+        Raises RequestError: a text has no tokens, or the model's layers cannot be trained apart.
         """
         once = distinct(texts)
         tokens, counts = self._tokenise(once.texts), once.counts
@@ -145,11 +142,9 @@ class TunableEncoder(Backbone):
         """Features of some texts by the trained layers, with their gradient.
 
         Args:
-            states: what `lower` gave.
             rows: (n,) rows of the original texts.
 
-        Returns:
-            (n, h) float32, pooled, not normalised.
+        Returns (n, h) float32, pooled, not normalised.
         """
         return self._from_texts(states, states.texts.positions[rows])
 

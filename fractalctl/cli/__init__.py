@@ -5,9 +5,10 @@ import sys
 from collections.abc import Iterable
 
 import typer
+from typer import Option
 
 from fractalctl.cli.console import Console
-from fractalctl.cli.plumbing import ended_by_errors, for_people
+from fractalctl.cli.plumbing import ended_by_errors, for_people, register
 from fractalctl.cli.project import read_defaults
 
 COMMANDS = (
@@ -32,15 +33,11 @@ COMMANDS = (
     "corpora",
     "strategies",
 )
-"""Modules of this package in the order that ``--help`` lists them; each has ``register(app)``."""
+"""Modules of this package in the order that ``--help`` lists them; a group of commands has ``HELP``."""
 
 
 def build_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
-    """Assemble the Typer application from the command modules; imports nothing heavy.
-
-    Args:
-        names: the commands that it shall have.
-    """
+    """Assemble the Typer application from the command modules; imports nothing heavy."""
     app = typer.Typer(
         name="fractalctl",
         help="Steerable text embeddings: short prefixes answer coarse questions, full vectors fine ones.",
@@ -51,7 +48,12 @@ def build_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
     )
     app.callback()(_version_option)
     for name in names:
-        importlib.import_module(f"fractalctl.cli.{name.replace('-', '_')}").register(app)
+        module = importlib.import_module(f"fractalctl.cli.{name.replace('-', '_')}")
+        own = [one for one in vars(module).values() if getattr(one, "__module__", "") == module.__name__]
+        if about := getattr(module, "HELP", ""):
+            group = typer.Typer(help=about, no_args_is_help=True)
+            app.add_typer(group, name=name)
+        register(group if about else app, *own)
     return app
 
 
@@ -65,7 +67,7 @@ def _print_version(value: bool) -> None:
 
 def _version_option(
     context: typer.Context,
-    version: bool = typer.Option(  # noqa: ARG001  its callback does the work
+    version: bool = Option(  # noqa: ARG001  its callback does the work
         False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from fractalctl.cli import completion
 from fractalctl.cli import options as shared
@@ -11,18 +11,13 @@ from fractalctl.cli.arm_options import ArmOptions, arms
 from fractalctl.cli.plumbing import Invocation, command
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "ablate", wanted=arms, rule=shared.protocol)(ablate)
-
-
+@command(wanted=arms, rule=shared.protocol)
 def ablate(
     invocation: Invocation,
     features: shared.FeaturesArgument = None,
     axis: Annotated[
         str,
-        typer.Option(
-            "--axis",
+        Option(
             metavar="AXIS",
             autocompletion=completion.AXES,
             help="What is varied: alignment, capacity, noise, depth, rows, unseen or backbone.",
@@ -30,30 +25,23 @@ def ablate(
     ] = "alignment",
     values: Annotated[
         str | None,
-        typer.Option(
-            "--values",
+        Option(
             help="Points of the axis, separated by commas: numbers per block (capacity), percent (noise), "
             "labelled rows of a class (rows).",
             show_default="the paper's",
         ),
     ] = None,
     layers: Annotated[
-        int | None,
-        typer.Option(
-            "--layers", min=1, help="Last layers of the encoder that are trained.", show_default="4"
-        ),
+        int | None, Option(min=1, help="Last layers of the encoder that are trained.", show_default="4")
     ] = None,
     encoder_rate: Annotated[
-        float | None,
-        typer.Option("--encoder-rate", help="Peak learning rate of those layers.", show_default="2e-5"),
+        float | None, Option(help="Peak learning rate of those layers.", show_default="2e-5")
     ] = None,
     max_train: Annotated[
-        int | None,
-        typer.Option("--max-train", min=1, help="Random training rows (backbone).", show_default="all"),
+        int | None, Option(min=1, help="Random training rows (backbone).", show_default="all")
     ] = None,
     encoder: Annotated[
-        Path | None,
-        typer.Option("--encoder", file_okay=False, help="Model folder of a set that was made from one."),
+        Path | None, Option(file_okay=False, help="Model folder of a set that was made from one.")
     ] = None,
     *,
     wanted: ArmOptions,
@@ -68,7 +56,10 @@ def ablate(
     block, noise over shares of wrong coarse labels in training, depth on three or more levels, backbone
     on a frozen encoder and on one whose last layers are trained too. --strategy compares others.
     rows and unseen ask what a head is worth with few labels, and among classes that training did not see,
-    beside the untouched backbone; there --protocol index is what a search does.
+    beside the untouched backbone.
+
+    Test rows ask each other on the corpora that the paper has (loo), and the training rows, as a search
+    does, on your own (index).
 
     Tests are corrected over all feature sets given. An interrupted call goes on where it stopped.
 
@@ -97,11 +88,13 @@ def ablate(
 
     from fractalctl.cli.overview import comparison_table
     from fractalctl.experiments import ablation
-    from fractalctl.report.answers import ablation_answers
-    from fractalctl.statistics.axes import compare_ablations
+    from fractalctl.experiments.evaluating import common_protocol
+    from fractalctl.report.sections.answer import ablation_answers
+    from fractalctl.statistics.summary import compare_ablations
 
     console, row = invocation.console, ablation.axis_called(axis)
-    protocol = replace(rule, max_test=rule.max_test or row.max_test).otherwise("loo")
+    sets = shared.choose_features(invocation, features)
+    protocol = replace(rule, max_test=rule.max_test or row.max_test).otherwise(common_protocol(sets))
     given = {
         "values": shared.numbers(values, "--values") if values else None,
         "layers": layers,
@@ -127,7 +120,7 @@ def ablate(
             note=console.note,
             **{name: value for name, value in given.items() if value is not None},
         )
-        for chosen in shared.choose_features(invocation, features)
+        for chosen in sets
     ]
     documents = [document for _, document in results]
     caption = f"{axis.capitalize()}, protocol {protocol.name}; p adjusted by Holm over the feature sets"

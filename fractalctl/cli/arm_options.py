@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Option
 
 from fractalctl.cli import completion
 from fractalctl.cli.options import names
@@ -46,7 +46,7 @@ class ArmOptions:
 
 StrategyOption = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--strategy",
         "-s",
         metavar="NAME",
@@ -59,12 +59,11 @@ StrategyOption = Annotated[
 def arms(
     strategy: StrategyOption = None,
     head: Annotated[
-        str | None,
-        typer.Option("--head", metavar="TRUNK", help="linear, mlp or fractal.", show_default=THEIR_OWN),
+        str | None, Option(metavar="TRUNK", help="linear, mlp or fractal.", show_default=THEIR_OWN)
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--set",
             metavar="NAME=VALUE",
             help="A setting of the strategies; may be repeated. strategies info NAME lists them. The options "
@@ -73,11 +72,7 @@ def arms(
     ] = None,
     **short: str | None,
 ) -> ArmOptions:
-    """What was asked for, from option values.
-
-    Raises:
-        RequestError: ``--set`` is no assignment, or a setting has two values.
-    """
+    """What was asked for; RequestError if ``--set`` is no assignment, or a setting has two values."""
     settings: dict[str, str] = {}
     for assignment in assignments or ():
         name, equals, value = assignment.partition("=")
@@ -99,8 +94,7 @@ def _signature() -> inspect.Signature:
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
             annotation=Annotated[
-                str | None,
-                typer.Option(f"--{name.replace('_', '-')}", help=text, show_default=THEIR_OWN),
+                str | None, Option(f"--{name.replace('_', '-')}", help=text, show_default=THEIR_OWN)
             ],
         )
         for name, text in SHORTHANDS.items()
@@ -120,7 +114,6 @@ def spelled(arm: "Arm", without: Collection[str] = ()) -> dict[str, Any]:
     """Values of these options that make an arm again, for `Invocation.argv`.
 
     Args:
-        arm: every setting of it is spelled out.
         without: settings that are left out, since they are chosen again.
     """
     left_out = {"trunk", *without}

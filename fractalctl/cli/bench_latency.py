@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from fractalctl.cli import completion
 from fractalctl.cli import options as shared
@@ -19,41 +19,28 @@ UNDISTURBED = 0.9
 
 
 def recipe(
-    sizes: Annotated[
-        str, typer.Option("--sizes", help="Rows to search in, separated by commas.")
-    ] = "10000,100000",
+    sizes: Annotated[str, Option(help="Rows to search in, separated by commas.")] = "10000,100000",
     index: Annotated[
         str,
-        typer.Option(
-            "--index",
-            help="Of flat, hnsw, ivf, and the databases qdrant, chroma, lancedb, separated by commas.",
-        ),
+        Option(help="Of flat, hnsw, ivf, and the databases qdrant, chroma, lancedb, separated by commas."),
     ] = "flat,hnsw,ivf",
     dims: Annotated[
         str | None,
-        typer.Option(
-            "--dims",
+        Option(
             help="Prefix lengths, separated by commas.",
             show_default="the head's; 64,128,192,256 of random vectors",
         ),
     ] = None,
-    m: Annotated[int, typer.Option("--m", min=2, help="HNSW: neighbours of a node.")] = 32,
-    ef_construction: Annotated[
-        int, typer.Option("--ef-construction", min=1, help="HNSW: candidates while it is built.")
-    ] = 40,
-    ef_search: Annotated[
-        str, typer.Option("--ef-search", help="HNSW: candidates of a search; one setting each.")
-    ] = "16,64,256",
+    m: Annotated[int, Option(min=2, help="HNSW: neighbours of a node.")] = 32,
+    ef_construction: Annotated[int, Option(min=1, help="HNSW: candidates while it is built.")] = 40,
+    ef_search: Annotated[str, Option(help="HNSW: candidates of a search; one setting each.")] = "16,64,256",
     nlist: Annotated[
-        int | None,
-        typer.Option("--nlist", min=1, help="IVF: lists.", show_default="4 times the root of the rows"),
+        int | None, Option(min=1, help="IVF: lists.", show_default="4 times the root of the rows")
     ] = None,
-    nprobe: Annotated[
-        str, typer.Option("--nprobe", help="IVF: lists that a search looks at; one setting each.")
-    ] = "1,8,32",
-    queries: Annotated[int, typer.Option("--queries", min=1, help="Rows that ask.")] = 200,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often each asks.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", help="Of noise and random vectors.")] = 42,
+    nprobe: Annotated[str, Option(help="IVF: lists that a search looks at; one setting each.")] = "1,8,32",
+    queries: Annotated[int, Option(min=1, help="Rows that ask.")] = 200,
+    rounds: Annotated[int, Option(min=1, help="How often each asks.")] = 5,
+    seed: Annotated[int, Option(help="Of noise and random vectors.")] = 42,
 ) -> "LatencyRecipe":
     """What is timed, from option values."""
     from fractalctl.documents.latency import LatencyRecipe
@@ -73,16 +60,12 @@ def recipe(
     )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "bench-latency", timed=recipe)(bench_latency)
-
-
+@command(timed=recipe)
 def bench_latency(
     invocation: Invocation,
     heads: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="HEADS",
             autocompletion=completion.HEADS,
             help="Heads, or folders of heads; - reads paths from standard input. Default: one of those below "
@@ -91,7 +74,7 @@ def bench_latency(
         ),
     ] = None,
     random: Annotated[
-        bool, typer.Option("--random", help="Search random vectors; needs no head and no features.")
+        bool, Option("--random", help="Search random vectors; needs no head and no features.")
     ] = False,
     *,
     timed: "LatencyRecipe",

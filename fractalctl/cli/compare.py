@@ -3,22 +3,18 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "compare")(compare)
-
-
+@command()
 def compare(
     invocation: Invocation,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="EVALUATIONS",
             help="Evaluation files, folders of them, or - for paths on standard input. Default: everything "
             "under RUNS.",
@@ -27,17 +23,16 @@ def compare(
     ] = None,
     reference: Annotated[
         str | None,
-        typer.Option(
+        Option(
             metavar="ARM",
             help="Test every other arm against this one.",
-            show_default="mrl, else the first",
+            show_default="mrl, else raw, pca or the first",
         ),
     ] = None,
     protocol: shared.MeasuredUnder = None,
     backbone: shared.MeasuredWith = None,
     output: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="The document to write.", show_default="RUNS/compare.json"),
+        Path | None, Option(metavar="PATH", help="The document to write.", show_default="RUNS/compare.json")
     ] = None,
 ) -> None:
     """Set arms side by side: the frontier, tests, ranks over corpora, and what a vector costs.
@@ -56,13 +51,11 @@ def compare(
     """
     from msgspec.structs import replace
 
-    from fractalctl.documents import write_document
-    from fractalctl.documents.base import check_output
+    from fractalctl.documents import check_output, write_document
     from fractalctl.documents.compare import ArmsCompared
-    from fractalctl.experiments.comparing import compare_arms
+    from fractalctl.experiments.report import compare_arms
     from fractalctl.report.figures import figure_paths, save_figure
-    from fractalctl.report.frontier_figure import draw_frontier
-    from fractalctl.report.sections.frontier import brief_tables
+    from fractalctl.report.sections.frontier import brief_tables, draw_frontier
     from fractalctl.statistics import read_observations
 
     console, path = invocation.console, output or invocation.runs / "compare.json"
@@ -77,6 +70,8 @@ def compare(
     write_document(path, document)
     figures = save_figure(draw_frontier(document), path.with_suffix(""))
     console.tables(brief_tables(document))
+    if document.reference and not reference:
+        console.note(f"Tested against {document.reference}; --reference ARM names another")
     for note in document.notes:
         console.note(note)
     console.emit([path, *figures], document)

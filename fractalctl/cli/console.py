@@ -55,14 +55,7 @@ class _StandardError:
 
 
 class Console:
-    """One command's two channels.
-
-    Args:
-        json: print one JSON document to standard output instead of paths.
-        quiet: print nothing to standard error but errors.
-        verbose: let tracebacks and details through.
-        wide: draw every column of tables, whether there is room or not.
-    """
+    """One command's two channels."""
 
     def __init__(
         self, *, json: bool = False, quiet: bool = False, verbose: bool = False, wide: bool = False
@@ -150,7 +143,6 @@ class Console:
         """Give programs the outcome: paths one per line, or with ``--json`` the document alone.
 
         Args:
-            paths: of what was written.
             document: JSON values; documents of `fractalctl.documents` may stand anywhere in it.
         """
         if self.json:
@@ -193,6 +185,6 @@ def _plain(value: Any) -> Any:
     """What JSON has no type for: documents as their files hold them, all else as text."""
     from msgspec import Struct
 
-    from fractalctl.documents import base
+    from fractalctl import documents
 
-    return base.to_json(value) if isinstance(value, Struct) else str(value)
+    return documents.to_json(value) if isinstance(value, Struct) else str(value)

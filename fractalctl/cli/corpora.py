@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from fractalctl.cli import options as shared
 from fractalctl.cli.corpus_options import corpus_request
 from fractalctl.cli.plumbing import Invocation, command
@@ -15,16 +13,10 @@ if TYPE_CHECKING:
     from fractalctl.corpora.request import CorpusRequest
 
 EXAMPLE_CHILDREN = 3
+HELP = "What can be featurized, its tree and entropies."
 
 
-def register(app: typer.Typer) -> None:
-    """Add ``corpora ls`` and ``corpora info``."""
-    corpora = typer.Typer(help="What can be featurized, its tree and entropies.", no_args_is_help=True)
-    command(corpora, "ls")(ls)
-    command(corpora, "info", request=corpus_request)(info)
-    app.add_typer(corpora, name="corpora")
-
-
+@command()
 def ls(invocation: Invocation) -> None:
     """List the registered corpora, those of plug-ins included, without reading any.
 
@@ -50,6 +42,7 @@ def ls(invocation: Invocation) -> None:
     invocation.console.emit(specs, [*map(_described, specs.values())])
 
 
+@command(request=corpus_request)
 def info(invocation: Invocation, request: "CorpusRequest", offline: shared.OfflineOption = False) -> None:
     """Read a corpus and print its classes K, entropies in bits, branching, rows, and the top of its tree.
 
@@ -68,7 +61,7 @@ def info(invocation: Invocation, request: "CorpusRequest", offline: shared.Offli
 
         fractalctl corpora info hub:owner/name:config --levels coarse,fine
     """
-    from fractalctl.corpora.description import describe
+    from fractalctl.corpora.corpus import describe
 
     console = invocation.console
     description = describe(request.load(offline=offline, progress=console.progress))
@@ -94,7 +87,7 @@ def _summary(description: dict[str, Any]) -> Table:
 
 def _top(description: dict[str, Any]) -> Table:
     """The coarsest classes with their first children."""
-    from fractalctl.corpora.description import count_rows
+    from fractalctl.corpora.corpus import count_rows
 
     coarse, fine, *_ = description["levels"]
     rows = []

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from fractalctl.cli import completion
 from fractalctl.cli.project import from_project
@@ -13,9 +14,7 @@ from fractalctl.corpora.request import CorpusRequest
 
 
 def _sample(split: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        min=1, help=f"Random sample of {split} rows, in random order."
-    )
+    option: typer.models.OptionInfo = Option(min=1, help=f"Random sample of {split} rows, in random order.")
     return option
 
 
@@ -23,30 +22,29 @@ def corpus_request(
     context: typer.Context,
     corpus: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="CORPUS",
             autocompletion=completion.CORPORA,
             help="A corpus of `fractalctl corpora ls`, a path, or `hub:owner/name[:config][@revision]`.",
         ),
     ],
     data: Annotated[
-        Path | None,
-        typer.Option(help="Local copy of a registered corpus: its publisher's files, or JSON lines."),
+        Path | None, Option(help="Local copy of a registered corpus: its publisher's files, or JSON lines.")
     ] = None,
-    text: Annotated[str | None, typer.Option(help="Column of the text.", show_default="text")] = None,
+    text: Annotated[str | None, Option(help="Column of the text.", show_default="text")] = None,
     levels: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="Coarse to fine, separated by commas: columns of a file, or levels of a registered corpus.",
             show_default="the corpus's own; coarse,fine of a file",
         ),
     ] = None,
     path: Annotated[
-        str | None, typer.Option(help="One column that holds the whole path of labels, coarse to fine.")
+        str | None, Option(help="One column that holds the whole path of labels, coarse to fine.")
     ] = None,
-    separator: Annotated[str, typer.Option(help="Between the labels of `--path`.")] = " > ",
+    separator: Annotated[str, Option(help="Between the labels of `--path`.")] = " > ",
     on_conflict: Annotated[
-        OnConflict, typer.Option(help="A class under two parents: stop, or name it by its full path.")
+        OnConflict, Option(help="A class under two parents: stop, or name it by its full path.")
     ] = OnConflict.ERROR,
     max_train: Annotated[int | None, _sample("training")] = None,
     max_test: Annotated[int | None, _sample("test")] = None,

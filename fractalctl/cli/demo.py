@@ -1,17 +1,11 @@
 """``fractalctl demo``."""
 
-import typer
-
 from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.cli.search import show_zoom
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "demo")(demo)
-
-
+@command()
 def demo(invocation: Invocation, device: shared.DeviceOption = "auto") -> None:
     """Go the whole road on text that is already installed; nothing is downloaded with the extra minilm.
 

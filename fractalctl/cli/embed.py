@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Argument, Option
 
 from fractalctl.cli import completion
 from fractalctl.cli import options as shared
@@ -17,22 +17,18 @@ from fractalctl.export.precision import FLOAT_BYTES, Precision
 from fractalctl.numbers import MISSING, number
 
 if TYPE_CHECKING:
-    from fractalctl.documents.vectors import VectorsDocument
+    from fractalctl.documents.exported import VectorsDocument
     from fractalctl.tables import Table
 
 STDIN = "-"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "embed")(embed)
-
-
+@command()
 def embed(
     invocation: Invocation,
     words: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="[HEAD] TEXTS",
             autocompletion=completion.HEADS,
             help="The last argument is a file of texts (.csv, .tsv, .jsonl, .parquet, .txt with one a line), "
@@ -41,29 +37,24 @@ def embed(
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--output", "-o", dir_okay=False, help=".npy or .parquet.", show_default="TEXTS-vectors.npy here"
         ),
     ] = None,
     dims: Annotated[
-        str | None,
-        typer.Option("--dims", help="Lengths of the vectors, ascending.", show_default="the head's own"),
+        str | None, Option(help="Lengths of the vectors, ascending.", show_default="the head's own")
     ] = None,
     dtype: Annotated[
-        Precision, typer.Option("--dtype", help="What a number is kept as; binary keeps signs.")
+        Precision, Option(help="What a number is kept as; binary keeps signs.")
     ] = Precision.FLOAT32,
     normalise: Annotated[
-        bool,
-        typer.Option("--normalise/--no-normalise", help="Bring each vector to length 1 once it is cut."),
+        bool, Option("--normalise/--no-normalise", help="Bring each vector to length 1 once it is cut.")
     ] = True,
-    text: Annotated[str, typer.Option("--text", help="Column of the texts.")] = "text",
+    text: Annotated[str, Option(help="Column of the texts.")] = "text",
     ranges: Annotated[
         Path | None,
-        typer.Option(
-            "--ranges",
-            exists=True,
-            dir_okay=False,
-            help="With int8: the .json of earlier vectors, whose ranges to keep.",
+        Option(
+            exists=True, dir_okay=False, help="With int8: the .json of earlier vectors, whose ranges to keep."
         ),
     ] = None,
     encoder: shared.EncoderOption = None,
@@ -102,7 +93,7 @@ def embed(
         return Embedder.of(head, encoder, invocation.store, device, offline=offline)
 
     with _file(source) as path:
-        from fractalctl.corpora.texts import TextFile
+        from fractalctl.corpora.columns import TextFile
 
         written = write_text_vectors(
             head,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from fractalctl.cli import completion
 from fractalctl.cli import options as shared
@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from store import FeatureSet
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "evaluate", rule=shared.protocol)(evaluate)
-
-
+@command(rule=shared.protocol)
 def evaluate(
     invocation: Invocation,
     heads: shared.HeadsArgument = None,
@@ -28,8 +24,7 @@ def evaluate(
     rule: shared.ProtocolOptions,
     metrics: Annotated[
         list[str] | None,
-        typer.Option(
-            "--metrics",
+        Option(
             metavar="NAME",
             autocompletion=completion.METRICS,
             help="Metrics beside baselines, leakage and cascade: retrieval, localisation, routing, dual, "
@@ -38,8 +33,7 @@ def evaluate(
     ] = None,
     features: Annotated[
         str | None,
-        typer.Option(
-            "--features",
+        Option(
             metavar="SET",
             autocompletion=completion.SETS,
             help="Evaluate on this feature set, not on each head's own.",

@@ -3,25 +3,21 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from fractalctl.cli import completion
 from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command
+from fractalctl.errors import RequestError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "export")(export)
-
-
+@command()
 def export(
     invocation: Invocation,
     heads: shared.HeadsArgument = None,
     to: Annotated[
         str,
-        typer.Option(
-            "--to",
+        Option(
             metavar="FORMAT",
             autocompletion=completion.FORMATS,
             help="sentence-transformers, onnx, qdrant, chroma, lancedb, pgvector, or a plug-in's format.",
@@ -29,23 +25,18 @@ def export(
     ] = "sentence-transformers",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder.", show_default="called as the format, beside the head"),
+        Option("--output", "-o", help="Folder.", show_default="called as the format, beside the head"),
     ] = None,
     dims: Annotated[
         str | None,
-        typer.Option(
-            "--dims", help="Lengths that databases hold, ascending.", show_default="the shortest and the full"
-        ),
+        Option(help="Lengths that databases hold, ascending.", show_default="the shortest and the full"),
     ] = None,
-    splits: Annotated[
-        str, typer.Option("--splits", help="Splits of the corpus whose rows databases hold.")
-    ] = "train",
+    splits: Annotated[str, Option(help="Splits of the corpus whose rows databases hold.")] = "train",
     push: Annotated[
-        str | None,
-        typer.Option("--push", metavar="OWNER/NAME", help="Upload the folder to the hub (HF_TOKEN)."),
+        str | None, Option(metavar="OWNER/NAME", help="Upload the folder to the hub (HF_TOKEN).")
     ] = None,
     public: Annotated[
-        bool, typer.Option("--public", help="With --push: everybody may read a repository that is made.")
+        bool, Option("--public", help="With --push: everybody may read a repository that is made.")
     ] = False,
     encoder: shared.EncoderOption = None,
     device: shared.DeviceOption = "auto",
@@ -69,10 +60,12 @@ def export(
         fractalctl export clinc/minilm/v5 --to chroma --splits train,test -o clinc-db
     """
     from fractalctl.documents import read_document
-    from fractalctl.documents.export import ExportDocument
+    from fractalctl.documents.exported import ExportDocument
     from fractalctl.experiments.exporting import export_head, push_export
     from fractalctl.export.folders import DESCRIPTION_FILE
 
+    if public and not push:
+        raise RequestError("--public is of a repository; --push OWNER/NAME says which")
     head = shared.one_head(invocation, heads or ())
     if offline:
         from fractalctl.backbones.locate import go_offline

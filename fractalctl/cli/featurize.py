@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from fractalctl.backbones.spec import INSTALLABLE, Dtype, Engine, Pooling, default_backbone
 from fractalctl.cli import options as shared
@@ -14,55 +14,38 @@ if TYPE_CHECKING:
     from fractalctl.executors import Executor
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "featurize", request=corpus_request, executor=shared.executor)(featurize)
-
-
+@command(request=corpus_request, executor=shared.executor)
 def featurize(
     invocation: Invocation,
     request: "CorpusRequest",
     backbone: shared.BackboneOption = None,
-    splits: Annotated[
-        str, typer.Option("--splits", help="Which splits to encode, separated by commas.")
-    ] = "train,test",
+    splits: Annotated[str, Option(help="Which splits to encode, separated by commas.")] = "train,test",
     pooling: Annotated[
-        Pooling | None,
-        typer.Option("--pooling", help="Instead of the backbone's own; needed for plain models."),
+        Pooling | None, Option(help="Instead of the backbone's own; needed for plain models.")
     ] = None,
     prompt: Annotated[
-        str | None,
-        typer.Option("--prompt", help="Put before every text.", show_default="the backbone's own"),
+        str | None, Option(help="Put before every text.", show_default="the backbone's own")
     ] = None,
     max_length: Annotated[
-        int | None,
-        typer.Option("--max-length", min=1, help="In tokens.", show_default="the backbone's own"),
+        int | None, Option(min=1, help="In tokens.", show_default="the backbone's own")
     ] = None,
-    dtype: Annotated[
-        Dtype, typer.Option("--dtype", help="To compute with; features are float32.")
-    ] = Dtype.FLOAT32,
+    dtype: Annotated[Dtype, Option(help="To compute with; features are float32.")] = Dtype.FLOAT32,
     engine: Annotated[
-        Engine, typer.Option("--engine", help="What runs the encoder; `onnx` is ONNX Runtime, an extra.")
+        Engine, Option(help="What runs the encoder; `onnx` is ONNX Runtime, an extra.")
     ] = Engine.TORCH,
     dimensions: Annotated[
         int | None,
-        typer.Option(
-            "--dimensions",
-            min=1,
-            help="Numbers per feature, asked of a service.",
-            show_default="all that the model gives",
+        Option(
+            min=1, help="Numbers per feature, asked of a service.", show_default="all that the model gives"
         ),
     ] = None,
     revision: Annotated[
         str | None,
-        typer.Option(
-            "--revision",
-            help="Commit, branch or tag of the backbone on the hub; digest of a model of Ollama.",
-        ),
+        Option(help="Commit, branch or tag of the backbone on the hub; digest of a model of Ollama."),
     ] = None,
     reuse: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--reuse/--no-reuse",
             help="Whether texts that other sets of the same encoder hold are not encoded again.",
         ),

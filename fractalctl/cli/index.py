@@ -4,42 +4,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.numbers import MISSING, number
 
 if TYPE_CHECKING:
-    from fractalctl.documents.index import IndexDocument
+    from fractalctl.documents.exported import IndexDocument
     from fractalctl.tables import Table
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "index")(index)
-
-
+@command()
 def index(
     invocation: Invocation,
     heads: shared.HeadsArgument = None,
     dims: Annotated[
-        str | None,
-        typer.Option("--dims", help="Lengths to index, ascending.", show_default="the head's own"),
+        str | None, Option(help="Lengths to index, ascending.", show_default="the head's own")
     ] = None,
-    kind: Annotated[str, typer.Option("--kind", help="flat (exact) or hnsw.")] = "flat",
-    error: Annotated[
-        float, typer.Option("--error", help="Share of sure answers that may be wrong at a level.")
-    ] = 0.05,
+    kind: Annotated[str, Option(help="flat (exact) or hnsw.")] = "flat",
+    error: Annotated[float, Option(help="Share of sure answers that may be wrong at a level.")] = 0.05,
     outside: Annotated[
         Path | None,
-        typer.Option(
-            "--outside", exists=True, dir_okay=False, help="Texts of no class: how well are they told apart?"
-        ),
+        Option(exists=True, dir_okay=False, help="Texts of no class: how well are they told apart?"),
     ] = None,
-    text: Annotated[str, typer.Option("--text", help="Column of the outside texts.")] = "text",
+    text: Annotated[str, Option(help="Column of the outside texts.")] = "text",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder.", show_default="index, beside the head")
+        Path | None, Option("--output", "-o", help="Folder.", show_default="index, beside the head")
     ] = None,
     encoder: shared.EncoderOption = None,
     device: shared.DeviceOption = "auto",
@@ -73,7 +64,7 @@ def index(
     texts: list[str] = []
     embedder = None
     if outside is not None:
-        from fractalctl.corpora.texts import TextFile
+        from fractalctl.corpora.columns import TextFile
 
         texts = [one.text for one in TextFile(outside, text)]
         embedder = Embedder.of(head, encoder, invocation.store, device, offline=offline)

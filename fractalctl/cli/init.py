@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from fractalctl.cli import completion
 from fractalctl.cli import options as shared
@@ -19,25 +19,19 @@ ARMS = ("zoom", "mrl")
 HEADING = "# What fractalctl takes for granted in this folder and below."
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "init")(init)
-
-
+@command()
 def init(
     invocation: Invocation,
     corpus: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             metavar="CORPUS",
             autocompletion=completion.CORPORA,
             help="What the project is about, such as a table of texts.",
         ),
     ] = None,
-    text: Annotated[str | None, typer.Option("--text", help="Column of the text.")] = None,
-    levels: Annotated[
-        str | None, typer.Option("--levels", help="Columns of the labels, coarse to fine, by commas.")
-    ] = None,
+    text: Annotated[str | None, Option(help="Column of the text.")] = None,
+    levels: Annotated[str | None, Option(help="Columns of the labels, coarse to fine, by commas.")] = None,
     backbone: shared.BackboneOption = None,
     strategy: StrategyOption = None,
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from fractalctl.cli import completion
 from fractalctl.cli.plumbing import Invocation, expand_stdin
@@ -18,7 +19,7 @@ from fractalctl.numbers import MISSING, read_whole
 
 if TYPE_CHECKING:
     from fractalctl.backbones.services.backbone import Agree
-    from fractalctl.backbones.services.estimate import Estimate
+    from fractalctl.backbones.services.spec import Estimate
     from fractalctl.cli.console import Console
     from fractalctl.heads.head import Head
     from fractalctl.measures.protocols import Protocol
@@ -34,7 +35,7 @@ class ProtocolName(StrEnum):
 
 FeaturesArgument = Annotated[
     list[str] | None,
-    typer.Argument(
+    Argument(
         metavar="SETS",
         autocompletion=completion.SETS,
         help="Feature sets: .h5 files, CORPUS or CORPUS/NAME of the store; - reads paths from standard "
@@ -44,7 +45,7 @@ FeaturesArgument = Annotated[
 ]
 HeadsArgument = Annotated[
     list[str] | None,
-    typer.Argument(
+    Argument(
         metavar="HEADS",
         autocompletion=completion.HEADS,
         help="Heads, or folders of heads, as `runs ls` names them or by path; - reads paths from standard "
@@ -54,7 +55,7 @@ HeadsArgument = Annotated[
 ]
 BackboneOption = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--backbone",
         "-b",
         metavar="NAME",
@@ -65,40 +66,30 @@ BackboneOption = Annotated[
         show_default="minilm where the extra of that name is installed, else bge-small",
     ),
 ]
-SeedsOption = Annotated[str, typer.Option("--seeds", help="Seeds, separated by commas.")]
+SeedsOption = Annotated[str, Option(help="Seeds, separated by commas.")]
 MeasuredUnder = Annotated[
     str | None,
-    typer.Option(
-        "--protocol",
+    Option(
         help="Protocol of the evaluations, as in their files' names: loo, index, loo-2000 ...",
         show_default="loo where several are there",
     ),
 ]
-MeasuredWith = Annotated[str | None, typer.Option("--backbone", metavar="NAME", help="Only this backbone.")]
-OverwriteOption = Annotated[
-    Overwrite, typer.Option("--overwrite", help="What happens to results that exist.")
-]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ...")]
+MeasuredWith = Annotated[str | None, Option(metavar="NAME", help="Only this backbone.")]
+OverwriteOption = Annotated[Overwrite, Option(help="What happens to results that exist.")]
+DeviceOption = Annotated[str, Option(help="auto, cpu, cuda, cuda:1 ...")]
 OfflineOption = Annotated[
-    bool, typer.Option("--offline", help="Use what the local Hugging Face cache holds; never the network.")
+    bool, Option("--offline", help="Use what the local Hugging Face cache holds; never the network.")
 ]
 EncoderOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--encoder", exists=True, file_okay=False, help="Where the backbone is, if it was a folder."
-    ),
+    Path | None, Option(exists=True, file_okay=False, help="Where the backbone is, if it was a folder.")
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a service is paid.")]
+YesOption = Annotated[bool, Option("--yes", "-y", help="Do not ask before a service is paid.")]
 NOTHING_TRAINED = "{}: nothing trained yet; fractalctl train makes heads of a feature set"
 DEFAULT_SEEDS = "42,123,456,789,1024"
 
 
 def numbers(text: str, option: str) -> tuple[int, ...]:
-    """Whole numbers separated by commas; there is no option for which less than 0 means anything.
-
-    Raises:
-        RequestError: a part is no whole number, or less than 0.
-    """
+    """Whole numbers of 0 and more, separated by commas; RequestError if a part is none."""
     try:
         found = tuple(read_whole(part.strip()) for part in text.split(","))
     except ValueError:
@@ -140,26 +131,24 @@ class ProtocolOptions:
 def protocol(
     protocol: Annotated[
         ProtocolName | None,
-        typer.Option(
-            "--protocol",
+        Option(
             help="loo: test rows ask each other; index: they ask the training rows.",
             show_default="loo where the paper is reproduced, else index",
         ),
     ] = None,
-    k: Annotated[int, typer.Option("--k", min=1, help="Neighbours that vote.")] = 5,
+    k: Annotated[int, Option(min=1, help="Neighbours that vote.")] = 5,
     max_test: Annotated[
         int | None,
-        typer.Option(
-            "--max-test",
+        Option(
             min=1,
             help="Test rows that ask at most, drawn at random.",
-            show_default="the paper's; all for index",
+            show_default="the paper's; all for index; ablations at most 2000, noise 500",
         ),
     ] = None,
-    rows_seed: Annotated[int, typer.Option("--rows-seed", min=0, help="Draws the test rows that ask.")] = 42,
+    rows_seed: Annotated[int, Option(min=0, help="Draws the test rows that ask.")] = 42,
     drop_duplicates: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--drop-duplicates", help="Leave out test rows whose text stands in the training split as well."
         ),
     ] = False,
@@ -171,26 +160,16 @@ def protocol(
 def executor(
     executor: Annotated[
         ExecutorKind | None,
-        typer.Option(
-            "--executor", help="Processes that work side by side.", show_default="this process alone"
-        ),
+        Option(help="Processes that work side by side.", show_default="this process alone"),
     ] = None,
     workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Processes of --executor local.", show_default="one per core"),
+        int | None, Option(min=1, help="Processes of --executor local.", show_default="one per core")
     ] = None,
     scheduler: Annotated[
-        str | None,
-        typer.Option(
-            "--scheduler", help="Of --executor dask: tcp://host:8786, or its file. Of ray: address."
-        ),
+        str | None, Option(help="Of --executor dask: tcp://host:8786, or its file. Of ray: address.")
     ] = None,
 ) -> Executor | None:
-    """Who does the work, from option values; None is this process.
-
-    Raises:
-        RequestError: the options do not go together.
-    """
+    """Who does the work, None this process; RequestError if the options do not go together."""
     if executor is not None:
         return Executor(executor, workers, scheduler)
     if workers is not None:
@@ -201,12 +180,7 @@ def executor(
 
 
 def asking(console: "Console", yes: bool) -> "Agree":
-    """See that somebody wants to pay what a service will charge, once for a call of a command.
-
-    Args:
-        console: that has shown the estimate, unless it is quiet.
-        yes: nobody is asked.
-    """
+    """See that somebody wants to pay what a service will charge, once for a call of a command."""
     agreed = yes
 
     def agree(estimate: "Estimate") -> None:
@@ -225,9 +199,7 @@ def asking(console: "Console", yes: bool) -> "Agree":
 def choose_features(invocation: Invocation, arguments: Sequence[str] | None) -> "list[FeatureSet]":
     """The feature sets that the arguments name, or the one written last; says which it is, and why.
 
-    Raises:
-        RequestError: standard input names none.
-        StoreError: there is no such set.
+    Raises RequestError: standard input names none; StoreError: there is no such set.
     """
     from store import FeatureStore
 
@@ -243,8 +215,7 @@ def choose_features(invocation: Invocation, arguments: Sequence[str] | None) -> 
 def named_set(invocation: Invocation, name: str) -> "FeatureSet":
     """The feature set that a name means; where several fit it is the newest, which is said.
 
-    Raises:
-        StoreError: there is none of that name.
+    Raises StoreError: there is none of that name.
     """
     from store import FeatureStore
 
@@ -258,11 +229,7 @@ def named_set(invocation: Invocation, name: str) -> "FeatureSet":
 
 
 def head_paths(invocation: Invocation, arguments: Sequence[str] | None) -> list[Path]:
-    """Where the arguments say that heads are, or the folder of runs; says so on standard error.
-
-    Raises:
-        RequestError: none were named, and none is there.
-    """
+    """Where the arguments say that heads are, or the runs, which is said; RequestError if none is there."""
     paths = [_named(invocation, path) for path in expand_stdin(arguments)]
     if not paths:
         _require_trained(invocation)
@@ -271,11 +238,7 @@ def head_paths(invocation: Invocation, arguments: Sequence[str] | None) -> list[
 
 
 def _named(invocation: Invocation, name: str, hint: str = "") -> Path:
-    """A path, or a name below the folder of runs as ``runs ls`` shows it.
-
-    Raises:
-        RequestError: there is neither.
-    """
+    """A path, or a name below the runs as ``runs ls`` shows it; RequestError if there is neither."""
     path, runs = Path(name), invocation.runs
     if path.exists() or (runs / name).exists():
         return path if path.exists() else runs / name
@@ -288,25 +251,13 @@ def _named(invocation: Invocation, name: str, hint: str = "") -> Path:
 
 
 def _require_trained(invocation: Invocation) -> None:
-    """See that there are heads.
-
-    Raises:
-        RequestError: there are none, with what makes them.
-    """
+    """See that there are heads; RequestError if there are none, with what makes them."""
     if not any(invocation.runs.rglob("head.json")):
         raise RequestError(NOTHING_TRAINED.format(invocation.runs))
 
 
 def require_evaluated(invocation: Invocation, instead: str = "") -> None:
-    """See that there are evaluations.
-
-    Args:
-        invocation: knows the folder of runs.
-        instead: what else could be done, as the end of a sentence.
-
-    Raises:
-        RequestError: there are none, with what makes them.
-    """
+    """See that there are evaluations; RequestError if there are none, with what makes them."""
     if not any(invocation.runs.rglob("evaluation-*.json")):
         raise RequestError(f"{invocation.runs}: no evaluations here; run 'fractalctl evaluate'{instead}")
 
@@ -322,12 +273,9 @@ def one_head(invocation: Invocation, arguments: Sequence[str], hint: str = "") -
     """The one head that is meant by paths, or by the folder of runs; says on standard error which.
 
     Args:
-        invocation: knows the folder of runs.
-        arguments: heads or folders of heads; ``-`` reads paths from standard input.
         hint: for whoever named a path that is not there.
 
-    Raises:
-        RequestError: a path does not exist or holds no head.
+    Raises RequestError: a path does not exist or holds no head.
     """
     from fractalctl.experiments.addresses import RULE, choose_head
 

@@ -1,11 +1,13 @@
 """Evaluations and comparisons at a glance, as the terminal shows them; the report has every figure."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import mean
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from fractalctl.documents.measured import Accuracy, Features
 from fractalctl.numbers import MISSING, interval, listed, mean_sd, number, p_value, percent, signed
+from fractalctl.report.results import Results, grouped
+from fractalctl.report.sections.answer import answer_tables, baselines_of, shares
 from fractalctl.tables import Table
 
 if TYPE_CHECKING:
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     from fractalctl.documents.head import Capacity
     from fractalctl.documents.statistics import Comparison
     from fractalctl.heads.head import Head
-
-Item = TypeVar("Item")
 
 
 def evaluation_tables(evaluations: "Sequence[Evaluation]") -> list[Table]:
@@ -25,25 +25,23 @@ def evaluation_tables(evaluations: "Sequence[Evaluation]") -> list[Table]:
     has to beat: the backbone cut to the same lengths, and its principal components. Evaluations at other
     lengths, of another depth or protocol have a table of their own.
     """
-    from fractalctl.report.answers import answer_tables
-    from fractalctl.report.results import Results
-
-    shapes = _grouped(evaluations, lambda one: (tuple(one.dims), len(one.profile.classes), one.protocol))
+    shapes = grouped(
+        evaluations, lambda one: (tuple(one.dims), len(one.profile.classes), one.protocol)
+    ).values()
     return [*answer_tables(Results(evaluations=evaluations)), *map(_evaluations, shapes)]
 
 
 def _evaluations(evaluations: "Sequence[Evaluation]") -> Table:
-    from fractalctl.report.answers import baselines_of, shares
 
     first = evaluations[0]
     levels = ("L0", f"L{len(first.profile.classes) - 1}")
     places = [(level, str(length)) for level in levels for length in (first.dims[0], first.dims[-1])]
     titles = feature_titles(one.features for one in evaluations)
     rows = []
-    for own in _grouped(evaluations, lambda one: one.features.identity):
+    for own in grouped(evaluations, lambda one: one.features.identity).values():
         measured = own[0]
         start = [titles[measured.features.identity]]
-        arms = _grouped(own, lambda one: (one.trained_on.identity, one.arm, repr(one.settings)))
+        arms = grouped(own, lambda one: (one.trained_on.identity, one.arm, repr(one.settings))).values()
         rows += [[*start, *_arm(group, places)] for group in arms]
         for name, accuracy in baselines_of(own).items():
             cells = [signed(_steerability(accuracy, places)), *shares([accuracy], places)]
@@ -63,8 +61,6 @@ def _evaluations(evaluations: "Sequence[Evaluation]") -> Table:
 
 def _arm(group: "Sequence[Evaluation]", places: Sequence[tuple[str, str]]) -> list[object]:
     """One arm's cells; heads that were trained on another set say so."""
-    from fractalctl.report.answers import shares
-
     first = group[0]
     values = [one.steerability.s for one in group]
     alone = f" {interval(first.steerability.intervals['S'], 3)}" if len(group) == 1 else ""
@@ -82,7 +78,7 @@ def _steerability(accuracy: Accuracy, places: Sequence[tuple[str, str]]) -> floa
 def held_out_lines(heads: "Sequence[Head]", levels: Sequence[str]) -> list[str]:
     """How often the full length of each arm is right on rows that training held out, means over seeds."""
     lines = []
-    for own in _grouped(heads, lambda head: head.arm):
+    for own in grouped(heads, lambda head: head.arm).values():
         documents = [head.document for head in own if head.document.history]
         if not documents:
             continue
@@ -132,11 +128,3 @@ def comparison_table(caption: str, comparisons: "Sequence[Comparison]") -> Table
     ]
     columns = ["corpus", "condition", "mean", "t", "p adjusted", "of m tests", "d"]
     return Table("comparisons", caption, columns, rows, left=2)
-
-
-def _grouped(items: Iterable[Item], key: Callable[[Item], Hashable]) -> list[list[Item]]:
-    """Items that share a key, in the order in which the keys come first."""
-    groups: dict[Hashable, list[Item]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return list(groups.values())

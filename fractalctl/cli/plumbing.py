@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer import Option
 
 from fractalctl.cli.console import Console
 from fractalctl.cli.project import said_by_project
@@ -28,12 +29,14 @@ FOREIGN_BARS = ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BA
 NO_MEMORY = re.compile("(can't|cannot|unable to) allocate|out of memory", re.IGNORECASE)
 """What PyTorch says instead of a `MemoryError`."""
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
+MARK = "_command"
+"""Attribute of functions that are subcommands."""
 
 COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
     "store": (
         Annotated[
             Path | None,
-            typer.Option(
+            Option(
                 envvar="FRACTALCTL_STORE",
                 help="Folder of feature sets.",
                 show_default="the project's, else in the user cache",
@@ -42,16 +45,16 @@ COMMON_OPTIONS: dict[str, tuple[Any, Any]] = {
         None,
     ),
     "runs": (
-        Annotated[Path, typer.Option(envvar="FRACTALCTL_RUNS", help="Folder of heads and results.")],
+        Annotated[Path, Option(envvar="FRACTALCTL_RUNS", help="Folder of heads and results.")],
         Path("runs"),
     ),
-    "json": (Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")], False),
-    "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on standard error.")], False),
+    "json": (Annotated[bool, Option("--json", help="One JSON document on standard output.")], False),
+    "quiet": (Annotated[bool, Option("--quiet", "-q", help="Only errors on standard error.")], False),
     "wide": (
-        Annotated[bool, typer.Option("--wide", help="Every column of tables, whether it has room or not.")],
+        Annotated[bool, Option("--wide", help="Every column of tables, whether it has room or not.")],
         False,
     ),
-    "verbose": (Annotated[bool, typer.Option("--verbose", "-v", help="Details and tracebacks.")], False),
+    "verbose": (Annotated[bool, Option("--verbose", "-v", help="Details and tracebacks.")], False),
 }
 
 
@@ -115,62 +118,72 @@ def _flag(parameter: Any, value: bool) -> list[str]:
     return [parameter.secondary_opts[0]] if parameter.secondary_opts else []
 
 
-def command(
-    app: typer.Typer, name: str, **makers: Callable[..., Any]
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a function as a subcommand with the common options and the exit codes of the project.
+Function = Callable[..., None]
 
-    The function's first parameter receives an `Invocation`; the others are its own options.
+
+def command(name: str = "", **makers: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Mark a function as a subcommand, whose first parameter receives an `Invocation`; see `register`.
 
     Args:
-        app: the application, or a group of commands.
-        name: of the command.
         **makers: parameters that several options make together: each names the function whose parameters are
             the options and whose result is the parameter's value. One whose first parameter is a
             `typer.Context` is given it.
     """
 
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        parts = {made: list(inspect.signature(maker).parameters.values()) for made, maker in makers.items()}
-        aware = {made for made, own in parts.items() if own[0].annotation is typer.Context}
-        parts.update({made: parts[made][1:] for made in aware})
-        own = list(inspect.signature(function).parameters.values())[1:]
-
-        def run(context: typer.Context, **options: Any) -> None:
-            common = {key: options.pop(key) for key in COMMON_OPTIONS}
-            if common["quiet"]:
-                os.environ.update(dict.fromkeys(FOREIGN_BARS, "1"))
-            console = Console(**{key: common[key] for key in PRESENTATION})
-            invocation = Invocation(common["store"], common["runs"], console, context)
-
-            def call() -> None:
-                for name, value in context.params.items():
-                    for word in _words(value):
-                        check_text(word, f"--{name.replace('_', '-')}")
-                check_text(str(Path.cwd()), "the current folder")
-                for made, maker in makers.items():
-                    given = {part.name: options.pop(part.name) for part in parts[made]}
-                    options[made] = maker(**given, **({"context": context} if made in aware else {}))
-                if taken := said_by_project(context):
-                    console.note(taken)
-                function(invocation, **options)
-
-            ended_by_errors(console, call)
-
-        common = [
-            inspect.Parameter(key, KEYWORD, annotation=annotation, default=default)
-            for key, (annotation, default) in COMMON_OPTIONS.items()
-        ]
-        expanded = [option for parameter in own for option in parts.get(parameter.name, [parameter])]
-        context = inspect.Parameter("context", KEYWORD, annotation=typer.Context)
-        parameters = [context, *(option.replace(kind=KEYWORD) for option in expanded), *common]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect and Typer read
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        run.__doc__ = _help_text(function)
-        app.command(name)(run)
+    def mark(function: Function) -> Function:
+        vars(function)[MARK] = name or function.__name__.replace("_", "-"), makers
         return function
 
-    return register
+    return mark
+
+
+def register(app: typer.Typer, *functions: Any) -> None:
+    """Add the marked ones among functions, with the common options and the exit codes of the project."""
+    for function in functions:
+        if MARK in getattr(function, "__dict__", {}):
+            name, makers = vars(function)[MARK]
+            app.command(name)(_expanded(function, makers))
+
+
+def _expanded(function: Function, makers: Mapping[str, Callable[..., Any]]) -> Function:
+    """A function of all options, which reports errors as exit codes."""
+    parts = {made: list(inspect.signature(maker).parameters.values()) for made, maker in makers.items()}
+    aware = {made for made, own in parts.items() if own[0].annotation is typer.Context}
+    parts.update({made: parts[made][1:] for made in aware})
+    own = list(inspect.signature(function).parameters.values())[1:]
+
+    def run(context: typer.Context, **options: Any) -> None:
+        common = {key: options.pop(key) for key in COMMON_OPTIONS}
+        if common["quiet"]:
+            os.environ.update(dict.fromkeys(FOREIGN_BARS, "1"))
+        console = Console(**{key: common[key] for key in PRESENTATION})
+        invocation = Invocation(common["store"], common["runs"], console, context)
+
+        def call() -> None:
+            for name, value in context.params.items():
+                for word in _words(value):
+                    check_text(word, f"--{name.replace('_', '-')}")
+            check_text(str(Path.cwd()), "the current folder")
+            for made, maker in makers.items():
+                given = {part.name: options.pop(part.name) for part in parts[made]}
+                options[made] = maker(**given, **({"context": context} if made in aware else {}))
+            if taken := said_by_project(context):
+                console.note(taken)
+            function(invocation, **options)
+
+        ended_by_errors(console, call)
+
+    common = [
+        inspect.Parameter(key, KEYWORD, annotation=annotation, default=default)
+        for key, (annotation, default) in COMMON_OPTIONS.items()
+    ]
+    expanded = [option for parameter in own for option in parts.get(parameter.name, [parameter])]
+    context = inspect.Parameter("context", KEYWORD, annotation=typer.Context)
+    parameters = [context, *(option.replace(kind=KEYWORD) for option in expanded), *common]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what inspect and Typer read
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.__doc__ = _help_text(function)
+    return run
 
 
 def for_people() -> bool:
@@ -224,11 +237,7 @@ def _end(console: Console, message: str, exit_code: int) -> NoReturn:
 
 
 def check_text(word: str, what: str) -> None:
-    """See that a word can stand in a result file, where it is to be found again.
-
-    Raises:
-        RequestError: it holds bytes that are no UTF-8.
-    """
+    """See that a word can stand in a result file; RequestError if it holds bytes that are no UTF-8."""
     if any("\ud800" <= letter <= "\udfff" for letter in word):
         raise RequestError(
             f"{what}: {word!a} holds bytes that are no UTF-8, so no result could name it; rename the file or "
@@ -239,9 +248,8 @@ def check_text(word: str, what: str) -> None:
 def expand_stdin(arguments: Iterable[str] | None, expected: str = "a path on each line") -> list[str]:
     """Replace each ``-`` among the arguments by the non-empty lines of standard input.
 
-    Raises:
-        RequestError: there are none. Whatever command was to give them may have failed, so that taking
-            anything else would give a pipe a result that nobody asked for.
+    Raises RequestError: there are none. Whatever command was to give them may have failed, so that taking
+    anything else would give a pipe a result that nobody asked for.
     """
     expanded: list[str] = []
     for argument in arguments or ():

@@ -24,8 +24,7 @@ OF_COMMANDS: dict[str, tuple[str, ...]] = {
 def read_defaults(context: typer.Context) -> None:
     """Let the commands below a context have the defaults of the project's file, where there is one.
 
-    Raises:
-        RequestError: it cannot be read, see `fractalctl.documents.project.read_project`.
+    Raises RequestError: it cannot be read, see `fractalctl.documents.project.read_project`.
     """
     if (path := find_project()) is None:
         return

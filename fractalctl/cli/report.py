@@ -3,32 +3,25 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from fractalctl.cli.plumbing import Invocation, command
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "report")(report)
-
-
+@command()
 def report(
     invocation: Invocation,
     folder: Annotated[
-        Path | None, typer.Argument(help="Folder of runs.", metavar="RUNS", show_default="--runs")
+        Path | None, Argument(help="Folder of runs.", metavar="RUNS", show_default="--runs")
     ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", help="Folder of the page and its figures.", show_default="RUNS/report"),
+        Path | None, Option(help="Folder of the page and its figures.", show_default="RUNS/report")
     ] = None,
     paper: Annotated[
-        bool,
-        typer.Option("--paper", help="Judge the paper's claims as well, its printed numbers beside ours."),
+        bool, Option("--paper", help="Judge the paper's claims as well, its printed numbers beside ours.")
     ] = False,
     queries: Annotated[
-        int,
-        typer.Option("--queries", min=0, help="Examples of each kind for the slider; 0 leaves it out."),
+        int, Option(min=0, help="Examples of each kind for the slider; 0 leaves it out.")
     ] = 12,
 ) -> None:
     """Write every table and figure of your runs, as Markdown and as one HTML file.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from fractalctl.cli import completion
 from fractalctl.cli import options as shared
@@ -20,24 +21,17 @@ if TYPE_CHECKING:
 
 Heads = Annotated[
     list[str] | None,
-    typer.Argument(
+    Argument(
         metavar="HEADS",
         autocompletion=completion.HEADS,
         help="Names as `ls` shows them, folders, or - for paths on standard input. Default: all below RUNS.",
         show_default=False,
     ),
 ]
+HELP = "Look after trained heads."
 
 
-def register(app: typer.Typer) -> None:
-    """Add ``runs`` and its subcommands."""
-    group = typer.Typer(help="Look after trained heads.", no_args_is_help=True)
-    command(group, "ls")(ls)
-    command(group, "info")(info)
-    command(group, "rm")(rm)
-    app.add_typer(group, name="runs")
-
-
+@command()
 def ls(invocation: Invocation) -> None:
     """List the heads below RUNS, arm by arm, those trained last first.
 
@@ -65,6 +59,7 @@ def ls(invocation: Invocation) -> None:
     console.emit((head.folder for arm in arms for head in arm.heads), document)
 
 
+@command()
 def info(invocation: Invocation, heads: Heads = None) -> None:
     """Show heads: what they are, what they were trained on, what was measured, and what makes them again.
 
@@ -97,15 +92,16 @@ def info(invocation: Invocation, heads: Heads = None) -> None:
     console.emit((head.folder for arm in arms for head in arm.heads), documents)
 
 
+@command()
 def rm(
     invocation: Invocation,
     heads: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="HEADS", autocompletion=completion.HEADS, help="Names as `ls` shows them, or folders."
         ),
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove heads and what was measured of them, after saying what is lost and asking.
 

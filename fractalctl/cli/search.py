@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from fractalctl.cli import completion
 from fractalctl.cli import options as shared
@@ -18,7 +18,7 @@ from fractalctl.errors import RequestError
 from fractalctl.numbers import number, percent
 
 if TYPE_CHECKING:
-    from fractalctl.backbones.kinds import Encoder
+    from fractalctl.backbones.spec import Encoder
     from fractalctl.experiments.search import Found, Lookup
     from fractalctl.heads.head import Head
     from fractalctl.measures.answers import Answer, Answered, Reference
@@ -31,16 +31,12 @@ HINT = " (a query of several words belongs in quotes; what stands before it are 
 AUTO = "auto"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "search")(search)
-
-
+@command()
 def search(
     invocation: Invocation,
     words: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="[HEADS] QUERY",
             autocompletion=completion.HEADS,
             help="The last argument is the query, - reads one per line from standard input. Those before it "
@@ -49,41 +45,32 @@ def search(
         ),
     ] = None,
     row: Annotated[
-        list[int] | None,
-        typer.Option("--row", help="Ask with this test row, counted from 0; may be repeated."),
+        list[int] | None, Option(help="Ask with this test row, counted from 0; may be repeated.")
     ] = None,
     dims: Annotated[
-        str | None,
-        typer.Option("--dims", help="Prefix lengths to search at, ascending.", show_default="the head's own"),
+        str | None, Option(help="Prefix lengths to search at, ascending.", show_default="the head's own")
     ] = None,
-    top: Annotated[int, typer.Option("--top", min=1, help="Answers at each length.")] = 5,
+    top: Annotated[int, Option(min=1, help="Answers at each length.")] = 5,
     shortlist: Annotated[
         int | None,
-        typer.Option(
-            "--shortlist",
+        Option(
             min=1,
             help="Also search in two stages: so many rows by the shortest length, the best of them by the "
             "longest.",
         ),
     ] = None,
     funnel: Annotated[
-        bool,
-        typer.Option("--funnel", help="With --shortlist: go through every length of --dims on the way."),
+        bool, Option("--funnel", help="With --shortlist: go through every length of --dims on the way.")
     ] = False,
     index: Annotated[
         Path | None,
-        typer.Option(
-            "--index", exists=True, file_okay=False, help="Search this folder of 'fractalctl index' instead."
-        ),
+        Option(exists=True, file_okay=False, help="Search this folder of 'fractalctl index' instead."),
     ] = None,
     level: Annotated[
-        str | None,
-        typer.Option("--level", help="With --index: answer at this level, or auto: the finest that is sure."),
+        str | None, Option(help="With --index: answer at this level, or auto: the finest that is sure.")
     ] = None,
     encoder: shared.EncoderOption = None,
-    features: Annotated[
-        str | None, typer.Option("--features", help="The feature set to search, if not the head's own.")
-    ] = None,
+    features: Annotated[str | None, Option(help="The feature set to search, if not the head's own.")] = None,
     device: shared.DeviceOption = "auto",
     offline: shared.OfflineOption = False,
     yes: shared.YesOption = False,
@@ -128,7 +115,7 @@ def search(
     @cache
     def load() -> "Encoder":
         from fractalctl.backbones.encoder import load_backbone
-        from fractalctl.backbones.recorded import recorded_backbone
+        from fractalctl.backbones.resolve import recorded_backbone
 
         spec = recorded_backbone(reference.features, encoder, offline=offline)
         store = FeatureStore(invocation.store)
@@ -143,11 +130,7 @@ def search(
 
 
 def _divided(words: Sequence[str], by_rows: bool) -> tuple[list[str], str]:
-    """Heads and query among the arguments.
-
-    Raises:
-        RequestError: there is no query, or standard input is asked for twice.
-    """
+    """Heads and query; RequestError if there is no query, or standard input is asked for twice."""
     if not words and not by_rows and not sys.stdin.isatty():
         raise RequestError("nothing to search for: give a query, - for standard input, or --row N")
     heads, query = (list(words), "") if by_rows or not words else (list(words[:-1]), words[-1])
@@ -176,11 +159,7 @@ def _reference(
 
 
 def _level(reference: "Reference", name: str | None) -> int | None:
-    """The number of a level that a user calls by its name or by L0, L1 ...
-
-    Raises:
-        RequestError: there is none of that name.
-    """
+    """The number of a level that is called by its name or L0, L1 ...; RequestError if there is none."""
     from fractalctl.corpora.recorded import level_names, unnamed
     from fractalctl.experiments.search import FINEST_SURE
 

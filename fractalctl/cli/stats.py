@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
@@ -24,16 +25,12 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-def register(app: typer.Typer) -> None:
-    """Add ``stats`` to the application."""
-    command(app, "stats")(stats)
-
-
+@command()
 def stats(
     invocation: Invocation,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(
+        Argument(
             metavar="EVALUATIONS|TABLE.csv",
             help="Evaluation files, folders, tables (dataset, strategy, seed, steerability), or - for "
             "paths on standard input. Default: everything under RUNS.",
@@ -42,67 +39,62 @@ def stats(
     ] = None,
     compare: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="A,B",
             help="Labels of two arms to compare, A minus B; repeatable.",
-            show_default="v5,mrl, else the only two there are, else every arm with the first",
+            show_default="v5,mrl, else every arm with mrl, raw or pca, else with the first",
         ),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(metavar="ARM", help="Compare every other arm with this one.")
+        str | None, Option(metavar="ARM", help="Compare every other arm with this one.")
     ] = None,
-    holm: Annotated[bool, typer.Option("--holm", help="Adjust p values by Holm.")] = False,
-    bonferroni: Annotated[bool, typer.Option("--bonferroni", help="Adjust them by Bonferroni.")] = False,
-    hochberg: Annotated[bool, typer.Option("--hochberg", help="Adjust them by Hochberg.")] = False,
-    bh: Annotated[bool, typer.Option("--bh", help="Adjust them by Benjamini-Hochberg.")] = False,
-    by: Annotated[bool, typer.Option("--by", help="Adjust them by Benjamini-Yekutieli.")] = False,
+    holm: Annotated[bool, Option("--holm", help="Adjust p values by Holm.")] = False,
+    bonferroni: Annotated[bool, Option("--bonferroni", help="Adjust them by Bonferroni.")] = False,
+    hochberg: Annotated[bool, Option("--hochberg", help="Adjust them by Hochberg.")] = False,
+    bh: Annotated[bool, Option("--bh", help="Adjust them by Benjamini-Hochberg.")] = False,
+    by: Annotated[bool, Option("--by", help="Adjust them by Benjamini-Yekutieli.")] = False,
     family: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             metavar="NAME",
             help="Tests corrected together: pair, corpus, corpus-pair, backbone, all, or "
             "NAME=ARM,...; repeatable.",
             show_default="pair",
         ),
     ] = None,
-    meta: Annotated[bool, typer.Option("--meta", help="Pool effects over corpora.")] = False,
-    scaling: Annotated[bool, typer.Option("--scaling", help="Find what predicts the metric.")] = False,
-    robustness: Annotated[bool, typer.Option("--robustness", help="Use every definition of S.")] = False,
+    meta: Annotated[bool, Option("--meta", help="Pool effects over corpora.")] = False,
+    scaling: Annotated[bool, Option("--scaling", help="Find what predicts the metric.")] = False,
+    robustness: Annotated[bool, Option("--robustness", help="Use every definition of S.")] = False,
     equivalence: Annotated[
-        float | None,
-        typer.Option(metavar="MARGIN", help="Test whether B, and A minus B, is zero within +-MARGIN."),
+        float | None, Option(metavar="MARGIN", help="Test whether B, and A minus B, is zero within +-MARGIN.")
     ] = None,
-    power: Annotated[bool, typer.Option("--power", help="Give power, and seeds needed.")] = False,
+    power: Annotated[bool, Option("--power", help="Give power, and seeds needed.")] = False,
     profiles: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             metavar="FILE.csv",
             help="What tables of seeds lack for --scaling: dataset, h_l1_given_l0, baseline_l1.",
         ),
     ] = None,
     quadratic: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE.csv", help="Fit parabolas over its column h_l0, one per strategy's column."
-        ),
+        Option(metavar="FILE.csv", help="Fit parabolas over its column h_l0, one per strategy's column."),
     ] = None,
     protocol: shared.MeasuredUnder = None,
     backbone: shared.MeasuredWith = None,
-    metric: Annotated[str, typer.Option(metavar="NAME", help="S, S_auc, S_mono, delta_fine, ...")] = "S",
+    metric: Annotated[str, Option(metavar="NAME", help="S, S_auc, S_mono, delta_fine, ...")] = "S",
     allow_unpaired: Annotated[
-        bool, typer.Option("--allow-unpaired", help="Leave out seeds that only one arm has.")
+        bool, Option("--allow-unpaired", help="Leave out seeds that only one arm has.")
     ] = False,
     form: Annotated[
         Format | None,
-        typer.Option("--format", help="Print the statistics section (csv: the comparisons), not the path."),
+        Option("--format", help="Print the statistics section (csv: the comparisons), not the path."),
     ] = None,
     figure: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="Draw a forest plot as PNG and PDF (implies --meta)."),
+        Path | None, Option(metavar="PATH", help="Draw a forest plot as PNG and PDF (implies --meta).")
     ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="The document to write.", show_default="RUNS/stats.json"),
+        Path | None, Option(metavar="PATH", help="The document to write.", show_default="RUNS/stats.json")
     ] = None,
 ) -> None:
     """Compare arms as a reviewer would: tests, corrections, effect sizes, pooling, scaling.
@@ -127,8 +119,7 @@ def stats(
     """
     from msgspec.structs import replace
 
-    from fractalctl.documents import write_document
-    from fractalctl.documents.base import check_output
+    from fractalctl.documents import check_output, write_document
     from fractalctl.documents.statistics import Statistics
     from fractalctl.paper import annotate
     from fractalctl.report import brief_tables, draw_forest, write_statistics
@@ -171,7 +162,7 @@ def stats(
         written += draw_forest(document.meta, figure)
     if form is None:
         console.tables([*_asked(document, observations), *brief_tables(document)])
-    for note in notes(document):
+    for note in [*_chosen(document, named=bool(compare or reference)), *notes(document)]:
         console.note(note)
     if form:
         typer.echo(write_statistics(document, form.value), nl=False)
@@ -183,14 +174,20 @@ def _asked(document: "Statistics", observations: "list[Observation]") -> "list[T
     """What was asked of the arms that are compared, or of all where none is; tables do not say it."""
     from fractalctl.documents import read_document
     from fractalctl.documents.evaluation import Evaluation
-    from fractalctl.report.answers import answer_tables
     from fractalctl.report.results import Results
+    from fractalctl.report.sections.answer import answer_tables
 
     tested = {(one.place, arm) for one in document.comparisons for arm in (one.a, one.b)}
     shown = tested or {(one.place, one.arm) for one in document.described}
     evaluated = [one for one in observations if one.features and one.protocol == document.protocol]
     files = [Path(one.source) for one in evaluated if (one.place, one.arm) in shown]
     return answer_tables(Results(evaluations=[read_document(path, Evaluation) for path in files]))
+
+
+def _chosen(document: "Statistics", named: bool) -> list[str]:
+    """Says what arms were compared with where nobody named an arm."""
+    base = document.comparisons[0].b if document.comparisons and not named else None
+    return [f"Compared with {base}; --reference ARM or --compare A,B names others"] if base else []
 
 
 def _correction(**flags: bool) -> str | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from fractalctl.cli import completion
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 NAMES_HELP = "Names as `ls` shows them, a corpus for all of its sets, paths, or - for standard input."
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="SETS", autocompletion=completion.SETS, help=NAMES_HELP, show_default="all sets"),
+    Argument(metavar="SETS", autocompletion=completion.SETS, help=NAMES_HELP, show_default="all sets"),
 ]
 Name = Annotated[
     str | None,
-    typer.Argument(
+    Argument(
         metavar="SET",
         autocompletion=completion.SETS,
         help="A name as `ls` shows it, corpus/backbone, a corpus, or a path.",
@@ -33,19 +34,10 @@ Name = Annotated[
     ),
 ]
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+HELP = "Look after the feature store."
 
 
-def register(app: typer.Typer) -> None:
-    """Add ``store`` and its subcommands."""
-    group = typer.Typer(no_args_is_help=True)
-    command(group, "ls")(list_sets)
-    command(group, "info")(show_set)
-    command(group, "verify")(verify_sets)
-    command(group, "rm")(remove_sets)
-    command(group, "gc")(clear_up)
-    app.add_typer(group, name="store", help="Look after the feature store.")
-
-
+@command("ls")
 def list_sets(invocation: Invocation) -> None:
     """List the feature sets, the one written last first, and what services answered.
 
@@ -81,6 +73,7 @@ def list_sets(invocation: Invocation) -> None:
     console.emit((one.path for one in sets), document)
 
 
+@command("info")
 def show_set(invocation: Invocation, name: Name = None) -> None:
     """Show one feature set: its recipe, rows, classes and sizes.
 
@@ -111,6 +104,7 @@ def show_set(invocation: Invocation, name: Name = None) -> None:
     console.emit([features.path], {**summary, "levels": levels, "recipe": features.recipe})
 
 
+@command("verify")
 def verify_sets(invocation: Invocation, names: Names = None) -> None:
     """Check every byte of feature sets; exit code 1 if any has changed since it was written.
 
@@ -133,12 +127,11 @@ def verify_sets(invocation: Invocation, names: Names = None) -> None:
         raise FractalError("\n".join(errors))
 
 
+@command("rm")
 def remove_sets(
     invocation: Invocation,
-    names: Annotated[
-        list[str], typer.Argument(metavar="SETS", autocompletion=completion.SETS, help=NAMES_HELP)
-    ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    names: Annotated[list[str], Argument(metavar="SETS", autocompletion=completion.SETS, help=NAMES_HELP)],
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove feature sets, finished or not, and answers of services, after asking.
 
@@ -162,9 +155,10 @@ def remove_sets(
     invocation.console.emit(paths, list(map(str, paths)))
 
 
+@command("gc")
 def clear_up(
     invocation: Invocation,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove it, instead of showing it.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Remove it, instead of showing it.")] = False,
 ) -> None:
     """Show what killed commands left in the store and below RUNS, and remove it with --yes.
 

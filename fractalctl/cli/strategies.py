@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from fractalctl.cli import completion
 from fractalctl.cli.plumbing import Invocation, command
@@ -13,16 +13,10 @@ if TYPE_CHECKING:
     from fractalctl.heads.arms import Strategy
 
 BUILT_IN = "built in"
+HELP = "What can be trained, its settings and sources."
 
 
-def register(app: typer.Typer) -> None:
-    """Add ``strategies ls`` and ``strategies info``."""
-    group = typer.Typer(help="What can be trained, its settings and sources.", no_args_is_help=True)
-    command(group, "ls")(ls)
-    command(group, "info")(info)
-    app.add_typer(group, name="strategies")
-
-
+@command()
 def ls(invocation: Invocation) -> None:
     """List the strategies, those of plug-ins included.
 
@@ -42,14 +36,13 @@ def ls(invocation: Invocation) -> None:
     invocation.console.emit([one["name"] for one in described], described)
 
 
+@command()
 def info(
     invocation: Invocation,
     name: Annotated[
-        str, typer.Argument(metavar="NAME", autocompletion=completion.STRATEGIES, help="As `ls` shows it.")
+        str, Argument(metavar="NAME", autocompletion=completion.STRATEGIES, help="As `ls` shows it.")
     ],
-    levels: Annotated[
-        int, typer.Option("--levels", min=2, help="Of the corpus; tables of supervision depend on it.")
-    ] = 2,
+    levels: Annotated[int, Option(min=2, help="Of the corpus; tables of supervision depend on it.")] = 2,
 ) -> None:
     """Show a strategy: its method, source, and every setting with its type, default and meaning.
 

@@ -2,26 +2,22 @@
 
 from typing import Annotated
 
-import typer
+from typer import Option
 
 from fractalctl.cli import options as shared
 from fractalctl.cli.arm_options import ArmOptions, arms
 from fractalctl.cli.plumbing import Invocation, command
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "synth", wanted=arms, rule=shared.protocol)(synth)
-
-
+@command(wanted=arms, rule=shared.protocol)
 def synth(
     invocation: Invocation,
     features: shared.FeaturesArgument = None,
     coarse: Annotated[
-        str, typer.Option("--coarse", help="Numbers of coarse classes, separated by commas.")
+        str, Option(help="Numbers of coarse classes, separated by commas.")
     ] = "2,3,5,10,15,25,50,75",
     partition_seeds: Annotated[
-        str, typer.Option("--partition-seeds", help="One random partition of every number for each.")
+        str, Option(help="One random partition of every number for each.")
     ] = "42,123,456",
     *,
     wanted: ArmOptions,
@@ -33,7 +29,8 @@ def synth(
 
     Texts and fine classes stay the same, so the coarse entropy H(L0) grows as H(L1|L0) shrinks. v5 and mrl,
     unless --strategy names others, are trained under every partition, and under the corpus's own coarse
-    level. A stopped call goes on from the last finished partition.
+    level. Test rows ask each other on the corpora that the paper has (loo), and the training rows on your own
+    (index). A stopped call goes on from the last finished partition.
 
     Examples:
         fractalctl synth --seeds 42,123
@@ -44,11 +41,14 @@ def synth(
 
         fractalctl synth clinc --coarse 2,5,10 --dims 32,64,96,128 --seeds 42,123
     """
+    from fractalctl.experiments.evaluating import common_protocol
     from fractalctl.experiments.synthesis import STRATEGIES, fitting, synthesise
     from fractalctl.report import overview
 
-    console, results, protocol = invocation.console, [], rule.otherwise("loo")
-    for chosen in shared.choose_features(invocation, features):
+    console, results = invocation.console, []
+    sets = shared.choose_features(invocation, features)
+    protocol = rule.otherwise(common_protocol(sets))
+    for chosen in sets:
         sizes, too_large = fitting(chosen, shared.numbers(coarse, "--coarse"))
         for number in too_large:
             n_classes = len(chosen.class_names[-1])

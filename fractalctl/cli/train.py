@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from fractalctl.cli import options as shared
 from fractalctl.cli.arm_options import ArmOptions, arms, spelled
@@ -20,11 +20,7 @@ if TYPE_CHECKING:
     Origins = dict[Arm, TunedArm]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "train", wanted=arms, executor=shared.executor)(train)
-
-
+@command(wanted=arms, executor=shared.executor)
 def train(
     invocation: Invocation,
     features: shared.FeaturesArgument = None,
@@ -32,8 +28,7 @@ def train(
     wanted: ArmOptions,
     supervision: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--supervision",
+        Option(
             exists=True,
             dir_okay=False,
             help="An own table of supervision (TOML), called as its file is; may be repeated.",
@@ -41,7 +36,7 @@ def train(
     ] = None,
     trials: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "--tune",
             min=2,
             metavar="TRIALS",
@@ -81,9 +76,8 @@ def train(
     from fractalctl.cli.overview import capacity_lines, held_out_lines
     from fractalctl.corpora.recorded import level_names
     from fractalctl.experiments.addresses import USUAL
-    from fractalctl.experiments.sizing import size_lengths
     from fractalctl.experiments.training import build_arms, train_heads
-    from fractalctl.experiments.tuning import TunedArm, tune
+    from fractalctl.experiments.tuning import TunedArm, size_lengths, tune
 
     files = {path.stem: path for path in supervision or ()}
     strategies = wanted.strategies or (() if files else (USUAL,))

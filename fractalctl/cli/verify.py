@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument
 
 from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command, expand_stdin
@@ -15,16 +16,12 @@ SHOWN = 20
 """Differences of a file that are shown to people; ``--json`` has all."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "verify")(verify)
-
-
+@command()
 def verify(
     invocation: Invocation,
     files: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="FILES",
             help="Heads, evaluations, ablations, syntheses, statistics; - reads paths from standard input.",
         ),
@@ -63,11 +60,7 @@ def verify(
 
 
 def _call(words: Sequence[str]) -> None:
-    """Call a command in this process; its standard output is not ours.
-
-    Raises:
-        FractalError: it failed, and has said why.
-    """
+    """Call a command in this process, without its standard output; FractalError if it failed."""
     from fractalctl.cli import build_app
     from fractalctl.errors import FractalError
 

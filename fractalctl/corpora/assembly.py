@@ -8,9 +8,50 @@ from numpy.typing import NDArray
 
 from fractalctl.corpora.corpus import Corpus, Split
 from fractalctl.corpora.records import SPLITS, OnConflict, Reading, Record
-from fractalctl.corpora.sampling import held_out, sample
 from fractalctl.corpora.tree import PATH_SEPARATOR, grow_tree
 from fractalctl.errors import RequestError
+from fractalctl.randomness import Purpose, generator
+
+EDITION = 2
+"""Raised whenever the same seed would choose other rows; part of the identity of feature sets."""
+HELD_OUT_PART = 5
+"""One row in so many is held out as test where the source has no test split."""
+
+
+def held_out(classes: NDArray[np.int32], seed: int) -> NDArray[np.bool_]:
+    """Choose a stratified fifth of the rows as test.
+
+    Rows are put in order of their class, at random within a class, and every fifth one is taken. As class
+    ids follow the tree, this is proportional at all levels at once, to within one row a class. A class
+    with a single row keeps it for training.
+
+    Args:
+        classes: (n,) int32 finest class of each row.
+
+    Returns (n,) bool, True for the rows that are held out.
+    """
+    random = generator(seed, Purpose.CORPUS_SPLIT)
+    order = np.lexsort((random.permutation(len(classes)), classes))
+    order = order[np.bincount(classes)[classes[order]] > 1]
+    chosen = np.zeros(len(classes), np.bool_)
+    chosen[order[random.integers(HELD_OUT_PART) :: HELD_OUT_PART]] = True
+    return chosen
+
+
+def sample(rows: int, size: int | None, split: int, seed: int) -> NDArray[np.int64]:
+    """Choose rows of a split and their order.
+
+    Args:
+        size: how many to draw without replacement; None keeps all in source order. The rows come in the
+            random order of the draw, even when ``size`` >= n, and a smaller sample is the beginning of a
+            larger one.
+        split: number of the split, so that splits are drawn independently.
+
+    Returns (min(n, size),) int64 row numbers.
+    """
+    if size is None:
+        return np.arange(rows)
+    return generator(seed, Purpose.CORPUS_SAMPLE, split).permutation(rows)[:size]
 
 
 def assemble(
@@ -24,16 +65,11 @@ def assemble(
     """Build a corpus.
 
     Args:
-        name: as in the feature store.
         reading: all rows of the source, in source order; at least one.
-        notes: about the source.
-        on_conflict: what to do with a class under two parents.
         limits: size of the random sample of each split; None takes all its rows in source order.
-        seed: of the samples and of the held-out fifth.
 
-    Raises:
-        RequestError: paths of different lengths, a class under two parents, or no rows for a split
-            that is needed.
+    Raises RequestError: paths of different lengths, a class under two parents, or no rows for a split that is
+    needed.
     """
     rows = list(reading.records)
     levels = reading.levels or tuple(f"L{number}" for number in range(len(rows[0].path)))

@@ -1,14 +1,20 @@
-"""From rows of a table to labelled texts: which columns hold the text and the labels of each level."""
+"""From rows of a table to texts: which columns hold the text, and where there are labels each level."""
 
+import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from fractalctl.corpora.records import Record, Row, split_called
-from fractalctl.corpora.tabular import Table
+from fractalctl.corpora.tabular import SUFFIXES, Table, open_table, open_text, table_format
 from fractalctl.errors import RequestError
+from store.files import why_no_file
+
+LINES = ".txt"
+"""End of the name of a file that holds a text on each line."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +22,6 @@ class Columns:
     """The columns of somebody's own table.
 
     Args:
-        text: column of the text.
         levels: columns of the labels, coarse to fine; not used with ``path``.
         path: column that holds the whole path of labels: a list, or text with a separator.
         separator: between the labels of a path that is text.
@@ -31,12 +36,10 @@ class Columns:
         """Read every row; a column ``split`` is obeyed and a column ``id`` kept, where there is one.
 
         Args:
-            table: the rows.
             split: of all rows, where the table as a whole is one split.
 
-        Raises:
-            RequestError: a missing column, text or label, or a split of an unknown name; the message names
-                file, row and column.
+        Raises RequestError: a missing column, text or label, or a split of an unknown name; the message names
+        file, row and column.
         """
         _require(table, (self.text, self.path) if self.path else (self.text, *self.levels))
         for number, row in table.rows:
@@ -62,11 +65,7 @@ class Columns:
 
 
 def text_in(row: Row, column: str, place: str) -> str:
-    """The text in a column; None counts as no text.
-
-    Raises:
-        RequestError: the column is missing from this row, or holds something that is no text.
-    """
+    """The text in a column, None as no text; RequestError if the column is missing, or holds no text."""
     if column not in row:
         raise RequestError(f"{place}: no column '{column}'; there are {_listed(row)}")
     value = row[column]
@@ -78,11 +77,7 @@ def text_in(row: Row, column: str, place: str) -> str:
 
 
 def label_in(row: Row, column: str, place: str) -> str:
-    """The label in a column.
-
-    Raises:
-        RequestError: the column is missing from this row, empty, or holds more than one label.
-    """
+    """The label in a column; RequestError if the column is missing from this row, empty, or holds several."""
     if column not in row:
         raise RequestError(f"{place}: no column '{column}'; there are {_listed(row)}")
     return label_of(row[column], column, place)
@@ -91,8 +86,7 @@ def label_in(row: Row, column: str, place: str) -> str:
 def label_at(row: Row, reference: str, place: str) -> str:
     """The label that a reference ``column`` or ``column[i]`` means: the whole value, or one entry of a list.
 
-    Raises:
-        RequestError: the column is missing from this row or has no such entry.
+    Raises RequestError: the column is missing from this row or has no such entry.
     """
     column, bracket, index = reference.partition("[")
     if not bracket or column not in row:
@@ -108,8 +102,7 @@ def label_of(value: Any, column: str, place: str) -> str:
 
     Letters with accents can be written in two ways that look the same; both are one class.
 
-    Raises:
-        RequestError: there is no label, or it is a list, an object, bytes or no number.
+    Raises RequestError: there is no label, or it is a list, an object, bytes or no number.
     """
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         raise RequestError(f"{place}: no label in column '{column}'")
@@ -148,11 +141,7 @@ def _require(table: Table, columns: tuple[str, ...]) -> None:
 
 
 def split_in(row: Row, place: str) -> str | None:
-    """The split that a row names in its column ``split``; None where there is no such column.
-
-    Raises:
-        RequestError: the column is there and names none.
-    """
+    """The split that a column ``split`` names; RequestError if it names none, None if there is no column."""
     if "split" not in row:
         return None
     value = row["split"]
@@ -164,3 +153,77 @@ def split_in(row: Row, place: str) -> str | None:
 
 def _listed(columns: Any) -> str:
     return ", ".join(f"'{column}'" for column in columns)
+
+
+class NamedText(NamedTuple):
+    """One text, and what its file calls it: the column ``id``, else the number of its line or row."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """Texts that are read as they are asked for, as often as they are.
+
+    Args:
+        path: a table (CSV, TSV, JSON lines, Parquet), or ``.txt`` with a text on each line.
+        column: of a table, that holds the texts.
+        called: what messages call it; None for its path.
+
+    Raises RequestError: there is no such file.
+    """
+
+    path: Path
+    column: str = "text"
+    called: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.path.is_file():
+            raise RequestError(f"{self.path}: {why_no_file(self.path)}")
+
+    def __iter__(self) -> Iterator[NamedText]:
+        """Every text in order; of a file of lines, those that are not blank.
+
+        Raises:
+            RequestError: the format is unknown, the column is missing, or a row has no text; the message
+                names file and row.
+            FractalError: the file cannot be read as what its name says.
+        """
+        return self._lines() if table_format(self.path) is None else self._rows()
+
+    def examine(self) -> tuple[int, str]:
+        """Number of texts and SHA-256 (hex) of them all, once every row was read and found to have one.
+
+        Raises RequestError: there are no texts, or as for `__iter__`.
+        """
+        count, digest = 0, hashlib.sha256()
+        for one in self:
+            count += 1
+            digest.update(f"{len(one.id)} {len(one.text)} {one.id}{one.text}".encode())
+        if not count:
+            raise RequestError(f"{self.called or self.path}: there is no text in it")
+        return count, digest.hexdigest()
+
+    def _lines(self) -> Iterator[NamedText]:
+        if LINES not in self.path.suffixes[-2:]:
+            known = ", ".join((*SUFFIXES, LINES))
+            raise RequestError(f"{self.path}: the format is told by the name, which must end in {known}")
+        with open_text(self.path) as stream:
+            for number, line in enumerate(stream, 1):
+                if text := line.strip():
+                    yield NamedText(str(number), text)
+
+    def _rows(self) -> Iterator[NamedText]:
+        table = open_table(self.path)
+        if self.column not in table.columns:
+            there = ", ".join(f"'{name}'" for name in table.columns)
+            raise RequestError(f"{self.path}: no column '{self.column}'; name one of {there} with --text")
+        for number, row in table.rows:
+            place = table.origin.place(number)
+            text = text_in(row, self.column, place)
+            if not text.strip():
+                raise RequestError(
+                    f"{place}: no text in column '{self.column}'; give it one or remove the row"
+                )
+            yield NamedText(id_in(row, "id") or str(number), text)

@@ -10,7 +10,7 @@ from typing import Any
 
 from fractalctl.corpora.records import ReadContext, Row
 from fractalctl.errors import RequestError
-from store.names import check_name
+from store.recipe import check_name
 
 PROSE = {"title", "about", "licence", "citation", "url", "rows", "classes"}
 """Fields of a spec that describe its corpus without deciding what is read."""
@@ -24,7 +24,6 @@ class Repository:
     Args:
         id: owner and name.
         config: configuration, where there are several.
-        revision: commit, branch or tag; None is the newest.
         data_files: files by split, where the repository does not say so itself.
     """
 
@@ -68,7 +67,6 @@ class CorpusSpec:
         name: by which it is asked for; its folder in the store.
         levels: names of all levels, coarse to fine.
         default: the levels that are used unless others are asked for; empty for all.
-        hub: a copy on the Hugging Face hub.
         files: the publisher's files or folders by split, or one called ``all``.
         read: gives the rows: mappings with ``text``, a label under the name of each level, and where they
             have them ``split`` and ``id``.
@@ -77,9 +75,8 @@ class CorpusSpec:
         rows: published number of rows by split (``all``: of all rows).
         classes: published number of classes by level.
 
-    Raises:
-        ValueError: fewer than two levels, an unknown default level, no rows, or ``read`` without ``edition``.
-        StoreRequestError: the name cannot be that of a folder.
+    Raises ValueError: fewer than two levels, an unknown default level, no rows, or ``read`` without
+    ``edition``; StoreRequestError: the name cannot be that of a folder.
     """
 
     name: str
@@ -133,8 +130,7 @@ class CorpusSpec:
     def choose_levels(self, wanted: tuple[str, ...]) -> tuple[str, ...]:
         """The levels that a request means: its own, or the corpus's default.
 
-        Raises:
-            RequestError: an unknown level, fewer than two, or an order that is not coarse to fine.
+        Raises RequestError: an unknown level, fewer than two, or an order that is not coarse to fine.
         """
         known = ", ".join(self.levels)
         unknown = [level for level in wanted if level not in self.levels]
@@ -153,8 +149,7 @@ class CorpusSpec:
             labels: class by level, as the source gives them.
             wanted: levels that are asked for, coarse to fine.
 
-        Returns:
-            Class by level; a wanted level that does not follow from any given one is missing.
+        Returns class by level; a wanted level that does not follow from any given one is missing.
 
         Raises:
             LookupError: a class that stands in none of the groups of the level above; the message says which.

@@ -1,21 +1,84 @@
-"""Corpora on the Hugging Face hub: read from it, from its local cache, or from a downloaded copy."""
+"""The Hugging Face hub: whether it can be reached, and corpora on it, in its cache, or in a copy."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from fractalctl.corpora.corpus_spec import Repository
-from fractalctl.corpora.reach import unreachable, why_unreachable
 from fractalctl.corpora.records import Origin, ReadContext, split_called
 from fractalctl.corpora.tabular import NumberedRows, SplitTables, Table
-from fractalctl.errors import FractalError, RequestError
+from fractalctl.errors import FractalError, RequestError, UnreachableError
 
 if TYPE_CHECKING:
     import datasets
 
+PROBE_SECONDS = 5.0
+"""How long the hub has to give a sign of life before the local cache is tried."""
 BATCH_ROWS = 1000
+
+
+def endpoint() -> str:
+    """Address of the hub (``HF_ENDPOINT``, else the public one)."""
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+
+
+def why_unreachable() -> str | None:
+    """Ask the hub for a sign of life.
+
+    The hub's own libraries repeat a failing request for the better part of a minute; one request with a
+    time limit that covers name resolution too answers the same question at once.
+
+    Returns None if something answers at its address, else why not.
+    """
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        return "HF_HUB_OFFLINE is set"
+    outcome: SimpleQueue[str | None] = SimpleQueue()
+    Thread(target=lambda: outcome.put(_probe()), daemon=True).start()
+    try:
+        return outcome.get(timeout=PROBE_SECONDS)
+    except Empty:
+        return f"no answer within {PROBE_SECONDS:g} seconds"
+
+
+def _probe() -> str | None:
+    # A look-up in the store never comes here, and these take a tenth of its time to import.
+    from ssl import SSLError
+    from urllib.error import HTTPError, URLError
+    from urllib.request import Request, urlopen
+
+    try:
+        urlopen(Request(endpoint(), method="HEAD"), timeout=PROBE_SECONDS).close()  # noqa: S310  the user's own setting
+    except HTTPError:
+        return None
+    except URLError as error:
+        # A certificate that Python alone does not trust may be one that the hub's libraries do.
+        return None if isinstance(error.reason, SSLError) else str(error.reason)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def unreachable(what: str, reason: str, *ways: str) -> UnreachableError:
+    """The error for somebody who asks for what is neither on the hub nor in its local cache.
+
+    Args:
+        ways: what can be done about it, beside bringing the cache from another machine.
+    """
+    cache = os.environ.get("HF_HOME", "~/.cache/huggingface")
+    carried = (
+        "an offline cache: give the same command with HF_HOME=FOLDER on a machine that reaches the\n"
+        "     hub, bring the folder here, set HF_HOME to it and add --offline"
+    )
+    listed = "\n".join(f"  {number}. {way}" for number, way in enumerate((*ways, carried), 1))
+    return UnreachableError(
+        f"{what} cannot be had from {endpoint()} ({reason}), nor from the local cache ({cache}).\n"
+        f"Three ways on:\n{listed}"
+    )
 
 
 def hub_tables(repository: Repository, context: ReadContext, local_copy: str) -> SplitTables:
@@ -25,9 +88,7 @@ def hub_tables(repository: Repository, context: ReadContext, local_copy: str) ->
     and nothing touches the network. (The cached fallback of ``datasets`` itself takes any revision.)
 
     Args:
-        repository: what to open.
         context: whether to use the cache alone, and who takes the note.
-        local_copy: what can be given instead, for the error message.
 
     Raises:
         UnreachableError: the hub does not answer and the cache does not hold the repository.
@@ -70,9 +131,8 @@ def _cached(repository: Repository, reason: str, local_copy: str) -> tuple[Split
 def folder_tables(folder: Path, repository: Repository) -> SplitTables:
     """Open every split of a folder that is laid out as the repository on the hub is.
 
-    Raises:
-        RequestError: no such configuration, or splits of unknown names.
-        FractalError: the folder cannot be read.
+    Raises RequestError: no such configuration, or splits of unknown names; FractalError: the folder cannot be
+    read.
     """
     return _opened(str(folder), repository)[0]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from fractalctl.progress import Progress, silent
 
@@ -82,26 +82,12 @@ class ReadContext:
     """What whoever reads a corpus is told.
 
     Args:
-        offline: do not touch the network.
-        progress: shows how far reading is, where it takes long.
         note: takes what a reader of results should know about the source.
     """
 
     offline: bool = False
     progress: Progress = silent
     note: Callable[[str], None] = lambda _: None
-
-
-class Source(Protocol):
-    """Where the rows of a corpus come from."""
-
-    def identity(self) -> dict[str, Any]:
-        """JSON values that fix the rows, found without reading them."""
-        ...
-
-    def read(self, context: ReadContext) -> Reading:
-        """The rows; they may be read as they are asked for."""
-        ...
 
 
 def split_called(name: str) -> str | None:

@@ -18,11 +18,7 @@ GROUP = "fractalctl.corpora"
 
 @cache
 def registered_corpora() -> Mapping[str, CorpusSpec]:
-    """All registered corpora by name.
-
-    Raises:
-        FractalError: an installed package offers what is no corpus, or one whose name is taken.
-    """
+    """All registered corpora by name; FractalError if a plug-in's is none, or its name is taken."""
     tables = tomllib.loads(resources(__package__).joinpath("corpora.toml").read_text("utf-8"))
     ours = [_spec(name, _frozen(table)) for name, table in tables.items()]
     return collect(GROUP, CorpusSpec, [("fractalctl", [*ours, PYDOCS])])

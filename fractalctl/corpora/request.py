@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
-from fractalctl.corpora.records import SPLITS, OnConflict, ReadContext, Source
+from fractalctl.corpora.records import SPLITS, OnConflict, ReadContext
 from fractalctl.corpora.registry import no_such_corpus, registered_corpora
 from fractalctl.errors import RequestError
 from fractalctl.progress import Progress, silent
 
 if TYPE_CHECKING:
     from fractalctl.corpora.corpus import Corpus
+    from fractalctl.corpora.sources import FileSource, HubSource, RegisteredSource
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,7 @@ class CorpusRequest:
         max_test: the same for test rows.
         seed: of the samples and of the held-out fifth.
 
-    Raises:
-        RequestError: options that do not go together, or a size below 1.
+    Raises RequestError: options that do not go together, or a size below 1.
     """
 
     source: str
@@ -103,10 +103,9 @@ class CorpusRequest:
         Of local files the content counts, not the name; of the hub the repository and its revision; of
         ``pydocs`` the versions of the packages.
 
-        Raises:
-            RequestError: there is no such corpus, file or level.
+        Raises RequestError: there is no such corpus, file or level.
         """
-        from fractalctl.corpora.sampling import EDITION
+        from fractalctl.corpora.assembly import EDITION
 
         return {
             **self._source().identity(),
@@ -140,13 +139,13 @@ class CorpusRequest:
         reading = reading._replace(records=rows)
         return assemble(self.name, reading, notes, self.on_conflict, self.limits, self.seed)
 
-    def _source(self) -> Source:
+    def _source(self) -> "RegisteredSource | FileSource | HubSource":
         if self.source in registered_corpora():
-            from fractalctl.corpora.registered import RegisteredSource
+            from fractalctl.corpora.sources import RegisteredSource
 
             return RegisteredSource(registered_corpora()[self.source], self.data, self.levels)
         from fractalctl.corpora.columns import Columns
-        from fractalctl.corpora.own import HUB_PREFIX, FileSource, HubSource
+        from fractalctl.corpora.sources import HUB_PREFIX, FileSource, HubSource
 
         columns = Columns(
             self.text or "text", self.levels or ("coarse", "fine"), self.path_column, self.separator

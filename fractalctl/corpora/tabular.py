@@ -42,7 +42,6 @@ class Table:
     """Rows that are read as they are asked for.
 
     Args:
-        origin: where the rows come from.
         columns: names of the columns (of JSON lines: the keys of the first row).
         rows: line or row number, and the row as column -> value.
     """
@@ -68,9 +67,8 @@ def open_table(path: Path, header: tuple[str, ...] | None = None) -> Table:
         path: ``.csv``, ``.tsv``, ``.jsonl`` (``.ndjson``, ``.json``), ``.parquet``; all text also ``.gz``.
         header: names of the columns of a CSV or TSV file that has no header line.
 
-    Raises:
-        RequestError: the format is unknown, or there are no rows or columns.
-        FractalError: the file cannot be read as what its name says.
+    Raises RequestError: the format is unknown, or there are no rows or columns; FractalError: the file cannot
+    be read as what its name says.
     """
     kind = table_format(path)
     if kind is None:
@@ -107,8 +105,7 @@ def table_format(path: Path) -> str | None:
 def open_text(path: Path, encoding: str = "utf-8-sig", *, errors: str = "strict") -> Iterator[TextIO]:
     r"""Open a text file, gunzipping ``.gz``; lines end in ``\n`` alone, as other separators occur in texts.
 
-    Raises:
-        FractalError: (while reading) the bytes are not of this encoding, or the gzip stream is broken.
+    Raises FractalError: (while reading) the bytes are not of this encoding, or the gzip stream is broken.
     """
     if not path.is_file():
         raise RequestError(f"{path}: {why_no_file(path)}")
@@ -145,11 +142,7 @@ def undecodable_line(path: Path, encoding: str) -> int:
 
 
 def text_lines(path: Path, stream: TextIO) -> Iterator[str]:
-    """Lines of a text file, none of which can fill the memory, however well it was compressed.
-
-    Raises:
-        FractalError: a line is longer than any text is.
-    """
+    """Lines of a text file; FractalError if one is longer than any text, however well it was compressed."""
     for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), ""), 1):
         if len(line) == LONGEST_LINE and not line.endswith("\n"):
             raise FractalError(

@@ -59,8 +59,7 @@ class LabelTree:
         Args:
             finest: (n,) int32 ids of finest classes.
 
-        Returns:
-            (n, D) int32 class ids, coarse to fine.
+        Returns (n, D) int32 class ids, coarse to fine.
         """
         columns = [finest]
         for parents in reversed(self.parents):
@@ -90,27 +89,21 @@ def entropy_bits(counts: NDArray[np.int64]) -> float:
 
 
 def grow_tree(
-    places: Mapping[tuple[str, ...], str],
-    levels: Sequence[str],
-    on_conflict: OnConflict = OnConflict.ERROR,
+    places: Mapping[tuple[str, ...], str], levels: Sequence[str], on_conflict: OnConflict = OnConflict.ERROR
 ) -> tuple[LabelTree, dict[tuple[str, ...], int]]:
     """Build the tree of the paths that occur in a corpus.
 
     Args:
         places: each distinct path of D class names, with the place where it was first met; at least one.
-        levels: D names of the levels, for messages.
-        on_conflict: what to do with a name that stands under two parents.
 
-    Returns:
-        The tree, and the finest class id of each path.
-
-    Raises:
-        RequestError: fewer than two levels, or a class under two parents with `OnConflict.ERROR`.
+    Returns the tree, and the finest class id of each path. Raises RequestError: fewer than two levels, or a
+    class under two parents with `OnConflict.ERROR`.
     """
     if len(levels) < 2:
         raise RequestError(f"a hierarchy needs at least two levels, not just '{', '.join(levels)}'")
     prefixes = [sorted({path[: level + 1] for path in places}) for level in range(len(levels))]
-    repeated = [_names_of_several(level) for level in prefixes]
+    counted = [Counter(path[-1] for path in level) for level in prefixes]
+    repeated = [{name for name, count in names.items() if count > 1} for names in counted]
     if on_conflict == OnConflict.ERROR and any(repeated):
         raise RequestError(_conflict_message(places, levels, repeated))
     ids = [{prefix: number for number, prefix in enumerate(level)} for level in prefixes]
@@ -129,11 +122,6 @@ def grow_tree(
         for coarser, level in zip(ids[:-1], prefixes[1:], strict=True)
     )
     return LabelTree(names, parents), ids[-1]
-
-
-def _names_of_several(paths: Iterable[tuple[str, ...]]) -> set[str]:
-    """Class names that more than one of the paths end in."""
-    return {name for name, count in Counter(path[-1] for path in paths).items() if count > 1}
 
 
 def _conflict_message(

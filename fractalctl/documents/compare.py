@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import msgspec
 
-from fractalctl.documents.base import Document
+from fractalctl.documents import Document
 from fractalctl.documents.measured import Interval
 from fractalctl.documents.statistics import Comparison, Place
 
@@ -47,7 +47,7 @@ class ArmAtPlace(msgspec.Struct, frozen=True, kw_only=True):
         strategy: its strategy.
         dims: ascending prefix lengths.
         seeds: of training, in the order of ``values``.
-        measures: by name, see `fractalctl.statistics.frontier`.
+        measures: by name, see `fractalctl.statistics.side_by_side`.
         dominated_by: arms that are at least as good in all criteria of the frontier and better in one, by
             means; the arm is on the frontier where there is none.
         clearly: whether one of them is better in one criterion by more than chance: the 95 % interval of the
@@ -68,6 +68,20 @@ class ArmAtPlace(msgspec.Struct, frozen=True, kw_only=True):
     head_bytes: int | None
 
 
+class Untrained(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands at some lengths without labels: the backbone's own cut, or its principal components.
+
+    Attributes:
+        name: of its row, such as ``minilm, cut``.
+        dims: ascending lengths.
+        measures: accuracies at the ends and S, by the names that arms' measures have.
+    """
+
+    name: str
+    dims: list[int]
+    measures: dict[str, float]
+
+
 class PlaceCompared(Place, frozen=True, kw_only=True):
     """All arms at one place.
 
@@ -80,6 +94,7 @@ class PlaceCompared(Place, frozen=True, kw_only=True):
         references: the best flat classifiers of both levels, which lossless S is held against; empty where
             there is none of a level.
         arms: in their order.
+        untrained: what they have to beat; empty in files of earlier versions.
     """
 
     label: str
@@ -89,6 +104,7 @@ class PlaceCompared(Place, frozen=True, kw_only=True):
     references: list[FlatReference]
     arms: list[ArmAtPlace]
     titles: list[str] = msgspec.field(default_factory=list)
+    untrained: list[Untrained] = msgspec.field(default_factory=list)
 
 
 class Ranking(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +150,9 @@ class ArmsCompared(Document, frozen=True, kw_only=True, tag="fractalctl-compare"
         notes: what is missing, and why.
     """
 
+    FILE: ClassVar[str] = (
+        "``compare.json``: arms side by side, which of them are on the frontier, and what tests say of them."
+    )
     MADE_BY: ClassVar[str] = "fractalctl compare"
 
     protocol: str

@@ -1,13 +1,14 @@
 """``evaluation-*.json``: what was measured of one head."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
 from fractalctl.documents.measured import Accuracy, Conditions, Features, PackedHits, Settings, Steerability
+from fractalctl.errors import FractalError
 
-ROUNDING = 1e-6
-"""By which S may differ from what its accuracies give."""
+Part = TypeVar("Part", bound=msgspec.Struct)
+ROUNDING = 1e-6  # by which S may differ from what its accuracies give
 
 
 class MetricPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +93,7 @@ class Evaluation(Conditions, frozen=True, kw_only=True, tag="fractalctl-evaluati
         tuned: settings that were chosen on validation rows of this corpus.
     """
 
+    FILE: ClassVar[str] = "``evaluation-*.json``: what was measured of one head."
     MADE_BY: ClassVar[str] = "fractalctl evaluate"
 
     strategy: str
@@ -113,6 +115,22 @@ class Evaluation(Conditions, frozen=True, kw_only=True, tag="fractalctl-evaluati
     def shared_settings(self) -> Settings:
         """The settings that an arm has on every corpus: the word "tuned" stands for those that were."""
         return self.settings | dict.fromkeys(self.tuned, "tuned")
+
+    def result(self, metric: str, kind: type[Part]) -> Part | None:
+        """What a metric found, in its own type; None where it was not measured.
+
+        Raises:
+            FractalError: it is damaged, or of another version of the metric; the message names the field.
+        """
+        part = self.metrics.get(metric)
+        try:
+            return None if part is None else msgspec.convert(part.result, kind)
+        except msgspec.ValidationError as error:
+            raise FractalError(
+                f"evaluation of {self.corpus}/{self.features.name}/{self.arm}, seed {self.seed}: metric "
+                f"'{metric}' cannot be read ({error}); make it again with "
+                f"fractalctl evaluate --metrics {metric} --overwrite always"
+            ) from error
 
     def check(self) -> None:
         """Refuse an S that is not that of the accuracies beside it.

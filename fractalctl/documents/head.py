@@ -1,10 +1,10 @@
-"""``head.json``: what a head is, beside its weights."""
+"""What lies beside the weights of a head, and beside the results of a feature set."""
 
 from typing import Any, ClassVar
 
 import msgspec
 
-from fractalctl.documents.base import Document
+from fractalctl.documents import Document
 from fractalctl.documents.measured import Features, Settings
 
 
@@ -101,6 +101,7 @@ class HeadDocument(Document, frozen=True, kw_only=True, tag="fractalctl-head"):
             earlier versions.
     """
 
+    FILE: ClassVar[str] = "``head.json``: what a head is, beside its weights."
     MADE_BY: ClassVar[str] = "fractalctl train --overwrite always"
 
     corpus: str
@@ -124,3 +125,16 @@ class HeadDocument(Document, frozen=True, kw_only=True, tag="fractalctl-head"):
     tuning: Tuning | None = None
     capacity: Capacity | None = None
     fleet: list[int] | None = None
+
+
+class Claim(Document, frozen=True, kw_only=True, tag="fractalctl-features"):
+    """What keeps the results of two feature sets of one name apart.
+
+    Attributes:
+        features: the set.
+    """
+
+    FILE: ClassVar[str] = "``features.json``: the feature set whose results a folder of runs holds."
+    MADE_BY: ClassVar[str] = "fractalctl train, once it was removed"
+
+    features: Features

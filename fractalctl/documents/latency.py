@@ -4,11 +4,10 @@ from typing import ClassVar
 
 import msgspec
 
-from fractalctl.documents.base import Document
+from fractalctl.documents import Document
 from fractalctl.documents.measured import Features, Settings
 
-INDEXES = ("flat", "hnsw", "ivf")
-"""Kinds of FAISS index that can be timed."""
+INDEXES = ("flat", "hnsw", "ivf")  # kinds of FAISS index that can be timed
 DATABASES = ("qdrant", "chroma", "lancedb")
 """What can be timed beside them where it is installed, each in a folder."""
 
@@ -171,6 +170,9 @@ class Latency(Document, frozen=True, kw_only=True, tag="fractalctl-latency"):
         identity: hexadecimal SHA-256 of what was asked for; neither times nor machine are part of it.
     """
 
+    FILE: ClassVar[str] = (
+        "``latency.json``: how long single queries take in an index of embeddings, at every length."
+    )
     MADE_BY: ClassVar[str] = "fractalctl bench-latency"
 
     corpus: str

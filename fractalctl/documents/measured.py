@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import msgspec
 
-from fractalctl.documents.base import Document
+from fractalctl.documents import Document
 from fractalctl.errors import FractalError, RequestError
 
 if TYPE_CHECKING:
@@ -15,12 +15,9 @@ if TYPE_CHECKING:
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Bits = Annotated[float, msgspec.Meta(ge=0)]
-Difference = Annotated[float, msgspec.Meta(ge=-2, le=2)]
-"""Of two sums of two shares."""
-Accuracy = dict[str, dict[str, Share]]
-"""Fractions by length ("64"), then by level ("L0" is the coarsest)."""
-Settings = dict[str, Any]
-"""A method's settings as JSON values by name; `fractalctl.heads` knows their types."""
+Difference = Annotated[float, msgspec.Meta(ge=-2, le=2)]  # of two sums of two shares
+Accuracy = dict[str, dict[str, Share]]  # fractions by length ("64"), then by level ("L0" is the coarsest)
+Settings = dict[str, Any]  # a method's settings as JSON values by name; `fractalctl.heads` knows their types
 Interval = tuple[float, float]
 
 
@@ -43,8 +40,7 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, features: "FeatureSet") -> Self:
         """What a document says of a feature set, or of a view of one.
 
-        Raises:
-            RequestError: its path is no UTF-8, which no document can hold.
+        RequestError where its path is no UTF-8, which no document can hold.
         """
         path = str(features.path.resolve())
         if not path.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in path):
@@ -149,11 +145,7 @@ class PackedHits(msgspec.Struct, frozen=True, kw_only=True):
         return cls(shape=(queries, lengths, levels), order="C", bits="big", data=data)
 
     def unpack(self) -> "np.ndarray":
-        """The hits, (q, J, D) bool.
-
-        Raises:
-            FractalError: the data is damaged or does not fill the shape.
-        """
+        """The hits, (q, J, D) bool; FractalError where the data is damaged or does not fill the shape."""
         import numpy as np
 
         wanted = int(np.prod(self.shape))

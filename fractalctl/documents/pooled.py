@@ -5,18 +5,11 @@ Where a figure does not exist it is None and ``reason`` says why.
 
 import msgspec
 
-from fractalctl.documents.estimates import (
-    Correlation,
-    CorrelationBootstrap,
-    Estimate,
-    PowerLaw,
-    SignTest,
-    WithoutOne,
-)
+from fractalctl.documents import estimates
 from fractalctl.documents.measured import Interval
 
 
-class HartungKnapp(Estimate, frozen=True):
+class HartungKnapp(estimates.Estimate, frozen=True):
     """The Hartung-Knapp-Sidik-Jonkman interval: a t test whose error comes from the effects' own spread."""
 
     se: float
@@ -26,7 +19,7 @@ class HartungKnapp(Estimate, frozen=True):
     ci: Interval
 
 
-class Pooled(Estimate, frozen=True):
+class Pooled(estimates.Estimate, frozen=True):
     """A pooled effect.
 
     Attributes:
@@ -66,7 +59,7 @@ class Pooled(Estimate, frozen=True):
     reason: str | None = None
 
 
-class Influence(Estimate, frozen=True):
+class Influence(estimates.Estimate, frozen=True):
     """What one unit does to a pooled effect.
 
     Attributes:
@@ -85,7 +78,7 @@ class Influence(Estimate, frozen=True):
     without: Pooled
 
 
-class Coefficient(Estimate, frozen=True):
+class Coefficient(estimates.Estimate, frozen=True):
     """One coefficient of a meta-regression; ``z`` and ``p`` are of the Wald test."""
 
     name: str
@@ -96,7 +89,7 @@ class Coefficient(Estimate, frozen=True):
     ci: Interval
 
 
-class MetaRegression(Estimate, frozen=True):
+class MetaRegression(estimates.Estimate, frozen=True):
     """A mixed-effects meta-regression.
 
     Attributes:
@@ -141,7 +134,7 @@ class CorpusUnit(msgspec.Struct, frozen=True, kw_only=True):
     averaged: list[str] = msgspec.field(default_factory=list)
 
 
-class SignsOverCorpora(SignTest, frozen=True, kw_only=True):
+class SignsOverCorpora(estimates.SignTest, frozen=True, kw_only=True):
     """The sign test of a - b over corpora."""
 
     a: str
@@ -221,11 +214,11 @@ class ScalingPoint(CorpusUnit, frozen=True, kw_only=True):
 class Predictor(msgspec.Struct, frozen=True, kw_only=True):
     """How one property of corpora goes with the metric."""
 
-    spearman: Correlation
-    pearson: Correlation
-    kendall: Correlation
-    bootstrap: CorrelationBootstrap
-    leave_one_out: list[WithoutOne]
+    spearman: estimates.Correlation
+    pearson: estimates.Correlation
+    kendall: estimates.Correlation
+    bootstrap: estimates.CorrelationBootstrap
+    leave_one_out: list[estimates.WithoutOne]
     cooks_distance: dict[str, float] | None
 
 
@@ -238,8 +231,8 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     points: list[ScalingPoint]
     predictors: dict[str, Predictor]
-    power_law: PowerLaw
-    power_law_logarithmic: PowerLaw
+    power_law: estimates.PowerLaw
+    power_law_logarithmic: estimates.PowerLaw
     reason: str | None = None
 
 
@@ -248,10 +241,10 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
 
     metric: str
     differences: list[float]
-    sign_test: SignTest
+    sign_test: estimates.SignTest
 
 
-class RankAgreement(Correlation, frozen=True, kw_only=True):
+class RankAgreement(estimates.Correlation, frozen=True, kw_only=True):
     """Spearman's rho between the differences under two definitions."""
 
     x: str

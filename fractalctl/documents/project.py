@@ -56,11 +56,7 @@ class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_project(path: Path) -> Project:
-    """Read the file.
-
-    Raises:
-        RequestError: it is no TOML, or a key is unknown or of a wrong type; the message names file and key.
-    """
+    """Read the file; RequestError names it and the key where it is no TOML, or a key is unknown or wrong."""
     try:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Project)
     except msgspec.ValidationError as error:

@@ -5,17 +5,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from fractalctl.documents.base import Document
-from fractalctl.documents.estimates import (
-    Equivalence,
-    Heterogeneity,
-    McNemar,
-    PairedT,
-    Power,
-    Quadratic,
-    QueryBootstrap,
-    Randomization,
-)
+from fractalctl.documents import Document, estimates
 from fractalctl.documents.measured import Interval
 from fractalctl.documents.pooled import Meta, OverCorpora, Robustness, Scaling, SignsOverCorpora
 
@@ -67,7 +57,7 @@ class Against(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     value: float
-    test: PairedT
+    test: estimates.PairedT
     p_adjusted: float | None = None
 
 
@@ -102,8 +92,8 @@ class Description(Located, frozen=True, kw_only=True):
 class BothEquivalences(msgspec.Struct, frozen=True, kw_only=True):
     """Equivalence tests of one comparison: of arm b with zero, and of the arms with each other."""
 
-    b: Equivalence
-    difference: Equivalence
+    b: estimates.Equivalence
+    difference: estimates.Equivalence
 
 
 class Comparison(Located, frozen=True, kw_only=True):
@@ -148,11 +138,11 @@ class Comparison(Located, frozen=True, kw_only=True):
     hedges_g_ci: Interval | None
     d_av: float | None
     d_av_ci: Interval | None
-    wilcoxon: Randomization
-    permutation: Randomization
+    wilcoxon: estimates.Randomization
+    permutation: estimates.Randomization
     differs: dict[str, list[Any]] = msgspec.field(default_factory=dict)
     equivalence: BothEquivalences | None = None
-    power: Power | None = None
+    power: estimates.Power | None = None
     reason: str | None = None
 
     @property
@@ -180,7 +170,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     members: list[Member]
 
 
-class McNemarAt(McNemar, frozen=True, kw_only=True):
+class McNemarAt(estimates.McNemar, frozen=True, kw_only=True):
     """McNemar's test of one seed at one prefix length and level."""
 
     seed: int
@@ -195,7 +185,7 @@ class QueryComparison(Located, frozen=True, kw_only=True):
     b: str
     n: int
     seeds: list[int]
-    bootstrap: QueryBootstrap | None
+    bootstrap: estimates.QueryBootstrap | None
     mcnemar: list[McNemarAt]
 
 
@@ -213,10 +203,10 @@ class Curves(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     x: str
     source: str
-    fits: dict[str, Quadratic]
+    fits: dict[str, estimates.Quadratic]
 
 
-class AcrossBackbones(Heterogeneity, frozen=True, kw_only=True):
+class AcrossBackbones(estimates.Heterogeneity, frozen=True, kw_only=True):
     """Whether the difference a - b on one corpus depends on the backbone; seeds are the replicates."""
 
     corpus: str
@@ -288,6 +278,7 @@ class Statistics(Document, frozen=True, kw_only=True, tag="fractalctl-statistics
         published: figures of a publication beside these.
     """
 
+    FILE: ClassVar[str] = "``stats.json``: what was tested about a set of measurements."
     MADE_BY: ClassVar[str] = "fractalctl stats"
 
     about: Subject | None = None

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import msgspec
 
-from fractalctl.documents.base import Document
+from fractalctl.documents import Document
 from fractalctl.documents.measured import Accuracy, Features, Settings
 
 
@@ -89,6 +89,7 @@ class Zoom(Document, frozen=True, kw_only=True, tag="fractalctl-zoom"):
         head_identity: of the head.
     """
 
+    FILE: ClassVar[str] = "``zoom.json``: example queries, and what they find at every prefix length."
     MADE_BY: ClassVar[str] = "fractalctl report"
 
     corpus: str

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from fractalctl.device import choose_device
 from fractalctl.documents import write_document
-from fractalctl.documents.ablation import Ablation
+from fractalctl.documents.experiments import Ablation
 from fractalctl.errors import RequestError, did_you_mean
 from fractalctl.experiments.addresses import claim, result_path, set_folder
 from fractalctl.experiments.axes import Plan, alignment, capacity, depth, noise, rows, unseen
@@ -22,7 +22,7 @@ from fractalctl.heads.settings import SEEDS
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.protocols import Protocol
 from fractalctl.progress import Progress, silent
-from fractalctl.statistics.axes import compare_ablations
+from fractalctl.statistics.summary import compare_ablations
 from fractalctl.versions import versions
 from store import FeatureSet
 from store.files import drop, unfinished
@@ -38,7 +38,6 @@ class Axis:
 
     Attributes:
         conditions: lays the axis over a study; its keywords are the options that only some axes have.
-        strategies: unless others are asked for.
         max_test: test rows that ask, unless others are asked for.
     """
 
@@ -66,11 +65,7 @@ is on the scale of its Table 3, which asks 500."""
 
 
 def axis_called(name: str) -> Axis:
-    """An axis by name.
-
-    Raises:
-        RequestError: there is none.
-    """
+    """An axis by name; RequestError if there is none."""
     if name not in AXES:
         guess = did_you_mean(name, AXES)
         raise RequestError(f"axis '{name}' is not known{guess}; choose from {', '.join(AXES)}")
@@ -107,17 +102,11 @@ def ablate(
         settings: in which the arms depart from their defaults. The hold-out is fixed at seed 42 here.
         seeds: one head each per condition and arm.
         protocol: how accuracy is taken; ``loo`` among the axis's number of rows by default.
-        device: ``auto`` or a PyTorch device.
-        progress: shows the steps of each fleet.
         argv: the argument vector that remakes the file.
-        note: told of a file that will be replaced.
         **options: of the axis, see `Axis.options`; None is the axis's default.
 
-    Returns:
-        The path of the file and its document.
-
-    Raises:
-        RequestError: the axis does not have an option, or the request does not fit the set.
+    Returns the path of the file and its document. Raises RequestError: the axis does not have an option, or
+    the request does not fit the set.
     """
     row = axis_called(axis)
     given = {name: value for name, value in options.items() if value is not None}

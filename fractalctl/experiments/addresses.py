@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 
-from fractalctl.documents import read_document, write_document
-from fractalctl.documents.base import to_json
-from fractalctl.documents.claim import Claim
+from fractalctl.documents import read_document, to_json, write_document
 from fractalctl.documents.evaluation import Evaluation
+from fractalctl.documents.head import Claim
 from fractalctl.documents.measured import ArmName, Features
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.heads.arms import Arm, build_arm, strategies
@@ -67,11 +66,7 @@ def _numbered(plain: Path, identity: str) -> Path:
 
 
 def claim(folder: Path, features: FeatureSet) -> None:
-    """Write down whose results a folder of `set_folder` holds, before the first of them.
-
-    Raises:
-        FractalError: another process has just claimed it for another set.
-    """
+    """Write down, first of all, whose results a folder holds; FractalError if another set's since."""
     with locked(folder.parent):
         if not (folder / CLAIM_FILE).is_file():
             write_document(folder / CLAIM_FILE, Claim(features=Features.of(features)))
@@ -99,7 +94,6 @@ def evaluation_path(head: Head, protocol: Protocol, features: FeatureSet | None 
     """Where an evaluation lies: beside its head.
 
     Args:
-        head: that is measured.
         protocol: whose rows and k are part of the name.
         features: measured on; a set that the head was not trained on is part of the name.
     """
@@ -117,8 +111,6 @@ def result_path(folder: Path, name: str, departing: Mapping[str, Any]) -> Path:
     """Where a result of an experiment lies: <name>.json, with a hash of what departs from the defaults.
 
     Args:
-        folder: of the feature set or of the head.
-        name: of the experiment.
         departing: JSON values by option; empty in the plain case.
     """
     return folder / (f"{name}-{identity_of(dict(departing))[:DIGITS]}.json" if departing else f"{name}.json")
@@ -136,11 +128,7 @@ def subject(head: Head) -> dict[str, Any]:
 
 
 def features_of(head: Head, store: FeatureStore) -> FeatureSet:
-    """The feature set that a head was trained on: where its description says, else by identity in the store.
-
-    Raises:
-        RequestError: it is in neither place.
-    """
+    """The feature set of a head: where its description says, else in the store, else RequestError."""
     return recorded_set(head.document.features, store, head.folder)
 
 
@@ -149,11 +137,9 @@ def recorded_set(recorded: Features, store: FeatureStore, where: Path) -> Featur
 
     Args:
         recorded: what the document says.
-        store: where it is looked for.
         where: what to call the document in messages.
 
-    Raises:
-        RequestError: it is in neither place.
+    Raises RequestError: it is in neither place.
     """
     path = Path(recorded.path)
     with suppress(StoreError):
@@ -169,20 +155,12 @@ def recorded_set(recorded: Features, store: FeatureStore, where: Path) -> Featur
 
 
 def choose_head(paths: Sequence[Path]) -> Head:
-    """The head that is meant by paths of heads or folders of heads, by `RULE`.
-
-    Raises:
-        RequestError: a path does not exist or holds no head.
-    """
+    """The head that is meant by paths, by `RULE`; RequestError if a path does not exist or holds no head."""
     return choose_heads(paths)[0]
 
 
 def choose_heads(paths: Sequence[Path]) -> list[Head]:
-    """One head of each feature set at or below some paths, by `RULE`.
-
-    Raises:
-        RequestError: a path does not exist or holds no head.
-    """
+    """One head of each feature set below some paths, by `RULE`; RequestError if a path holds no head."""
     return first_heads(find_heads([path]) for path in paths)
 
 
@@ -215,11 +193,7 @@ def matched_heads(head: Head, wanted: Iterable[str] | None = None) -> dict[str, 
     no match, whatever its folder is called.
 
     Args:
-        head: that they are compared with.
         wanted: names of strategies; None for all.
-
-    Returns:
-        Heads by strategy, as far as they are there.
     """
     found: dict[str, Head] = {}
     for strategy in strategies() if wanted is None else wanted:
@@ -266,11 +240,7 @@ def _departing(head: Head) -> dict[str, object]:
 
 
 def require_matched(heads: Sequence[Head], needed: Sequence[str], purpose: str) -> None:
-    """Make sure that every head has its matches, before anything is computed.
-
-    Raises:
-        RequestError: some have not; the message gives the commands that train them.
-    """
+    """See that every head has its matches; RequestError if not, with the commands that train them."""
     missing: dict[tuple[Path, str], list[Head]] = {}
     for head in heads:
         if len(matched_heads(head, needed)) < len(needed):

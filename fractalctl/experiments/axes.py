@@ -9,8 +9,15 @@ import numpy as np
 from fractalctl.corpora.registry import registered_corpora
 from fractalctl.corpora.tree import LabelTree
 from fractalctl.errors import RequestError
-from fractalctl.experiments.conditions import SPLIT_SEED, Condition, Study
-from fractalctl.experiments.views import Labels, RelabelledSet, Rows, SampledSet
+from fractalctl.experiments.conditions import (
+    SPLIT_SEED,
+    Condition,
+    Labels,
+    RelabelledSet,
+    Rows,
+    SampledSet,
+    Study,
+)
 from fractalctl.heads.arms import Arm
 from fractalctl.heads.examples import needs_training_rows
 from fractalctl.measures.steerability import level_measures
@@ -37,10 +44,8 @@ class Plan:
     Attributes:
         features: what the file describes: the set, or the view of it that all conditions share.
         arms: what the conditions depart from, by label.
-        conditions: at least one.
         varied: key of the points; None where the arms are what is varied.
         values: of that key, in order.
-        about: further keys of the file.
         departing: what departs from the axis's defaults, as JSON values.
     """
 
@@ -71,10 +76,8 @@ def capacity(study: Study, values: Sequence[int] = BLOCKS) -> Plan:
 
     Args:
         study: of whose prefix lengths only the number counts.
-        values: numbers per block.
 
-    Raises:
-        RequestError: a value is wrong.
+    Raises RequestError: a value is wrong.
     """
     sizes, arms = ascending(values), study.arms()
     if sizes[0] < 1:
@@ -92,19 +95,18 @@ def noise(study: Study, values: Sequence[int] = NOISE) -> Plan:
 
     See `with_noise` for what is wrong with which rows. Each seed has its own draw; what is wrong at one share
     stays wrong at every larger one. The held-out rows that choose the best epoch are noisy too, as they would
-    be for somebody whose hierarchy is; test rows are not.
+    be for somebody whose hierarchy is; rows that ask and rows that answer are not.
 
     Args:
-        study: whose seeds draw the noise as well.
         values: percent of the training rows, 0 to 100.
 
-    Raises:
-        RequestError: a value is wrong, or no label can be.
+    Raises RequestError: a value is wrong, or no label can be.
     """
     shares = ascending(values)
     if wrong := [share for share in shares if not 0 <= share <= 100]:
         raise RequestError(f"--values {wrong[0]}: noise is a percentage, between 0 and 100")
-    return _drawn(study, "noise", shares, NOISE, with_noise)
+    answered = study.protocol.name == "index"  # else test rows alone have a say, which no view changes
+    return _drawn(study, "noise", shares, NOISE, with_noise, study.features if answered else None)
 
 
 def depth(study: Study) -> Plan:
@@ -113,8 +115,7 @@ def depth(study: Study) -> Plan:
     An aligned table places its prefixes between all D levels. A set of two levels is looked at with a third
     on top where its corpus is known to have one, see `deepened`.
 
-    Raises:
-        RequestError: the set has two levels and none is known above them.
+    Raises RequestError: the set has two levels and none is known above them.
     """
     deep, added = study.features, None
     if study.features.n_levels < 3:
@@ -134,11 +135,16 @@ def _drawn(
     values: Sequence[int],
     usual: Sequence[int],
     view: Callable[[FeatureSet, int, int], FeatureSet],
+    asked: FeatureSet | None = None,
 ) -> Plan:
-    """Train every seed at every value on a view of its own, which it draws itself."""
+    """Train every seed at every value on a view of its own, which it draws itself.
+
+    Args:
+        asked: what is evaluated; None is the view.
+    """
     arms = study.arms()
     points = [
-        Condition(view(study.features, value, seed), arms, [seed], {varied: value})
+        Condition(view(study.features, value, seed), arms, [seed], {varied: value}, asked=asked)
         for value in values
         for seed in study.seeds
     ]
@@ -146,11 +152,7 @@ def _drawn(
 
 
 def ascending(values: Sequence[int]) -> list[int]:
-    """Points of an axis, each once.
-
-    Raises:
-        RequestError: there is none.
-    """
+    """Points of an axis, each once; RequestError if there is none."""
     if not values:
         raise RequestError("--values: name at least one value")
     return sorted(set(values))
@@ -165,15 +167,11 @@ def with_noise(features: FeatureSet, percent: int, seed: int) -> FeatureSet:
     """A view of a set in whose train split some coarsest labels are wrong; finer labels stay as they are.
 
     Args:
-        features: the set.
         percent: of the training rows, see `corrupted`.
         seed: which rows, and which classes they get.
 
-    Returns:
-        The view; the set itself for 0.
-
-    Raises:
-        RequestError: the set has no train split, or one class alone on its coarsest level.
+    Returns the view; the set itself for 0. Raises RequestError: the set has no train split, or one class
+    alone on its coarsest level.
     """
     if percent == 0:
         return features
@@ -197,8 +195,7 @@ def corrupted(labels: Labels, n_classes: int, percent: int, seed: int) -> Labels
         percent: of the rows, rounded to whole rows.
         seed: of the permutation and of the wrong classes.
 
-    Returns:
-        (n,) int32 class ids.
+    Returns (n,) int32 class ids.
 
     >>> int(corrupted(np.zeros(4, np.int32), n_classes=2, percent=50, seed=42).sum())
     2
@@ -217,8 +214,7 @@ def known_groups(features: FeatureSet) -> Groups:
 
     The paper's three-level CLINC has 5 super-domains and names none of them; those of the registry are ours.
 
-    Raises:
-        RequestError: the registry knows none.
+    Raises RequestError: the registry knows none.
     """
     spec, coarsest = registered_corpora().get(features.corpus), set(features.class_names[0])
     for groups in spec.groups.values() if spec else ():
@@ -237,8 +233,7 @@ def deepened(features: FeatureSet, groups: Groups) -> RelabelledSet:
         features: the set, of D levels.
         groups: the classes of its coarsest level by the new class above them.
 
-    Returns:
-        The view, of D + 1 levels; class ids of the set's own levels stay as they are.
+    Returns the view, of D + 1 levels; class ids of the set's own levels stay as they are.
     """
     above = {child: group for group, children in groups.items() for child in children}
     parents = [above[name] for name in features.class_names[0]]
@@ -258,8 +253,7 @@ def rows(study: Study, values: Sequence[int] = LABELLED) -> Plan:
         study: whose seeds draw the rows as well.
         values: rows of each class, at least 2: one learns, one chooses the best epoch.
 
-    Raises:
-        RequestError: a value is wrong.
+    Raises RequestError: a value is wrong.
     """
     counts = ascending(values)
     if counts[0] < 2:
@@ -273,8 +267,7 @@ def unseen(study: Study) -> Plan:
     A fifth of the finest classes, drawn once, is left out of training. Either point asks test rows of its own
     classes, and takes its reference among them too, so that the untouched backbone (`raw`) is asked the same.
 
-    Raises:
-        RequestError: there are fewer than ten finest classes, of which two could be left out.
+    Raises RequestError: there are fewer than ten finest classes, of which two could be left out.
     """
     features, arms = study.features, study.arms()
     n_classes = len(features.class_names[-1])

@@ -7,8 +7,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalctl.documents.index import Calibration, LevelThreshold, Outside
-from fractalctl.heads.draws import hold_out
+from fractalctl.documents.exported import Calibration, LevelThreshold, Outside
+from fractalctl.heads.examples import hold_out
 from fractalctl.heads.head import Head
 from fractalctl.heads.prefixes import Prefixes
 from fractalctl.heads.settings import TrainingSettings
@@ -51,11 +51,9 @@ def least_margin(margin: Scores, right: NDArray[np.bool_], error: float) -> tupl
     Args:
         margin: (n,) of answers.
         right: (n,) whether each is right.
-        error: the share.
 
-    Returns:
-        The margin, None where there is none; the share of answers that reach it; the share of wrong ones
-        among these.
+    Returns the margin, None where there is none; the share of answers that reach it; the share of wrong ones
+    among these.
     """
     for least in np.unique(margin):
         taken = margin >= least
@@ -166,9 +164,6 @@ def decide(
     """Answer queries at a level, or each at the finest one that is sure; where none is, at the coarsest.
 
     Args:
-        reference: that was calibrated.
-        queries: embeddings.
-        calibration: thresholds.
         level: the one that is asked for; None for the finest that is sure.
     """
     lengths = sorted({one.length for one in calibration.levels})
@@ -210,9 +205,7 @@ def told_apart(
 
     Args:
         reference: that was calibrated; its feature set has test rows.
-        calibration: thresholds.
         outside: embeddings of texts that belong to no class.
-        lengths: at which.
     """
     from sklearn.metrics import roc_auc_score
 

@@ -35,11 +35,7 @@ class Demonstration:
     """Everything the road came to.
 
     Attributes:
-        features: the feature set.
-        heads: of both strategies and five seeds.
         evaluations: of the heads, in the same order.
-        statistics: what ``stats.json`` holds.
-        statistics_path: where it lies.
         figures: prefix accuracies as PNG and PDF.
         zooms: queries answered at the shortest and the full length, by the first head of the first strategy.
     """
@@ -62,8 +58,7 @@ def demonstrate(
 ) -> Demonstration:
     """Featurize ``pydocs`` with ``minilm``, train zoom and mrl with five seeds, measure and compare them.
 
-    Raises:
-        UnreachableError: the backbone's weights are not installed and cannot be fetched.
+    Raises UnreachableError: the backbone's weights are not installed and cannot be fetched.
     """
     note("1/5 featurize: docstrings of the installed packages through a frozen MiniLM")
     features = featurize(CorpusRequest(CORPUS), BACKBONE, store, progress=progress, note=note)

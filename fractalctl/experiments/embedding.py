@@ -1,18 +1,21 @@
-"""New texts through a trained head, in memory."""
+"""New texts through a trained head, in memory, and what is known of the head beside its weights."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fractalctl.backbones.kinds import Encoder, Spec
-from fractalctl.backbones.recorded import described_backbone
+from fractalctl.backbones.resolve import described_backbone
+from fractalctl.backbones.spec import Encoder, Spec
 from fractalctl.device import choose_device
-from fractalctl.errors import RequestError
+from fractalctl.documents import read_document
+from fractalctl.documents.evaluation import Evaluation
+from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments.addresses import features_of
-from fractalctl.export.quantisation import Vectors, unit
+from fractalctl.export.vectors import Vectors, unit
 from fractalctl.heads.head import Head, load_head
 from fractalctl.heads.prefixes import Prefixes
 from store import FeatureStore
@@ -54,12 +57,9 @@ class Embedder:
             encoder: where the backbone is, if it was a model folder.
             store: where the head's feature set is looked for, if ``head.json`` does not say which backbone,
                 and where answers of a service are kept; None is the default one.
-            device: ``auto`` or a PyTorch device.
-            offline: do not touch the network.
 
-        Raises:
-            RequestError: there is no head, or its backbone is not known or not the one that is named.
-            UnreachableError: the backbone is neither here nor to be had.
+        Raises RequestError: there is no head, or its backbone is not known or not the one that is named;
+        UnreachableError: the backbone is neither here nor to be had.
         """
         return cls.of(load_head(Path(path)), encoder, store, device, offline=offline)
 
@@ -91,11 +91,8 @@ class Embedder:
             dims: length of the vectors; None is the full length.
             normalise: bring every vector to length 1 once it is cut, so that dot products are cosines.
 
-        Returns:
-            (n, dims) float32; (dims,) of a single text.
-
-        Raises:
-            RequestError: a text has no tokens, or the head is not of that length.
+        Returns (n, dims) float32; (dims,) of a single text. Raises RequestError: a text has no tokens, or the
+        head is not of that length.
         """
         many = [texts] if isinstance(texts, str) else list(texts)
         (length,) = self.checked([self.head.dims[-1] if dims is None else dims])
@@ -108,19 +105,14 @@ class Embedder:
         return self.head.prefixes(self.backbone.encode(texts, advance), self.device)
 
     def checked(self, lengths: Sequence[int]) -> tuple[int, ...]:
-        """Lengths, once it is sure that the head has them.
-
-        Raises:
-            RequestError: they do not ascend from 1 to the full length.
-        """
+        """Lengths; RequestError if they do not ascend from 1 to the full one, or vectors are sparse codes."""
         return checked_lengths(self.head, lengths)
 
 
 def checked_lengths(head: Head, lengths: Sequence[int]) -> tuple[int, ...]:
     """Lengths, once it is sure that a head has them.
 
-    Raises:
-        RequestError: they do not ascend from 1 to the full length, or the head's vectors are sparse codes.
+    Raises RequestError: they do not ascend from 1 to the full length, or the head's vectors are sparse codes.
     """
     full = head.dims[-1]
     head.needs_columns("a file or an index of vectors")
@@ -137,13 +129,10 @@ def backbone_of(
 
     Args:
         head: knows the name.
-        folder: the model folder, if it was one.
         store: of feature sets; None is the default one.
-        offline: do not touch the network.
 
-    Raises:
-        RequestError: nobody says which it was, or the folder holds another.
-        UnreachableError: a repository whose files are neither cached nor to be had.
+    Raises RequestError: nobody says which it was, or the folder holds another; UnreachableError: a repository
+    whose files are neither cached nor to be had.
     """
     recorded: dict[str, Any] | None = head.document.encoder
     source = str(head.folder)
@@ -151,3 +140,19 @@ def backbone_of(
         features = features_of(head, FeatureStore(store))
         recorded, source = features.recipe["backbone"]["identity"], str(features.path)
     return described_backbone(head.backbone, recorded, source, folder, offline=offline)
+
+
+def evaluation_of(head: Head) -> Evaluation | None:
+    """The evaluation that says most of what a user meets, on the head's own corpus.
+
+    Queries that ask the training rows (``index``) come before test rows that ask each other, and the plain
+    request of a protocol before others. None where there is none that can be read.
+    """
+    paths = head.folder.glob("evaluation-*.json")
+    for path in sorted(paths, key=lambda path: (not path.stem.startswith("evaluation-index"), path.stem)):
+        with suppress(FractalError):
+            found = read_document(path, Evaluation)
+            own = found.features.identity == head.document.features.identity
+            if own and found.head_identity == head.identity:
+                return found
+    return None

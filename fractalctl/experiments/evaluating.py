@@ -45,13 +45,17 @@ def usual_protocol(features: FeatureSet) -> str:
     return "loo" if published(features) or "train" not in features.splits else "index"
 
 
+def common_protocol(sets: Sequence[FeatureSet]) -> str:
+    """The protocol of sets whose results are tested together: that of one's own where all are."""
+    usual = {usual_protocol(one) for one in sets}
+    return usual.pop() if len(usual) == 1 else "loo"
+
+
 @dataclass(frozen=True)
 class Evaluations:
     """Evaluation files in the order of their heads.
 
     Attributes:
-        paths: of the files.
-        documents: what they hold.
         n_reused: how many already lay there with everything that was asked for.
         replaced: files that held something else before.
         warnings: what was left out, and why.
@@ -88,16 +92,14 @@ def evaluate_heads(
         features: evaluates every head on this set instead of its own (transfer to another corpus), in a file
             that has the set in its name.
         overwrite: ``changed`` recomputes what is out of date, ``always`` all; ``never`` refuses to replace.
-        device: ``auto`` or a PyTorch device.
         progress: counts heads, once for the evaluation and once for its metrics.
         argv: see `Argv`.
         metrics: names of `fractalctl.measures.metrics` beside the standard ones, or ``all``: those whose
             matched heads are there; ``none`` leaves the standard ones out.
         note: told, before anything is measured, of each file that will be replaced.
 
-    Raises:
-        RequestError: a head's features are missing or do not fit it, ``never`` meets something outdated,
-            there is no such metric, or one that was asked for by name lacks heads to compare with.
+    Raises RequestError: a head's features are missing or do not fit it, ``never`` meets something outdated,
+    there is no such metric, or one that was asked for by name lacks heads to compare with.
     """
     names, left_out = _chosen(heads, metrics)
     groups = [
@@ -138,11 +140,7 @@ def evaluate_again(
     """Measure a head as `evaluate_heads` does, whatever lies beside it, and write nothing.
 
     Args:
-        head: to measure.
-        features: to measure it on.
-        protocol: which rows ask and answer.
         metrics: names of all that are measured, standard ones included.
-        device: ``auto`` or a PyTorch device.
     """
     task = _Unwritten(
         Evaluator(features, protocol, choose_device(device)), [head], Overwrite.ALWAYS, None, unheard
@@ -156,8 +154,7 @@ def evaluate_again(
 def _chosen(heads: Sequence[Head], wanted: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """Names of metrics, once it is sure that they can be measured, and what ``all`` leaves out.
 
-    Raises:
-        RequestError: there is no such metric, or one that was asked for by name lacks heads.
+    Raises RequestError: there is no such metric, or one that was asked for by name lacks heads.
     """
     known, kept, left_out = known_metrics(), [], []
     for name in metrics_to_measure(wanted):
@@ -192,9 +189,7 @@ class _Task:
 
     Attributes:
         evaluator: the feature set and the protocol.
-        heads: to evaluate.
         overwrite, argv, note: see `evaluate_heads`.
-        paths: by folder of the head.
         documents: by path, as far as they are there.
         known: evaluations by identity of their head; those of matched heads are added as they are needed.
         written, replaced: paths.
@@ -214,11 +209,7 @@ class _Task:
     missed: dict[tuple[str, str, Path], list[int]] = field(default_factory=dict)
 
     def look_up(self) -> None:
-        """Find out which evaluations are there and may be kept, and say which will be replaced.
-
-        Raises:
-            RequestError: ``never`` meets something outdated.
-        """
+        """Find and announce what is there and what is replaced; RequestError if ``never`` forbids that."""
         for head in self.heads:
             path = evaluation_path(head, self.evaluator.protocol, self.evaluator.features)
             self.paths[head.folder] = path
@@ -239,8 +230,7 @@ class _Task:
     def measure(self, head: Head, names: Sequence[str]) -> None:
         """Add the metrics that a head's evaluation lacks, or has out of date.
 
-        Raises:
-            RequestError: ``never`` meets a part of other heads or settings, or a metric does not fit.
+        Raises RequestError: ``never`` meets a part of other heads or settings, or a metric does not fit.
         """
         path = self.paths[head.folder]
         document, parts = self.documents[path], {}

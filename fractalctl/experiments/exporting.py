@@ -7,15 +7,13 @@ from pathlib import Path
 from fractalctl.device import choose_device
 from fractalctl.documents import read_document
 from fractalctl.documents.evaluation import Evaluation
-from fractalctl.documents.export import ExportDocument
+from fractalctl.documents.exported import ExportDocument
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments.addresses import features_of, matched_heads
-from fractalctl.experiments.embedding import backbone_of, checked_lengths
+from fractalctl.experiments.embedding import backbone_of, checked_lengths, evaluation_of
 from fractalctl.experiments.vector_files import levels_of
 from fractalctl.export.exporter import Subject, exporter
-from fractalctl.export.folders import DESCRIPTION_FILE, export
-from fractalctl.export.measured import evaluation_of
-from fractalctl.export.push import push
+from fractalctl.export.folders import DESCRIPTION_FILE, export, push
 from fractalctl.heads.head import Head
 from fractalctl.progress import Progress, silent
 from store import FeatureStore
@@ -49,14 +47,9 @@ def export_head(
         splits: of the corpus, whose rows databases hold.
         encoder: where the backbone is, if it was a model folder.
         store: where the head's feature set is looked for.
-        device: where embeddings are computed.
-        offline: do not touch the network.
-        progress: shows how far long work is.
         note: told what was there already.
-        argv: makes the export again.
 
-    Returns:
-        Every path that programs want to know.
+    Returns every path that programs want to know.
 
     Raises:
         RequestError: no such format, or the folder holds something else.
@@ -84,11 +77,7 @@ def export_head(
 
 
 def push_export(folder: Path, repository: str, *, public: bool = False) -> str:
-    """Upload an exported folder to the Hugging Face hub, see `fractalctl.export.push.push`.
-
-    Raises:
-        RequestError: the folder holds no export, or a database.
-    """
+    """Upload an exported folder, see `push`; RequestError if it holds no export, or a database."""
     held = read_document(folder / DESCRIPTION_FILE, ExportDocument)
     if exporter(held.format).extends:
         raise RequestError(f"--push is for models; {folder} holds a database ({held.format})")

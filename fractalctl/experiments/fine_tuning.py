@@ -1,26 +1,23 @@
 """The axis of the backbone: arms on a frozen encoder, and on one whose last layers are trained (Figure 7)."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from fractalctl.backbones.encoder import load_backbone
-from fractalctl.backbones.kinds import with_weights
-from fractalctl.backbones.recorded import recorded_backbone
-from fractalctl.backbones.spec import BackboneSpec, Dtype, Engine
+from fractalctl.backbones.resolve import recorded_backbone
+from fractalctl.backbones.spec import BackboneSpec, Dtype, Engine, with_weights
 from fractalctl.backbones.tuning import LowerStates, TunableEncoder
 from fractalctl.device import choose_device
 from fractalctl.documents.measured import Run
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments.axes import Plan
-from fractalctl.experiments.conditions import SPLIT_SEED, Condition, Study
-from fractalctl.experiments.fleets import Job
-from fractalctl.experiments.views import RecomputedSet, SampledSet
-from fractalctl.heads.examples import needs_training_rows, training_examples
-from fractalctl.heads.tuned import ENCODER_RATE, PAPER_LAYERS, tuned
+from fractalctl.experiments.conditions import SPLIT_SEED, Condition, RecomputedSet, SampledSet, Study
+from fractalctl.experiments.training import Job
+from fractalctl.heads.examples import Examples, needs_training_rows, training_examples
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.neighbours import leave_one_out_accuracy
 from fractalctl.measures.protocols import Protocol
@@ -28,9 +25,73 @@ from fractalctl.progress import Progress
 from fractalctl.randomness import Purpose, generator
 from store import FeatureSet
 
+PAPER_LAYERS = 4
+ENCODER_RATE = 2e-5
+"""Peak rate of the encoder's AdamW: what BERT is fine-tuned with (Devlin et al. 2019, Appendix A.3).
+
+The published runs have 1e-6, which moves the layers a twentieth as far a step (docs/experiments.md).
+"""
 CHECKED_ROWS = 32
 LEAST_COSINE = 0.999
 """How alike a feature of the set and the same text's feature now must be: machines differ in rounding."""
+
+
+@dataclass(frozen=True)
+class TunedExamples(Examples):
+    """Rows whose features the last layers of their encoder make anew at every step, for one head at a time.
+
+    The standardisation is that of the features before any training, and stays as it is. Training leaves the
+    encoder with the layers of the best epoch.
+
+    Attributes:
+        encoder: with the layers to begin with.
+        states: of the texts of all rows, in their order.
+        encoder_rate: peak learning rate of the layers; schedule and all else are the head's.
+    """
+
+    encoder: TunableEncoder
+    states: LowerStates
+    encoder_rate: float
+
+    @property
+    def parameters(self) -> Mapping[str, torch.Tensor]:
+        """Of the encoder's open layers."""
+        return self.encoder.parameters
+
+    @property
+    def rate(self) -> float:
+        """Of the encoder's layers."""
+        return self.encoder_rate
+
+    def take(self, rows: torch.Tensor, _room: torch.Tensor | None = None) -> torch.Tensor:
+        """Standardised features (..., h) of rows (...), with their gradient while one is asked for."""
+        flat = rows.reshape(-1).cpu().numpy()
+        if torch.is_grad_enabled():
+            found = self.encoder.upper(self.states, flat)
+        else:
+            found = torch.from_numpy(self.encoder.features(self.states, flat)).to(self.device)
+        return ((found - self.mean) * self.scale).view(*rows.shape, -1)
+
+    def room(self, _rows: int) -> None:
+        """None: the encoder makes its own."""
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """A copy of the encoder's open layers."""
+        return self.encoder.weights()
+
+    def load(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Put layers into the encoder."""
+        self.encoder.load(dict(state))
+
+
+def tuned(
+    examples: Examples, encoder: TunableEncoder, states: LowerStates, rate: float = ENCODER_RATE
+) -> TunedExamples:
+    """The same rows with an encoder that is trained; RequestError if the rate is not positive."""
+    if not rate > 0:
+        raise RequestError(f"the encoder's learning rate must be positive, got {rate}")
+    same = {one.name: getattr(examples, one.name) for one in fields(Examples)}
+    return TunedExamples(**same, encoder=encoder, states=states, encoder_rate=rate)
 
 
 def backbone(
@@ -52,9 +113,8 @@ def backbone(
         max_train: train on a random sample (seed 42) of so many rows.
         encoder: model folder of a set that was made from one.
 
-    Raises:
-        RequestError: the set names no encoder, an arm is a closed form, or a number is too small.
-        UnreachableError: the encoder is neither here nor to be had.
+    Raises RequestError: the set names no encoder, an arm is a closed form, or a number is too small;
+    UnreachableError: the encoder is neither here nor to be had.
     """
     if layers < 1:
         raise RequestError(f"--layers: at least one layer must be trained, got {layers}")
@@ -101,8 +161,6 @@ class TunedCondition(Condition):
     """Heads that are trained together with the encoder's last layers.
 
     Attributes:
-        spec: the encoder.
-        layers: how many of its last layers are trained.
         rate: their peak learning rate.
     """
 

@@ -12,7 +12,7 @@ from fractalctl.backbones.services.backbone import Agree, announce, unasked
 from fractalctl.corpora.recorded import level_names
 from fractalctl.device import choose_device
 from fractalctl.documents import read_document, write_document
-from fractalctl.documents.index import Calibration, IndexDocument, Outside
+from fractalctl.documents.exported import Calibration, IndexDocument, Outside
 from fractalctl.documents.measured import Features
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments.addresses import features_of
@@ -20,7 +20,7 @@ from fractalctl.experiments.calibration import calibrate, told_apart
 from fractalctl.experiments.embedding import Embedder, checked_lengths
 from fractalctl.experiments.policy import Note, unheard
 from fractalctl.export.folders import folder_aside
-from fractalctl.export.quantisation import unit
+from fractalctl.export.vectors import unit
 from fractalctl.heads.head import Head, load_head
 from fractalctl.heads.prefixes import Prefixes
 from fractalctl.measures.answers import Reference
@@ -46,13 +46,9 @@ class IndexedReference(Reference):
     """The training rows of a feature set in FAISS indexes, asked like any `Reference`.
 
     Args:
-        folder: that `write_index` wrote.
-        head: that it was made with.
-        features: whose rows it holds.
         device: where queries are embedded; None is the CPU.
 
-    Raises:
-        FractalError: an index is missing, or cannot be read.
+    Raises FractalError: an index is missing, or cannot be read.
     """
 
     def __init__(
@@ -70,8 +66,7 @@ class IndexedReference(Reference):
     def nearest(self, queries: Prefixes, lengths: Sequence[int], k: int) -> np.ndarray:
         """The k nearest rows at lengths that the folder holds, (q, len(lengths), k) int64, nearest first.
 
-        Raises:
-            RequestError: k exceeds the rows there are, or a length is not there.
+        Raises RequestError: k exceeds the rows there are, or a length is not there.
         """
         if not 1 <= k <= len(self.labels):
             raise RequestError(f"k = {k} neighbours were asked for, but there are {len(self.labels)} rows")
@@ -142,22 +137,16 @@ def write_index(
     """Index the training rows of a feature set, and find out when answers are sure.
 
     Args:
-        head: maps features to embeddings.
         features: has training rows, and test rows where outside texts are given.
         folder: made where it does not exist; an index that lies there is replaced.
         lengths: ascending; None takes the head's own.
         kind: ``flat`` is exact; ``hnsw`` a graph.
         error: share of wrong answers that are taken for sure at most, on the calibration rows.
-        outside: texts that belong to no class.
         embedder: of the head; needed for outside texts.
-        device: where embeddings are computed.
-        progress: shows how many rows are indexed.
         note: is told what a service will be asked for.
         agree: is told the same before it is; raises whatever shall stop it.
-        argv: makes the folder again.
 
-    Raises:
-        RequestError: lengths, kind or splits do not fit, or the folder holds something else.
+    Raises RequestError: lengths, kind or splits do not fit, or the folder holds something else.
     """
     if kind not in KINDS:
         raise RequestError(f"--kind {kind}: expected {' or '.join(KINDS)}")
@@ -248,9 +237,8 @@ def _write_indexes(
 def open_index(folder: Path, store: FeatureStore, device: str = "auto") -> IndexedReference:
     """Open an index folder with the head and the feature set that it was made from.
 
-    Raises:
-        RequestError: there is no index, or its head or its feature set is gone.
-        FractalError: the head is another one by now.
+    Raises RequestError: there is no index, or its head or its feature set is gone; FractalError: the head is
+    another one by now.
     """
     if not (folder / INDEX_FILE).is_file():
         raise RequestError(f"{folder}: no index here; 'fractalctl index' makes one")

@@ -46,7 +46,6 @@ def kept_arms(runs: Path, heads: Sequence[Head]) -> list[KeptArm]:
 
     Args:
         runs: below which names are short.
-        heads: to sort.
     """
     found: dict[Path, list[Head]] = {}
     for head in heads:
@@ -85,8 +84,7 @@ def results_of(head: Head) -> list[Path]:
 def remove_head(head: Head) -> list[Path]:
     """Remove a head and what was measured of it, and folders that are empty then.
 
-    Returns:
-        What lies beside it and is not of this kind, such as exports and indexes: it stays.
+    Returns what lies beside it and is not of this kind, such as exports and indexes: it stays.
     """
     with locked(set_of(head)):
         # Without its description nothing is a head any more, whatever happens next.

@@ -1,11 +1,12 @@
-"""How fast shorter embeddings are searched: FAISS indexes of real head outputs (paper, Table 9)."""
+"""How fast shorter embeddings are searched: outputs of a head, or random vectors (paper, Table 9)."""
 
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fractalctl.documents.base import to_json, write_document
+from fractalctl.documents import to_json, write_document
 from fractalctl.documents.latency import (
     DATABASES,
     INDEXES,
+    Embeddings,
     Latency,
     LatencyRecipe,
     Machine,
@@ -25,11 +27,9 @@ from fractalctl.documents.latency import (
 )
 from fractalctl.errors import FractalError, MissingExtraError, RequestError
 from fractalctl.experiments.addresses import departures, features_of, result_path, subject
-from fractalctl.experiments.latency_vectors import Vectors, head_vectors, random_vectors
 from fractalctl.experiments.policy import Note, Overwrite, reusable, unheard
 from fractalctl.heads.head import Head
 from fractalctl.heads.prefixes import Prefixes
-from fractalctl.measures.latency_databases import version_of
 from fractalctl.measures.latency_timing import (
     FIGURES_FILE,
     ONE_THREAD,
@@ -38,17 +38,94 @@ from fractalctl.measures.latency_timing import (
     IndexKind,
     Task,
     vectors_path,
+    version_of,
 )
 from fractalctl.progress import Progress, silent
+from fractalctl.randomness import Purpose, generator
 from fractalctl.versions import versions
-from store import FeatureStore
+from store import FeatureSet, FeatureStore
 from store.files import sha256_of, write_aside
 from store.recipe import identity_of
 
+ROWS_AT_ONCE = 8192
+DIMS = (64, 128, 192, 256)
+"""Lengths of random vectors unless others are asked for."""
 FEW = 32
 """Neighbours of a node unless told otherwise: what an index of fewer rows makes do with."""
 RANDOM = "random"
 """What stands for a corpus where vectors are random, in files and in the path."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Embeddings to search in and to ask with.
+
+    Attributes:
+        dims: lengths that are timed unless others are asked for; the last is the full one.
+        description: what they are: all that fixes them.
+        reference: yields the rows that are searched, a part at a time.
+        queries: gives the rows that ask.
+    """
+
+    dims: tuple[int, ...]
+    description: Embeddings
+    reference: Callable[[], Iterator[Prefixes]]
+    queries: Callable[[], Prefixes]
+
+
+def _parts(n: int) -> Iterator[np.ndarray]:
+    for start in range(0, n, ROWS_AT_ONCE):
+        yield np.arange(start, min(start + ROWS_AT_ONCE, n))
+
+
+def head_vectors(head: Head, features: FeatureSet, recipe: LatencyRecipe) -> Vectors:
+    """What a head makes of a feature set: random test rows ask training rows.
+
+    Beyond the training rows there are, they are repeated with Gaussian noise on their features.
+    """
+    head.needs_columns("latency of an index")
+    n, real = max(recipe.sizes), features.n_rows("train")
+
+    def reference() -> Iterator[Prefixes]:
+        rows, random = features.features("train"), generator(recipe.seed, Purpose.LATENCY_VECTORS)
+        spread = np.std(rows, axis=0, dtype=np.float64).astype(np.float32) * np.float32(recipe.noise)
+        for places in _parts(n):
+            part, repeated = np.array(rows[places % real]), places >= real
+            part[repeated] += spread * random.standard_normal((repeated.sum(), part.shape[1]), np.float32)
+            yield head.prefixes(part)
+
+    def queries() -> Prefixes:
+        rows = features.features("test")
+        order = generator(recipe.seed, Purpose.LATENCY_QUERIES).permutation(len(rows))
+        return head.prefixes(np.array(rows[np.sort(order[: recipe.queries])]))
+
+    description = Embeddings(
+        source="head",
+        real_rows=min(real, n),
+        repeated_rows=max(n - real, 0),
+        noise=recipe.noise if n > real else None,
+        noise_seed=recipe.seed if n > real else None,
+        head_identity=head.identity,
+        features_identity=features.identity,
+    )
+    return Vectors(head.dims, description, reference, queries)
+
+
+def random_vectors(recipe: LatencyRecipe) -> Vectors:
+    """Gaussian vectors: the worst case for an index, since no row is near another."""
+    dims, n = tuple(sorted(recipe.dims or DIMS)), max(recipe.sizes)
+
+    def drawn(purpose: Purpose, parts: Iterator[np.ndarray]) -> Iterator[Prefixes]:
+        random = generator(recipe.seed, purpose)
+        for places in parts:
+            yield Prefixes.nested(random.standard_normal((len(places), dims[-1]), np.float32))
+
+    return Vectors(
+        dims,
+        Embeddings(source="random", rows=n, full=dims[-1], random_seed=recipe.seed),
+        lambda: drawn(Purpose.LATENCY_VECTORS, _parts(n)),
+        lambda: next(drawn(Purpose.LATENCY_QUERIES, iter([np.arange(recipe.queries)]))),
+    )
 
 
 class _Figures(msgspec.Struct, frozen=True):
@@ -78,17 +155,9 @@ def bench_head(
         store: where its feature set is looked for by identity.
         recipe: what is timed; Table 9's sizes and lengths by default.
         overwrite: ``changed`` measures again what is out of date, ``always`` all; ``never`` refuses.
-        progress: counts measured settings.
-        argv: the argument vector that remakes the file.
-        note: told of a file that will be replaced.
 
-    Returns:
-        The path of the file and its document.
-
-    Raises:
-        RequestError: the features are missing, the recipe makes no sense, or ``never`` meets what is out of
-            date.
-        FractalError: the measuring process failed.
+    Returns the path of the file and its document. Raises RequestError: the features are missing, the recipe
+    makes no sense, or ``never`` meets what is out of date; FractalError: the measuring process failed.
     """
     recipe = _checked(recipe)
     vectors = head_vectors(head, features_of(head, store), recipe)
@@ -153,9 +222,8 @@ def _bench(
 def _checked(recipe: LatencyRecipe | None) -> LatencyRecipe:
     """The recipe, or the default one, once it is sure that it can be measured.
 
-    Raises:
-        RequestError: a number is too small, or there is no such kind of index.
-        MissingExtraError: a database is not installed.
+    Raises RequestError: a number is too small, or there is no such kind of index; MissingExtraError: a
+    database is not installed.
     """
     recipe = recipe or LatencyRecipe()
     if unknown := [name for name in recipe.indexes if name not in (*INDEXES, *DATABASES)]:
@@ -251,8 +319,7 @@ def _write(folder: Path, part: str, n: int, lengths: Sequence[int], rows: Iterab
 def _done(folder: Path) -> Iterator[str]:
     """Start the measuring process; yield the name of each result as it is there.
 
-    Raises:
-        FractalError: the process failed; the message has what it said last.
+    Raises FractalError: the process failed; the message has what it said last.
     """
     command = [sys.executable, "-m", "fractalctl.measures.latency_timing", str(folder)]
     environment = {**os.environ, **ONE_THREAD}

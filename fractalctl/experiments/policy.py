@@ -37,8 +37,7 @@ def reusable(
 ) -> AnyResult | None:
     """The result at a path when it is the wanted one and may be kept.
 
-    Raises:
-        RequestError: ``never`` meets a result that would have to be replaced.
+    Raises RequestError: ``never`` meets a result that would have to be replaced.
     """
     if not path.is_file():
         return None

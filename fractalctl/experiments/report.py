@@ -1,4 +1,4 @@
-"""The report on a folder of runs: what it shows is tested and written first, then drawn."""
+"""What is made of evaluations: arms side by side, and the report on a folder of runs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from fractalctl.corpora.recorded import level_names
-from fractalctl.documents.base import to_json, write_document
+from fractalctl.documents import to_json, write_document
+from fractalctl.documents.compare import ArmsCompared
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.statistics import Statistics
 from fractalctl.documents.zoom import Zoom
@@ -18,14 +19,39 @@ from fractalctl.experiments.addresses import RULE, first_heads, set_of
 from fractalctl.experiments.keeping import readable_heads
 from fractalctl.experiments.policy import Note, unheard
 from fractalctl.experiments.zoom import QUERIES, show_zoom
+from fractalctl.heads.head import WEIGHTS_FILE
 from fractalctl.progress import Progress, silent
 from fractalctl.report import read_results, report_sections, write_report
 from fractalctl.report.build import check_folder
 from fractalctl.report.results import slug
+from fractalctl.statistics.observations import Observation, choose_backbone, choose_protocol
+from fractalctl.statistics.side_by_side import side_by_side
 from fractalctl.statistics.summary import compare_all, summarise
 from fractalctl.versions import versions
 from store import FeatureSet, FeatureStore
 from store.errors import StoreError
+
+
+def compare_arms(
+    observations: Sequence[Observation],
+    protocol: str | None = None,
+    backbone: str | None = None,
+    reference: str | None = None,
+) -> ArmsCompared:
+    """Set the arms of one protocol side by side; see `fractalctl.statistics.side_by_side`.
+
+    Args:
+        observations: as `fractalctl.statistics.read_observations` reads them from evaluation files.
+        protocol: as in names of files, or its first word; None: ``loo`` where there are several.
+        backbone: keep only its evaluations; None: all.
+        reference: the arm that tests compare with.
+
+    Raises RequestError: the evaluations do not allow it; the message names the file, and what to do.
+    """
+    chosen = choose_backbone(choose_protocol(observations, protocol), backbone)
+    weights = {one.source: Path(one.source).parent / WEIGHTS_FILE for one in chosen}
+    sizes = {source: path.stat().st_size for source, path in weights.items() if path.is_file()}
+    return msgspec.structs.replace(side_by_side(chosen, reference, sizes), versions=versions())
 
 
 def report_results(
@@ -51,15 +77,10 @@ def report_results(
         progress: counts feature sets, then sections.
         queries: examples of each kind; 0 leaves the slider out.
         store: where feature sets are looked for that have been moved.
-        argv: the argument vector that makes the examples again.
         note: told which head answers, and what is left out.
 
-    Returns:
-        The paths written, the Markdown page first.
-
-    Raises:
-        RequestError: there is nothing to report.
-        MissingExtraError: matplotlib is not installed.
+    Returns the paths written, the Markdown page first. Raises RequestError: there is nothing to report;
+    MissingExtraError: matplotlib is not installed.
     """
     check_folder(output)
     shown = _shown(folder, queries, store or FeatureStore(), progress, argv, note) if queries else {}
@@ -83,12 +104,7 @@ def report_results(
 
 
 def _shown(
-    folder: Path,
-    queries: int,
-    store: FeatureStore,
-    progress: Progress,
-    argv: list[str] | None,
-    note: Note,
+    folder: Path, queries: int, store: FeatureStore, progress: Progress, argv: list[str] | None, note: Note
 ) -> dict[str, str]:
     """Answer example queries of each feature set; identities of the answers by that of the set."""
     heads, found = first_heads([readable_heads(folder)[0]]), {}

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fractalctl.backbones.kinds import Encoder, Spec
 from fractalctl.backbones.services.backbone import Agree, announce, unasked
+from fractalctl.backbones.spec import Encoder, Spec
 from fractalctl.device import choose_device
 from fractalctl.errors import RequestError
 from fractalctl.experiments.calibration import Decision, decide
@@ -65,11 +65,7 @@ def search_rows(
 
 
 def rows_in(reference: Reference, rows: Sequence[int], lookup: Lookup) -> list[Found]:
-    """Answer test rows of a reference's corpus.
-
-    Raises:
-        RequestError: there is no such row, or lengths or counts do not fit.
-    """
+    """Answer test rows of a corpus; RequestError if there is no such row, or lengths or counts do not fit."""
     features = reference.features
     if "test" not in features.splits:
         raise RequestError(f"{features.path}: has no test split to take rows from")
@@ -107,15 +103,11 @@ def texts_in(
     """Answer texts from a reference; the backbone encodes them as it encoded the corpus.
 
     Args:
-        reference: the rows that answer.
-        texts: the queries.
-        lookup: what is looked for.
-        load: gives the backbone, see `fractalctl.backbones.recorded.recorded_backbone`.
+        load: gives the backbone, see `fractalctl.backbones.resolve.recorded_backbone`.
         agree: is told what a service will be asked for before it is; raises whatever shall stop it.
         note: is told the same.
 
-    Raises:
-        RequestError: a text has no tokens, or lengths or counts do not fit.
+    Raises RequestError: a text has no tokens, or lengths or counts do not fit.
     """
     _check(reference, lookup)
     encoder = load()

@@ -13,13 +13,12 @@ from fractalctl.corpora.tree import LabelTree
 from fractalctl.device import choose_device
 from fractalctl.documents import read_document, write_document
 from fractalctl.documents.estimates import Peak
-from fractalctl.documents.synth import PartitionResult, Synthesis
+from fractalctl.documents.experiments import PartitionResult, Synthesis
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments.addresses import claim, result_path, set_folder
-from fractalctl.experiments.conditions import Condition, run_conditions
+from fractalctl.experiments.conditions import Condition, Labels, RelabelledSet, run_conditions, two_levels
 from fractalctl.experiments.policy import Note, Overwrite, reusable, unheard
 from fractalctl.experiments.training import build_arms
-from fractalctl.experiments.views import Labels, RelabelledSet, two_levels
 from fractalctl.heads.settings import SEEDS
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.protocols import Protocol
@@ -76,8 +75,7 @@ def random_partition(n_classes: int, n_groups: int, seed: int) -> Partition:
         n_groups: K0, coarse classes.
         seed: which partition; those of other sizes under the same seed are drawn independently.
 
-    Raises:
-        RequestError: the seed is negative.
+    Raises RequestError: the seed is negative.
 
     >>> np.bincount(random_partition(10, 3, seed=42).groups).tolist()
     [4, 3, 3]
@@ -93,11 +91,8 @@ def random_partition(n_classes: int, n_groups: int, seed: int) -> Partition:
 def fitting(features: FeatureSet, coarse: Sequence[int]) -> tuple[list[int], list[int]]:
     """Sort numbers of coarse classes into those that the finest can be divided into, and those too large.
 
-    Returns:
-        Both in rising order, each number once.
-
-    Raises:
-        RequestError: the finest level has too few classes, a number is below two, or none fits.
+    Returns both in rising order, each number once. Raises RequestError: the finest level has too few classes,
+    a number is below two, or none fits.
     """
     n_classes = len(features.class_names[-1])
     if n_classes < FEWEST_CLASSES:
@@ -149,16 +144,9 @@ def synthesise(
         settings: in which the arms depart from their defaults.
         seeds: one head each per partition and arm.
         protocol: how accuracy is taken; the paper's loo-500 by default.
-        device: ``auto`` or a PyTorch device.
-        progress: shows the steps of each partition.
-        argv: the argument vector that remakes the file.
-        note: told of a file that will be replaced.
 
-    Returns:
-        The path of the file and its document.
-
-    Raises:
-        RequestError: a strategy is unknown, no K0 fits, or the set does not fit the protocol.
+    Returns the path of the file and its document. Raises RequestError: a strategy is unknown, no K0 fits, or
+    the set does not fit the protocol.
     """
     kept, _ = fitting(features, coarse)
     natural, rule = natural_partition(features), protocol or Protocol()
@@ -265,7 +253,6 @@ def curves(partitions: Sequence[PartitionResult], arms: Sequence[str]) -> dict[s
 
     Args:
         partitions: random ones, in the order of K0.
-        arms: labels.
     """
     sizes = list(dict.fromkeys(one.coarse for one in partitions))
     groups = [[one for one in partitions if one.coarse == size] for size in sizes]

@@ -12,27 +12,24 @@ from pathlib import Path
 import numpy as np
 
 from fractalctl.backbones.services.backbone import Agree, announce, unasked
+from fractalctl.corpora.columns import NamedText, TextFile
 from fractalctl.corpora.recorded import level_names, unnamed
-from fractalctl.corpora.texts import NamedText, TextFile
-from fractalctl.documents import read_document, write_document
-from fractalctl.documents.base import check_output
+from fractalctl.documents import check_output, read_document, write_document
 from fractalctl.documents.evaluation import Evaluation
-from fractalctl.documents.vectors import StoredLength, VectorsDocument
+from fractalctl.documents.exported import StoredLength, VectorsDocument
 from fractalctl.errors import RequestError
 from fractalctl.experiments.addresses import features_of
-from fractalctl.experiments.embedding import Embedder, checked_lengths
+from fractalctl.experiments.embedding import Embedder, checked_lengths, evaluation_of
 from fractalctl.experiments.policy import Note, unheard
-from fractalctl.export.measured import evaluation_of
 from fractalctl.export.precision import FLOAT_BYTES, Precision
-from fractalctl.export.quantisation import Vectors, quantised, ranges_of, unit
-from fractalctl.export.vectors import Rows, files_of, write_vectors
+from fractalctl.export.vectors import Rows, Vectors, files_of, quantised, ranges_of, unit, write_vectors
 from fractalctl.heads.head import Head
 from fractalctl.progress import Progress, silent
 from fractalctl.versions import versions
 from store import FeatureStore
+from store.contents import BLOCK_ROWS, Block, Parts
 from store.errors import StoreError
 from store.files import unfinished
-from store.parts import BLOCK_ROWS, Block, Parts
 from store.recipe import identity_of
 
 ByLength = dict[int, Vectors]
@@ -58,12 +55,7 @@ class VectorRequest:
 
 @dataclass(frozen=True)
 class WrittenVectors:
-    """What `write_text_vectors` came to.
-
-    Attributes:
-        paths: the vectors, then what describes them.
-        document: the same description.
-    """
+    """What `write_text_vectors` came to."""
 
     paths: tuple[Path, ...]
     document: VectorsDocument
@@ -91,13 +83,9 @@ def write_text_vectors(
         load: gives the head's embedder; called once there is a block to embed.
         request: lengths, precision and scale.
         store: where the head's feature set is looked for; names of levels come from there.
-        progress: shows how many texts are embedded.
-        note: told what was there already.
         agree: is told what a service will be asked for before it is; raises whatever shall stop it.
-        argv: makes the files again.
 
-    Raises:
-        RequestError: texts, lengths, ranges or the output's name are not what was expected.
+    Raises RequestError: texts, lengths, ranges or the output's name are not what was expected.
     """
     request = request or VectorRequest()
     lengths = checked_lengths(head, request.lengths or head.dims)
@@ -144,11 +132,7 @@ def write_text_vectors(
 
 
 def _check_places(output: Path, files: Iterable[Path], parts: Path) -> None:
-    """See that nothing is replaced but earlier vectors, or what a call left that was stopped.
-
-    Raises:
-        RequestError: something else is there.
-    """
+    """See that nothing is replaced but earlier vectors, or what a stopped call left; else RequestError."""
     described = output.with_suffix(".json")
     check_output(described, VectorsDocument)
     if not described.exists() and not parts.exists():
@@ -165,11 +149,7 @@ def levels_of(head: Head, store: Path | None = None) -> tuple[str, ...]:
 
 
 def _given_ranges(head: Head, request: VectorRequest, lengths: Sequence[int]) -> dict[int, Vectors]:
-    """Ranges of int8 that earlier vectors had.
-
-    Raises:
-        RequestError: they are not for int8, of other vectors, or not of all lengths.
-    """
+    """Earlier vectors' int8 ranges; RequestError if not of such vectors, or not of all lengths."""
     if request.ranges is None:
         return {}
     if request.precision is not Precision.INT8:
@@ -213,11 +193,7 @@ def _listed(ranges: Vectors) -> tuple[list[float], list[float]]:
 
 
 def _identity(
-    head: Head,
-    request: VectorRequest,
-    lengths: Sequence[int],
-    ranges: Mapping[int, Vectors],
-    digest: str,
+    head: Head, request: VectorRequest, lengths: Sequence[int], ranges: Mapping[int, Vectors], digest: str
 ) -> str:
     """SHA-256 (hex) of all that determines the vectors."""
     fixed = {
@@ -239,11 +215,8 @@ class TextBlocks:
     what has not changed.
 
     Attributes:
-        head: maps features to embeddings.
         lengths: ascending numbers of dimensions.
         normalise: whether each vector is brought to length 1 once it is cut.
-        texts: of the file.
-        folder: of the blocks.
     """
 
     head: Head
@@ -260,9 +233,6 @@ class TextBlocks:
         Args:
             n_texts: number of texts in the file.
             load: gives the head's embedder; called once a block is missing.
-            progress: shows how many texts are embedded.
-            note: told how many blocks were there.
-            agree: is told what a service will be asked for.
         """
         missing = [start for start, own in self._groups() if self._kept(start, own) is None]
         n_blocks = -(-n_texts // BLOCK_ROWS)
@@ -283,11 +253,7 @@ class TextBlocks:
                     self._parts(own).write_block(self._block(start, own), whole)
 
     def read(self) -> Iterator[tuple[Sequence[NamedText], ByLength]]:
-        """Yield the texts of every block and their vectors.
-
-        Raises:
-            StoreError: the file of a block was removed or changed meanwhile.
-        """
+        """Yield every block's texts and vectors; StoreError if its file was removed or changed meanwhile."""
         ends = np.cumsum([0, *self.lengths]).tolist()
         for start, own in self._groups():
             whole = self._parts(own).read_block(self._block(start, own))

@@ -10,17 +10,15 @@ from typing import Any
 import msgspec
 import torch
 
-from fractalctl.documents import read_document
-from fractalctl.documents.ablation import Ablation
-from fractalctl.documents.base import TYPE, Document, to_json
+from fractalctl.documents import TYPE, Document, read_document, to_json
 from fractalctl.documents.evaluation import Evaluation
+from fractalctl.documents.experiments import Ablation, Synthesis
 from fractalctl.documents.head import HeadDocument
 from fractalctl.documents.statistics import Statistics
-from fractalctl.documents.synth import Synthesis
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments.addresses import features_of, recorded_set
 from fractalctl.experiments.evaluating import evaluate_again
-from fractalctl.experiments.fleets import Job, fit_arms
+from fractalctl.experiments.training import Job, fit_arms
 from fractalctl.heads.arms import Arm
 from fractalctl.heads.head import DESCRIPTION_FILE, WEIGHTS_FILE, Head, head_identity, load_head
 from fractalctl.measures.protocols import Protocol
@@ -67,7 +65,6 @@ class Verification(msgspec.Struct, frozen=True):
     Attributes:
         file: as it was named.
         kind: its ``encoding-type``.
-        outcome: of the comparison.
         differences: empty unless the outcome is ``different``.
         versions: of what was another version then: then and now.
     """
@@ -93,12 +90,9 @@ def verify_result(path: Path, store: FeatureStore, call: Call, device: str = "au
     Args:
         path: of the file, or of a head's folder.
         store: where feature sets are looked for that are no longer where they were.
-        call: see `Call`.
-        device: ``auto`` or a PyTorch device.
 
-    Raises:
-        RequestError: there is no such file, or it is of a kind that cannot be made again.
-        FractalError: it is damaged, or what it was made from is.
+    Raises RequestError: there is no such file, or it is of a kind that cannot be made again; FractalError: it
+    is damaged, or what it was made from is.
     """
     if path.is_dir() or path.name == WEIGHTS_FILE:
         path = load_head(path).folder / DESCRIPTION_FILE
@@ -159,11 +153,7 @@ def _evaluation(path: Path, recorded: Mapping[str, Any], store: FeatureStore, de
     if document.head_identity != head.identity:
         raise FractalError(f"{path}: was measured of another head than the one beside it; evaluate again")
     protocol = Protocol(
-        document.protocol,
-        document.k,
-        document.max_test,
-        document.rows_seed,
-        document.dropped_duplicates,
+        document.protocol, document.k, document.max_test, document.rows_seed, document.dropped_duplicates
     )
     features = recorded_set(document.features, store, path)
     return _compared(recorded, evaluate_again(head, features, protocol, list(document.metrics), device))

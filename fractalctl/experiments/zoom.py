@@ -52,9 +52,8 @@ def example_rows(labels: np.ndarray, count: int) -> list[int]:
         labels: (n, D) classes of the test rows.
         count: how many; fewer where there are fewer finest classes.
 
-    Returns:
-        Rows by the rule ``blind`` of `CHOICES`. Where there are more coarsest classes than rows are wanted,
-        classes evenly spaced in their order take part.
+    Returns rows by the rule ``blind`` of `CHOICES`. Where there are more coarsest classes than rows are
+    wanted, classes evenly spaced in their order take part.
     """
     classes = np.unique(labels[:, 0])
     if len(classes) > count:
@@ -84,13 +83,8 @@ def show_zoom(
         head: that answers, see `fractalctl.experiments.addresses.choose_heads`.
         store: where its feature set is looked for by identity.
         count: example queries of each kind, see `example_rows`.
-        k: answers at each length.
-        device: ``auto`` or a PyTorch device.
-        argv: the argument vector that makes the document again.
-        note: told of a file that will be replaced.
 
-    Raises:
-        RequestError: the head's features are missing or have no test rows.
+    Raises RequestError: the head's features are missing or have no test rows.
     """
     shown = _Shown(head, store, count, k, choose_device(device))
     path = shown.path()

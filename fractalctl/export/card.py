@@ -22,8 +22,6 @@ def write_card(subject: Subject, folder: Path, *, needs_code: bool) -> None:
     """Write the card of a folder that sentence-transformers loads.
 
     Args:
-        subject: the head.
-        folder: of the model.
         needs_code: whether it brings code of its own.
     """
     page = render("card.md.j2", **_content(subject), needs_code=needs_code)

@@ -4,27 +4,33 @@ An exporter is one module with its ``EXPORTER``. Modules of `fractalctl.export.f
 themselves, those of other packages through the entry point ``fractalctl.exporters``.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fractalctl.errors import RequestError, did_you_mean
+import numpy as np
+
+from fractalctl.errors import MissingExtraError, RequestError, did_you_mean
 from fractalctl.export import formats
+from fractalctl.export.vectors import Vectors, unit
 from fractalctl.plugins import collect, modules_of
 from fractalctl.progress import Progress, silent
 
 if TYPE_CHECKING:
     import torch
 
-    from fractalctl.backbones.kinds import Spec
-    from fractalctl.backbones.spec import BackboneSpec
+    from fractalctl.backbones.spec import BackboneSpec, Spec
     from fractalctl.documents.evaluation import Evaluation
     from fractalctl.heads.head import Head
     from store import FeatureSet
 
 GROUP = "fractalctl.exporters"
+ROWS_PER_BATCH = 500
+PATH_SEPARATOR = " > "
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,6 @@ class Subject:
     """A head that is to be exported, and all that an exporter may want to know of it.
 
     Attributes:
-        head: with its weights.
         levels: what the corpus calls its levels, coarsest first.
         lengths: ascending numbers of dimensions that databases and indexes shall hold.
         splits: of the corpus, whose rows they shall hold.
@@ -40,11 +45,7 @@ class Subject:
         find_backbone: gives the backbone whose features the head takes; raises RequestError likewise.
         evaluation: of the head; None where nobody has measured it.
         rivals: evaluations of heads of other strategies, trained alike, by strategy.
-        offline: do not touch the network.
         device: where embeddings are computed; None is the CPU.
-        progress: shows how far long work is.
-        note: told what was there already.
-        argv: makes the export again.
     """
 
     head: "Head"
@@ -63,31 +64,19 @@ class Subject:
 
     @cached_property
     def features(self) -> "FeatureSet":
-        """The feature set that the head was trained on.
-
-        Raises:
-            RequestError: it is not here.
-        """
+        """The feature set that the head was trained on; RequestError if it is not here."""
         return self.find_features()
 
     @cached_property
     def backbone(self) -> "BackboneSpec":
-        """The backbone whose features the head takes.
-
-        Raises:
-            RequestError: nobody says which it was, or it was a folder that is not named or a service.
-        """
-        from fractalctl.backbones.kinds import with_weights
+        """The backbone whose features the head takes; RequestError if not known, not named, or a service."""
+        from fractalctl.backbones.spec import with_weights
 
         return with_weights(self.find_backbone(), "this format")
 
     @cached_property
     def model(self) -> Path:
-        """Folder of the backbone, fetched where need be.
-
-        Raises:
-            UnreachableError: it is neither here nor to be had.
-        """
+        """Folder of the backbone, fetched where need be; UnreachableError if it cannot be had."""
         from fractalctl.backbones.locate import locate
 
         return locate(self.backbone, offline=self.offline)
@@ -111,22 +100,79 @@ class Exporter:
 
 
 def exporters() -> dict[str, Exporter]:
-    """Every exporter by name, those of plug-ins last.
-
-    Raises:
-        FractalError: a plug-in cannot be loaded, or a name comes twice.
-    """
+    """Every exporter by name, plug-ins' last; FractalError if one cannot be loaded, or a name comes twice."""
     return collect(GROUP, Exporter, [(module.__name__, module.EXPORTER) for module in modules_of(formats)])
 
 
 def exporter(name: str) -> Exporter:
-    """An exporter by name.
-
-    Raises:
-        RequestError: there is none.
-    """
+    """An exporter by name; RequestError if there is none."""
     known = exporters()
     if name not in known:
         guess = did_you_mean(name, known)
         raise RequestError(f"format '{name}' is not known{guess}; choose from {', '.join(known)}")
     return known[name]
+
+
+class Batch(NamedTuple):
+    """Some rows of one split."""
+
+    numbers: list[int]
+    """Of the rows, counted from 0 over all splits: the same in every call."""
+    texts: list[str]
+    payloads: list[dict[str, Any]]
+    """By name: the class at each level, ``path`` of all of them, ``id`` and ``split``."""
+    vectors: dict[int, Vectors]
+    """(n, length) float32 of length 1, by number of dimensions."""
+
+
+def batches(subject: Subject, there: Callable[[Sequence[int]], int]) -> Iterator[Batch]:
+    """Yield the rows that a database does not have yet; a batch that is there in part comes whole.
+
+    Args:
+        there: how many rows of some numbers the database has.
+
+    Raises RequestError: the corpus has no such split.
+    """
+    features, first = subject.features, 0
+    for split in subject.splits:
+        if split not in features.splits:
+            raise RequestError(f"{features.path}: has no split {split}; it has {', '.join(features.splits)}")
+    total, skipped = sum(features.n_rows(split) for split in subject.splits), 0
+    with subject.progress("exporting", total) as advance:
+        for split in subject.splits:
+            count = features.n_rows(split)
+            for start in range(0, count, ROWS_PER_BATCH):
+                rows = range(start, min(start + ROWS_PER_BATCH, count))
+                numbers = [first + row for row in rows]
+                if there(numbers) == len(numbers):
+                    skipped += len(numbers)
+                else:
+                    yield _batch(subject, split, rows, numbers)
+                advance(len(rows))
+            first += count
+    if skipped:
+        subject.note(f"{skipped} of {total} rows were there already")
+
+
+def _batch(subject: Subject, split: str, rows: range, numbers: list[int]) -> Batch:
+    features, chosen = subject.features, slice(rows.start, rows.stop)
+    embedded = subject.head.prefixes(np.asarray(features.features(split)[chosen]), subject.device)
+    labels, ids = features.labels(split)[chosen], features.ids(split)[chosen]
+    payloads = []
+    for own, name in zip(labels, ids, strict=True):
+        path = [names[kind] for names, kind in zip(features.class_names, own, strict=True)]
+        levels = dict(zip(subject.levels, path, strict=True))
+        payloads.append({**levels, "path": PATH_SEPARATOR.join(path), "id": name, "split": split})
+    vectors = {length: unit(embedded.at(length)) for length in subject.lengths}
+    return Batch(numbers, features.texts(split, rows), payloads, vectors)
+
+
+def collection_name(subject: Subject) -> str:
+    """What a database calls the rows: corpus and arm, in letters that every one takes."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", f"{subject.head.corpus}-{subject.head.arm}").strip("-")[:60]
+
+
+def require(package: str, extra: str) -> None:
+    """See that a database's client is installed; MissingExtraError if it is not."""
+    if find_spec(package) is None:
+        raise MissingExtraError(f"exporting to {extra}", extra)

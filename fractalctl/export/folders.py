@@ -1,12 +1,13 @@
-"""Exported folders: which head they hold, and how one takes the place of another."""
+"""Exported folders: which head they hold, how one takes the place of another, and the hub for them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fractalctl.corpora.hub import endpoint, why_unreachable
 from fractalctl.documents import read_document, write_document
-from fractalctl.documents.export import ExportDocument
-from fractalctl.errors import RequestError
+from fractalctl.documents.exported import ExportDocument
+from fractalctl.errors import FractalError, RequestError, UnreachableError
 from fractalctl.export.exporter import Exporter, Subject
 from fractalctl.versions import versions
 from store.files import replace_folder, settle
@@ -18,16 +19,11 @@ def export(subject: Subject, to: Exporter, folder: Path) -> list[Path]:
     """Write a head into a folder in a format.
 
     Args:
-        subject: the head.
-        to: the format.
         folder: made where it does not exist. One that holds an export is replaced as a whole, or gone on with
             where the format is a database.
 
-    Returns:
-        What the exporter names, the folder if it names nothing.
-
-    Raises:
-        RequestError: the folder holds something else, or a database of another head.
+    Returns what the exporter names, the folder if it names nothing. Raises RequestError: the folder holds
+    something else, or a database of another head.
     """
     held = _held(folder)
     if not to.extends:
@@ -51,11 +47,7 @@ def export(subject: Subject, to: Exporter, folder: Path) -> list[Path]:
 
 
 def _held(folder: Path) -> ExportDocument | None:
-    """What a folder holds; None where it is empty or not there.
-
-    Raises:
-        RequestError: something that was not exported.
-    """
+    """What a folder holds, None if it is empty; RequestError if it is something that was not exported."""
     if (folder / DESCRIPTION_FILE).is_file():
         return read_document(folder / DESCRIPTION_FILE, ExportDocument)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -85,3 +77,59 @@ def folder_aside(folder: Path) -> Iterator[Path]:
     settle(folder)
     with replace_folder(folder, ("*",)) as place:
         yield place
+
+
+def push(
+    folder: Path, repository: str, *, public: bool = False, message: str = "Exported by fractalctl"
+) -> str:
+    """Upload a folder; a repository that does not exist is made.
+
+    Who asks is known by ``HF_TOKEN``, or by what ``hf auth login`` has kept.
+
+    Args:
+        repository: ``owner/name``.
+        public: whether a repository that is made can be read by everybody.
+
+    Returns address of the commit.
+
+    Raises:
+        RequestError: the name is none, or the hub refuses who asks.
+        UnreachableError: the hub gives no answer.
+        FractalError: the hub fails.
+    """
+    if repository.count("/") != 1 or not all(repository.split("/")):
+        raise RequestError(f"--push '{repository}': expected owner/name")
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if reason := why_unreachable():
+        raise _unreachable(folder, repository, reason)
+    hub = HfApi(endpoint=endpoint())
+    try:
+        hub.create_repo(repository, private=not public, exist_ok=True)
+        commit = hub.upload_folder(repo_id=repository, folder_path=folder, commit_message=message)
+    except HfHubHTTPError as error:
+        raise _refused(repository, error.response.status_code, str(error)) from error
+    except ValueError as error:
+        raise RequestError(f"--push {repository}: {str(error).strip().partition(chr(10))[0]}") from error
+    except Exception as error:  # of whatever library carries the hub's requests
+        raise _unreachable(folder, repository, str(error).strip().partition("\n")[0]) from error
+    return str(commit.commit_url)
+
+
+def _unreachable(folder: Path, repository: str, reason: str) -> UnreachableError:
+    return UnreachableError(
+        f"{endpoint()} cannot be reached ({reason}); the folder {folder} is whole, and "
+        f"'hf upload {repository} {folder}' uploads it later"
+    )
+
+
+def _refused(repository: str, status: int, reason: str) -> FractalError:
+    """What the hub's answer means."""
+    said = reason.strip().partition("\n")[0]
+    if status in (401, 403):
+        return RequestError(
+            f"{endpoint()} does not let you write {repository} ({status}); a token that may write goes into "
+            "HF_TOKEN, or 'hf auth login' keeps it"
+        )
+    return FractalError(f"{endpoint()}: pushing {repository} failed: {said}")

@@ -15,11 +15,7 @@ TOLERANCE = 1e-5
 
 
 class HeadMap(torch.nn.Module):
-    """Features (n, h) to blocks and full embeddings, (n, d) each; a nested head gives one tensor.
-
-    Args:
-        head: whose map it is.
-    """
+    """Features (n, h) to blocks and full embeddings, (n, d) each; a nested head gives one tensor."""
 
     def __init__(self, head: Head) -> None:
         super().__init__()

@@ -1,4 +1,10 @@
-"""Vectors as files that other programs read: NumPy arrays, a file for each length, or one Parquet table."""
+"""Vectors as files that other programs read: NumPy arrays, a file for each length, or one Parquet table.
+
+Fewer bytes are by the schemes that sentence-transformers publishes and databases understand: ``int8`` divides
+what each dimension ranges over into 256 steps; the ranges are kept, for what is embedded later must be
+divided by the same. ``binary`` keeps signs, eight to a byte, the first in the highest bit: what FAISS calls a
+binary index, and sentence-transformers ``ubinary``.
+"""
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -8,12 +14,49 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fractalctl.corpora.texts import NamedText
+from fractalctl.corpora.columns import NamedText
 from fractalctl.errors import RequestError
 from fractalctl.export.precision import Precision
 from store.files import write_aside
 
+Vectors = NDArray[np.float32]
+STEPS = 255
+SMALLEST_NORM = float(np.finfo(np.float32).tiny)
 NUMPY, PARQUET = ".npy", ".parquet"
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Rows (n, d) float32 at length 1; zeros stay zeros."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    found: Vectors = vectors / norms.clip(min=SMALLEST_NORM)
+    return found
+
+
+def ranges_of(blocks: Iterable[Vectors]) -> Vectors:
+    """The smallest and the largest value of each dimension, (2, d) float32, of rows that come in blocks."""
+    low, high = None, None
+    for block in blocks:
+        least, most = block.min(axis=0), block.max(axis=0)
+        low = least if low is None else np.minimum(low, least)
+        high = most if high is None else np.maximum(high, most)
+    return np.stack([np.asarray(low), np.asarray(high)]).astype(np.float32)
+
+
+def quantised(vectors: Vectors, precision: Precision, ranges: Vectors | None = None) -> NDArray[np.generic]:
+    """Vectors (n, d) float32 in a precision.
+
+    Args:
+        precision: float32 is left as it is.
+        ranges: (2, d) of `ranges_of`, for int8; what lies outside is put to their ends.
+    """
+    if precision is Precision.BINARY:
+        return np.packbits(vectors > 0, axis=1)
+    if precision is not Precision.INT8:
+        return vectors.astype(precision.dtype)
+    low, high = np.asarray(ranges, dtype=np.float32)
+    steps = (high - low) / STEPS
+    places = np.floor((vectors - low) / np.where(steps == 0, 1, steps)).clip(0, STEPS)
+    return (places - 128).astype(np.int8)
 
 
 class Rows(NamedTuple):
@@ -25,11 +68,7 @@ class Rows(NamedTuple):
 
 
 def files_of(output: Path, lengths: Sequence[int]) -> dict[int, Path]:
-    """Which file holds the vectors of each length: several arrays are called after their lengths.
-
-    Raises:
-        RequestError: the name ends in no format that is known.
-    """
+    """The file of each length's vectors, arrays called after it; RequestError if the format is unknown."""
     if output.suffix == PARQUET:
         return dict.fromkeys(lengths, output)
     if output.suffix != NUMPY:
@@ -46,13 +85,8 @@ def write_vectors(
 
     Args:
         output: ends in ``.npy`` or ``.parquet``.
-        lengths: numbers of dimensions.
-        n_texts: how many texts come in all.
-        rows: texts and vectors in their order.
-        precision: of the vectors.
 
-    Returns:
-        Every path written.
+    Returns every path written.
     """
     files = files_of(output, lengths)
     if output.suffix == PARQUET:

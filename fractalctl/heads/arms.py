@@ -20,8 +20,7 @@ from fractalctl.heads.settings import MethodSettings, build_settings, fields_of,
 from fractalctl.plugins import collect, load_plugins, modules_of
 from fractalctl.progress import Progress, silent
 from store.errors import StoreRequestError
-from store.names import check_name
-from store.recipe import identity_of
+from store.recipe import check_name, identity_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,8 +73,7 @@ class Strategy:
 def strategies() -> dict[str, Strategy]:
     """Every strategy by name: the paper's first, then those of the other built-in methods, then plug-ins'.
 
-    Raises:
-        FractalError: a plug-in cannot be loaded, or a name comes twice or cannot name a folder.
+    Raises FractalError: a plug-in cannot be loaded, or a name comes twice or cannot name a folder.
     """
     modules = sorted(modules_of(built_in), key=lambda module: not module.__name__.endswith(".supervision"))
     found = collect(GROUP, Strategy, [(module.__name__, module.STRATEGIES) for module in modules])
@@ -115,9 +113,8 @@ def origin(name: str) -> str | None:
 def method_of(name: str) -> Method:
     """A method that some strategy has, by name.
 
-    Raises:
-        RequestError: there is none, as when the package that brought it is not installed.
-        FractalError: two methods have this name.
+    Raises RequestError: there is none, as when the package that brought it is not installed; FractalError:
+    two methods have this name.
     """
     known = {type(strategy.method): strategy.method for strategy in strategies().values()}
     found = [method for method in known.values() if method.name == name]
@@ -229,18 +226,28 @@ def build_arm(
         trunk: None is the strategy's own.
         settings: what departs from the defaults, by name; values may be text.
 
-    Raises:
-        RequestError: a name is unknown, or a value does not fit; the message names the field.
+    Raises RequestError: a name is unknown, or a value does not fit; the message names the field.
     """
-    known, chosen = strategies(), dict(settings or {})
-    plain, _, number = strategy.rpartition("-")
-    if strategy not in known and plain in known and (knob := known[plain].knob) and knob not in chosen:
-        strategy, chosen = plain, {**chosen, knob: number}
-    if strategy not in known:
-        near = get_close_matches(strategy, known, 1)
+    row, knob = named(strategy)
+    if twice := knob.keys() & (settings or {}).keys():
+        raise RequestError(f"{strategy} says {row.knob} already; leave out its number, or {', '.join(twice)}")
+    return _arm(row, n_levels, trunk, {**(settings or {}), **knob})
+
+
+def named(name: str) -> tuple[Strategy, dict[str, str]]:
+    """The strategy that a name stands for, and its knob's setting where a number stands behind the name.
+
+    Raises RequestError: there is none.
+    """
+    known = strategies()
+    plain, _, number = name.rpartition("-")
+    if name not in known and plain in known and (knob := known[plain].knob):
+        return known[plain], {knob: number}
+    if name not in known:
+        near = get_close_matches(name, known, 1)
         guess = f"; did you mean {near[0]}?" if near else ""
-        raise RequestError(f"strategy '{strategy}' is not known; choose from {', '.join(known)}{guess}")
-    return _arm(known[strategy], n_levels, trunk, chosen)
+        raise RequestError(f"strategy '{name}' is not known; choose from {', '.join(known)}{guess}")
+    return known[name], {}
 
 
 def read_arm(
@@ -254,8 +261,7 @@ def read_arm(
         trunk: None is the linear one.
         settings: as for `build_arm`.
 
-    Raises:
-        RequestError: the file is no TOML, its table does not fit, or its name is taken or names no folder.
+    Raises RequestError: the file is no TOML, its table does not fit, or its name is taken or names no folder.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -292,7 +298,10 @@ def _arm(strategy: Strategy, n_levels: int, trunk: str | None, settings: dict[st
     if trunk is not None and strategy.trunk is None:
         raise RequestError(f"{owner} is a closed form and has no trunk, so it cannot have '{trunk}'")
     if strategy.trunk is not None:
-        trunk = trunk or settings.pop("trunk", None) or strategy.trunk
+        other = settings.pop("trunk", None)
+        if trunk and other and trunk != other:
+            raise RequestError(f"{owner} cannot have two trunks, {trunk} and {other}; name one")
+        trunk = trunk or other or strategy.trunk
     dims = _dims(settings.pop("dims"), owner) if "dims" in settings else strategy.dims
     defaults = {**strategy.defaults(len(dims), n_levels), **_trunk_defaults(trunk, kind), "dims": dims}
     plain = build_settings(kind, defaults, owner)

@@ -36,11 +36,7 @@ class _Term:
     """A term made ready.
 
     Attributes:
-        loss: looked up.
-        level: from 0.
-        where: the part that it sees.
         weights: (J,) for each prefix length.
-        options: of the loss.
         name: of its own parameters, before theirs.
         own: shapes of these.
     """
@@ -58,13 +54,10 @@ class Fleet:
     """R heads that are stepped together.
 
     Args:
-        trunk: carries the losses.
-        objective: what is minimised.
         width: h, length of a feature.
         dims: ascending prefix lengths; the last is d.
         classes: number of classes of each level, coarsest first.
         seeds: R seeds; each fixes its head's initial weights and dropout.
-        device: where the parameters live.
         initial: for each seed weights to begin with, by name; what they lack is drawn, and what the trunk
             does not learn stays as it is.
 

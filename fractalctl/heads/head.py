@@ -91,8 +91,7 @@ class Head:
     def method(self) -> Method:
         """What fitted it and applies it.
 
-        Raises:
-            RequestError: the package that brings the method is not installed.
+        Raises RequestError: the package that brings the method is not installed.
         """
         try:
             return method_of(self.document.method)
@@ -101,11 +100,7 @@ class Head:
 
     @cached_property
     def settings(self) -> MethodSettings:
-        """Of its method.
-
-        Raises:
-            FractalError: ``head.json`` holds settings that the method does not have.
-        """
+        """Of its method. Raises FractalError: ``head.json`` holds settings that the method does not have."""
         where = self.folder / DESCRIPTION_FILE
         try:
             found = msgspec.convert(self.document.settings, self.method.Settings)
@@ -119,9 +114,8 @@ class Head:
     def weights(self) -> dict[str, torch.Tensor]:
         """Float32 tensors by name, read on first use.
 
-        Raises:
-            FractalError: the file is missing, damaged, not the one that ``head.json`` describes, or holds
-                what is no finite number.
+        Raises FractalError: the file is missing, damaged, not the one that ``head.json`` describes, or holds
+        what is no finite number.
         """
         path = self.weights_path
         if not path.is_file():
@@ -141,8 +135,7 @@ class Head:
     def needs_columns(self, purpose: str) -> None:
         """Refuse a head whose vectors are sparse codes, where shorter ones have to be columns.
 
-        Raises:
-            RequestError: they are.
+        Raises RequestError: they are.
         """
         if self.method.code(self.settings) is not None:
             raise RequestError(
@@ -160,9 +153,8 @@ class Head:
             device: where to compute; None is the CPU.
             dimension: length, at most d; None is the full d.
 
-        Returns:
-            (n, dimension) float32, of no particular length: normalise before taking dot products for cosines.
-            The first columns of a nested head's full embeddings are its shorter ones; see `nested`.
+        Returns (n, dimension) float32, of no particular length: normalise before taking dot products for
+        cosines. The first columns of a nested head's full embeddings are its shorter ones; see `nested`.
 
         Raises:
             RequestError: the features are not of the length that the head takes, or the dimension exceeds d.
@@ -174,9 +166,8 @@ class Head:
     def prefixes(self, features: np.ndarray, device: torch.device | None = None) -> Prefixes:
         """Map features (n, h) float32, as the backbone gave them, to embeddings at every length.
 
-        Raises:
-            RequestError: the features are not of the length that the head takes, or its method is not here.
-            FractalError: the weights are not those of the settings.
+        Raises RequestError: the features are not of the length that the head takes, or its method is not
+        here; FractalError: the weights are not those of the settings.
         """
         width = self.document.input_dimension
         if features.ndim != 2 or features.shape[1] != width:
@@ -205,11 +196,9 @@ def save_head(folder: Path, fitted: Fitted, document: HeadDocument) -> Head:
     Args:
         folder: made where it does not exist; a head that lies there, damaged or not, is replaced, and its
             `RESULTS` go with it. Other files stay.
-        fitted: the weights and their history.
         document: all else; what comes from the weights is filled in here.
 
-    Raises:
-        FractalError: the weights are no finite numbers.
+    Raises FractalError: the weights are no finite numbers.
     """
     _check_finite(folder / WEIGHTS_FILE, fitted.weights)
     data = save({name: tensor.contiguous() for name, tensor in fitted.weights.items()})
@@ -250,9 +239,7 @@ def load_head(path: Path) -> Head:
 def find_heads(paths: Sequence[Path]) -> list[Head]:
     """Every head at or below the given paths, each once, in sorted order of folders below one path.
 
-    Raises:
-        RequestError: a path does not exist or holds no head.
-        FractalError: a head is damaged.
+    Raises RequestError: a path does not exist or holds no head; FractalError: a head is damaged.
     """
     heads: dict[Path, Head] = {}
     for path in paths:

@@ -81,10 +81,8 @@ def info_nce(
         anchors: (R, B, d), compared by direction.
         positives: (R, B, d); row i is the positive of anchor i.
         weights: (R, B).
-        temperature: of the softmax.
 
-    Returns:
-        (R,) weighted mean over B rows.
+    Returns (R,) weighted mean over B rows.
     """
     anchors, positives = functional.normalize(anchors, dim=2), functional.normalize(positives, dim=2)
     similarity = torch.bmm(anchors, positives.transpose(1, 2)) / temperature
@@ -121,10 +119,8 @@ def log_shares(embeddings: torch.Tensor, temperature: float) -> torch.Tensor:
 
     Args:
         embeddings: (R, B, d), compared by direction.
-        temperature: of the softmax.
 
-    Returns:
-        (R, B, B), a row for each anchor.
+    Returns (R, B, B), a row for each anchor.
     """
     embeddings = functional.normalize(embeddings, dim=2)
     itself = torch.eye(embeddings.shape[1], dtype=torch.bool, device=embeddings.device)
@@ -142,8 +138,7 @@ def supervised_contrastive(shares: torch.Tensor, labels: torch.Tensor, weights: 
         labels: (R, B) classes; P(i) are the other rows of row i's class.
         weights: (R, B), of each anchor.
 
-    Returns:
-        (R,) weighted mean over the anchors that have a positive; 0 where none has.
+    Returns (R,) weighted mean over the anchors that have a positive; 0 where none has.
     """
     same = (labels[:, :, None] == labels[:, None, :]).to(shares.dtype)
     n_positives = same.sum(dim=2) - 1
@@ -242,8 +237,7 @@ def prefix_cross_entropy(
         dims: ascending prefix lengths.
         classes: number of classes of each level, K in all.
 
-    Returns:
-        (R,) sums over rows and levels.
+    Returns (R,) sums over rows and levels.
     """
     blocks = tuple(pairwise((0, *dims)))
     inputs = (embedding, classifier, bias, labels, weights, within, blocks, tuple(classes))

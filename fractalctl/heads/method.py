@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from fractalctl.heads.examples import Examples
-    from fractalctl.heads.layers import Layer
-    from fractalctl.heads.trunks import Trunk
+    from fractalctl.heads.trunks import Layer, Trunk
 
 
 FLEET = 8
@@ -57,14 +56,11 @@ class Method(ABC):
 
         Args:
             examples: rows to learn from.
-            seeds: one outcome each, in this order.
             settings: of type `Settings`.
             validate: scores embeddings of held-out rows.
-            progress: counts steps.
 
-        Raises:
-            RequestError: the settings do not fit the examples.
-            DivergedError: the loss of some seeds was no longer a number.
+        Raises RequestError: the settings do not fit the examples; DivergedError: the loss of some seeds was
+        no longer a number.
         """
 
     @abstractmethod
@@ -90,11 +86,7 @@ class Method(ABC):
         return None
 
     def check(self, settings: Any, n_levels: int) -> None:  # noqa: B027  most settings fit any number
-        """See that settings fit a corpus of D levels.
-
-        Raises:
-            RequestError: they do not.
-        """
+        """See that settings fit a corpus of D levels. Raises RequestError: they do not."""
 
     def at_once(self, _settings: Any, _device: str) -> int:
         """How many seeds are fitted together, at most, on a type of device such as ``cpu``."""
@@ -113,11 +105,7 @@ class GradientMethod(Method):
 
     @abstractmethod
     def objective(self, settings: Any, n_levels: int) -> Objective:
-        """The loss terms for D levels.
-
-        Raises:
-            RequestError: the settings do not fit so many levels.
-        """
+        """The loss terms for D levels. Raises RequestError: the settings do not fit so many levels."""
 
     def trunk(self, settings: Any) -> "Trunk":
         """What carries the losses: the trunk of that name, or one that the method makes from its settings."""
@@ -193,7 +181,7 @@ class GradientMethod(Method):
 
     def steps(self, examples: "Examples", settings: Any) -> int:
         """Optimiser steps over all epochs."""
-        from fractalctl.heads.draws import held_out
+        from fractalctl.heads.examples import held_out
 
         return int(settings.total_steps(len(held_out(examples, settings, seed=0).training)))
 
@@ -237,7 +225,7 @@ class LinearMap(Method):
 
     def layers(self, weights: Weights, _settings: Any) -> "Sequence[Layer]":
         """One."""
-        from fractalctl.heads.layers import Affine
+        from fractalctl.heads.trunks import Affine
 
         return [Affine(weights["projection"], weights["bias"])]
 

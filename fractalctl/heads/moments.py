@@ -39,8 +39,7 @@ def standardisation(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Args:
         features: (n, h) float32.
 
-    Returns:
-        mean and scale, each (h,) float32.
+    Returns mean and scale, each (h,) float32.
     """
     mean = mean_of(features)
     squares = np.zeros_like(mean)
@@ -56,7 +55,6 @@ def covariance(features: np.ndarray, centres: np.ndarray, groups: np.ndarray | N
     """Covariance (h, h) of rows (n, h) about their centres, divided by n.
 
     Args:
-        features: rows.
         centres: (h,) of all rows, or (K, h) of groups of rows.
         groups: (n,) group of each row, where centres are of groups.
     """
@@ -136,8 +134,7 @@ class Moments:
             shrinkage: weight of a multiple of the identity in the covariance within classes (Friedman 1989).
             residual: factor of the other directions; 0 leaves their columns zero.
 
-        Returns:
-            (h, m) for rows less their mean. Zeros where there are fewer directions than columns.
+        Returns (h, m) for rows less their mean. Zeros where there are fewer directions than columns.
         """
         present = self.counts > 0
         counts, rows = self.counts[present], self.counts.sum()

@@ -62,20 +62,12 @@ class Prefixes:
 
 
 def embed(
-    method: Method,
-    settings: Any,
-    weights: Weights,
-    features: np.ndarray,
-    device: torch.device | None = None,
+    method: Method, settings: Any, weights: Weights, features: np.ndarray, device: torch.device | None = None
 ) -> Prefixes:
     """Embeddings of features (n, h) float32, as the backbone gave them, a part at a time.
 
     Args:
-        method: that fitted the weights.
-        settings: of that method.
-        weights: by name.
         features: a memory map is read as it is used.
-        device: where to compute; None is the CPU.
     """
     place, width = device or torch.device("cpu"), method.code(settings)
     coded, nested = settings.dimension if width else None, method.nested(settings)

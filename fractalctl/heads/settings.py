@@ -31,9 +31,8 @@ _WORDS = {"yes": True, "no": False, "true": True, "false": False, "none": None}
 class MethodSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every method has to know.
 
-    Raises:
-        ValueError: a number is NaN or infinite, or the lengths do not ascend. Ranges of single fields are
-            checked where settings are converted, see `build_settings`.
+    Raises ValueError: a number is NaN or infinite, or the lengths do not ascend. Ranges of single fields are
+    checked where settings are converted, see `build_settings`.
     """
 
     dims: Annotated[
@@ -117,12 +116,10 @@ def build_settings(kind: type[AnySettings], values: Mapping[str, Any], owner: st
     """Convert and check settings.
 
     Args:
-        kind: their type.
         values: by name; text is converted to the field's type, see `spelled`.
         owner: whose settings they are, for messages.
 
-    Raises:
-        RequestError: a name is unknown, or a value does not fit; the message names the field.
+    Raises RequestError: a name is unknown, or a value does not fit; the message names the field.
     """
     known = fields_of(kind)
     for name in values:

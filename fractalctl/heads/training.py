@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from fractalctl.documents.head import EpochRecord
-from fractalctl.heads.draws import draw_epoch, draw_positives, held_out
-from fractalctl.heads.examples import Examples
+from fractalctl.heads.examples import Examples, draw_epoch, draw_positives, held_out
 from fractalctl.heads.fitted import DivergedError, Fitted, Validate, Weights
 from fractalctl.heads.fleet import Batch, Fleet
 from fractalctl.heads.settings import TrainingSettings
@@ -41,17 +40,11 @@ def train(
     Args:
         examples: rows to train on; a share of them is held out for each seed. A source of features with
             parameters of its own is trained with a single head, and left as it was in the best epoch.
-        trunk: carries the losses.
-        objective: what is minimised.
-        seeds: one head each.
-        settings: shared by all.
         validate: scores embeddings of held-out rows; the epoch with the highest sum over levels is kept, but
             the last of a one-cycle schedule, which has come to rest there and nowhere before.
-        progress: counts steps.
         initial: for each seed weights to begin with, such as those of a training before; none draws them.
 
-    Returns:
-        One outcome per seed, in the order given.
+    Returns one outcome per seed, in the order given.
 
     Raises:
         RequestError: every class has a single row.
@@ -202,11 +195,7 @@ class _Training:
         )
 
     def outcomes(self) -> list[Fitted]:
-        """What every seed came to.
-
-        Raises:
-            DivergedError: some came to nothing.
-        """
+        """What every seed came to; DivergedError if some came to nothing."""
         examples = self._examples
         inputs = {"input_mean": examples.mean.cpu(), "input_scale": examples.scale.cpu()}
         fitted = [
@@ -264,9 +253,7 @@ class FleetOptimizer:
 
     Args:
         parameters: tensors with a leading dimension R.
-        settings: schedule, weight decay, clip norm.
         rate: peak learning rate.
-        total_steps: over all epochs, for the schedule.
     """
 
     def __init__(

@@ -22,9 +22,7 @@ class Answer:
     """One training row that was found.
 
     Attributes:
-        row: its number in the training split.
-        name: what the corpus calls it.
-        text: what it says.
+        row: its number in the training split; ``name`` is what the corpus calls it.
         labels: its class names, coarsest first.
         cosine: to the query, at the length at which it was found.
     """
@@ -37,12 +35,7 @@ class Answer:
 
 
 class Reference:
-    """The training rows of a feature set under a head.
-
-    Args:
-        head: maps features to embeddings.
-        features: has the split train, with texts.
-        device: where to compute; None is the CPU.
+    """The training rows of a feature set (which has texts) under a head.
 
     Raises:
         RequestError: the set has no training rows, or the head does not fit it.
@@ -64,11 +57,7 @@ class Reference:
         return self.head.prefixes(features, self._device)
 
     def nearest(self, queries: Prefixes, lengths: Sequence[int], k: int) -> np.ndarray:
-        """The k nearest rows at ascending lengths: (q, len(lengths), k) int64, nearest first.
-
-        Raises:
-            RequestError: k exceeds the rows there are.
-        """
+        """The k nearest rows at ascending lengths: (q, len(lengths), k) int64, nearest first."""
         return nearest_at_prefixes(queries, self._rows, lengths, k, self._device)
 
     def rescored(self, queries: Prefixes, candidates: np.ndarray, length: int, k: int) -> np.ndarray:
@@ -110,12 +99,7 @@ def class_path(features: FeatureSet, classes: Sequence[int] | np.ndarray) -> tup
 
 @dataclass(frozen=True)
 class Query:
-    """What was asked.
-
-    Attributes:
-        text: the question.
-        labels: its class names, coarsest first; none where nobody knows them.
-    """
+    """What was asked: a text, and its class names, coarsest first, where somebody knows them."""
 
     text: str
     labels: tuple[str, ...] = ()
@@ -123,13 +107,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Answered:
-    """One query and its answers at each length.
-
-    Attributes:
-        query: what asked.
-        answers: by number of dimensions, nearest first.
-        votes: by number of dimensions, the classes that the answers vote for, coarsest first.
-    """
+    """One query and its answers at each length, nearest first, with the classes that they vote for."""
 
     query: Query
     answers: dict[int, tuple[Answer, ...]]
@@ -148,11 +126,7 @@ class Answered:
 def answer(
     reference: Reference, queries: Sequence[Query], embedded: Prefixes, lengths: Sequence[int], k: int
 ) -> list[Answered]:
-    """Answer queries, given with their embeddings, by k training rows at each of some ascending lengths.
-
-    Raises:
-        RequestError: k exceeds the rows there are.
-    """
+    """Answer queries, given with their embeddings, by k training rows at each of some ascending lengths."""
     found = reference.nearest(embedded, lengths, k)
     votes = reference.votes(found)
     answers = [reference.answers(embedded, found[:, place], d) for place, d in enumerate(lengths)]
@@ -170,11 +144,7 @@ def rows_as_queries(features: FeatureSet, rows: Sequence[int]) -> list[Query]:
 
 
 def zoom(head: "Head", features: FeatureSet, rows: Sequence[int], k: int = 5) -> list[Answered]:
-    """Answer some test rows by k training rows at the shortest and the full length.
-
-    Raises:
-        RequestError: the head does not fit the features.
-    """
+    """Answer some test rows by k training rows at the shortest and the full length."""
     reference = Reference(head, features)
     embedded = reference.embed(features.features("test")[np.asarray(rows)])
     asked = rows_as_queries(features, rows)
@@ -182,11 +152,7 @@ def zoom(head: "Head", features: FeatureSet, rows: Sequence[int], k: int = 5) ->
 
 
 def agreements(reference: Reference, lengths: Sequence[int], k: int) -> np.ndarray:
-    """Share of each test row's k answers that have its class: (q, len(lengths), D), coarsest level first.
-
-    Raises:
-        RequestError: k exceeds the rows there are.
-    """
+    """Share of each test row's k answers that have its class: (q, len(lengths), D), coarsest level first."""
     asked = reference.features.labels("test")
     queries = reference.embed(reference.features.features("test"))
     found = reference.nearest(queries, lengths, k)
@@ -195,16 +161,11 @@ def agreements(reference: Reference, lengths: Sequence[int], k: int) -> np.ndarr
 
 
 def narrowing(shares: np.ndarray) -> np.ndarray:
-    """Which queries' answers narrow from the right coarsest class to the right finest class.
+    """Which queries' answers narrow from the right coarsest class to the right finest class: (q,) bool.
 
     At the first length all answers have the query's coarsest class but fewer than half its finest one; at the
-    last length most have its finest one.
-
-    Args:
-        shares: (q, J, D), see `agreements`. Reversed along J, it tells which queries widen.
-
-    Returns:
-        (q,) bool.
+    last length most have its finest one. Shares are those of `agreements`, (q, J, D); reversed along J, they
+    tell which queries widen.
     """
     first, last = shares[:, 0], shares[:, -1]
     found: np.ndarray = (first[:, 0] == 1) & (first[:, -1] < 0.5) & (last[:, -1] > 0.5)
@@ -219,12 +180,9 @@ def first_of_each_class(chosen: np.ndarray, classes: np.ndarray, count: int) -> 
 
 
 def telling_rows(head: "Head", features: FeatureSet, count: int, k: int = 5) -> list[int]:
-    """Test rows that show what zooming is: the first one of each coarsest class that narrows.
+    """Test rows, so many at most, that show what zooming is: the first of each coarsest class that narrows.
 
     Rows chosen to show the effect prove nothing about how common it is; steerability does.
-
-    Returns:
-        At most ``count`` rows, ascending.
     """
     shares = agreements(Reference(head, features), (head.dims[0], head.dims[-1]), k)
     return first_of_each_class(narrowing(shares), features.labels("test")[:, 0], count)

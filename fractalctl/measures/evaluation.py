@@ -23,18 +23,11 @@ from store.recipe import identity_of
 if TYPE_CHECKING:
     from fractalctl.heads.head import Head
 
-Embed = Callable[[np.ndarray], Prefixes]
-"""Maps features (n, h) float32 to embeddings at every prefix length."""
+Embed = Callable[[np.ndarray], Prefixes]  # maps features (n, h) float32 to embeddings at every prefix length
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """What one embedding function comes to under a protocol, as result files say it.
-
-    Attributes:
-        accuracy: k-NN accuracy at every length and level.
-        steerability: S and its relatives, with intervals over queries.
-        hits: of every query.
-    """
+    """What one embedding function comes to under a protocol, as result files say it."""
 
     accuracy: Accuracy
     steerability: Steerability
@@ -136,11 +129,7 @@ class Evaluator:
         )
 
     def evaluate(self, head: "Head") -> Evaluation:
-        """Evaluate one head; versions and argv are for whoever writes the file.
-
-        Raises:
-            RequestError: the head does not fit the features.
-        """
+        """Evaluate one head that fits the features; versions and argv are for whoever writes the file."""
         document = head.document
         measured = self.measure(lambda rows: head.prefixes(rows, self.device), head.dims)
         same = ("strategy", "arm", "method", "trunk", "settings", "seed", "nested")

@@ -1,9 +1,10 @@
 """Query latency of indexes at several lengths: what runs in a process of its own (paper, Table 9).
 
 That process knows neither PyTorch nor the store: it finds its task and its vectors in a folder, computes with
-one thread on one core, and leaves its figures and every raw time there. Start it as
-``python -m fractalctl.measures.latency_timing FOLDER`` with `ONE_THREAD` in its environment. FAISS is loaded
-by what uses it, so that whoever lays out the folder may import this module.
+one thread on one core, and leaves its figures and every raw time there. Start it as ``python -m
+fractalctl.measures.latency_timing FOLDER`` with `ONE_THREAD` in its environment. FAISS and vector databases,
+which are built in a folder and asked like an index of FAISS, are loaded by what uses them, so that whoever
+lays out the folder may import this module.
 """
 
 import gc
@@ -13,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter, perf_counter_ns, process_time_ns
 from typing import Any, NamedTuple
@@ -20,20 +22,88 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from fractalctl.measures.latency_databases import DATABASES, built, size_of, version_of
-from fractalctl.orphans import end_with_parent
+from fractalctl.executors import end_with_parent
 
+NAME = "vectors"  # of the only collection or table
+ROWS_AT_ONCE = 2000
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """Environment of the measuring process; numerical libraries read it when they are loaded."""
-
-TASK_FILE = "task.json"
-"""What to measure: a `Task`."""
+TASK_FILE = "task.json"  # what to measure: a `Task`
 FIGURES_FILE = "figures.json"
 """What was measured: ``machine`` and ``results``, as `fractalctl.documents.latency` has them."""
 TIMES_FILE = "times.npz"
 """Every raw time: (rounds, queries) int64 nanoseconds by the name that its result has under ``times``."""
-TRAINING_ROWS_PER_LIST = 39
-"""What FAISS wants at least for each list of an inverted file."""
+TRAINING_ROWS_PER_LIST = 39  # what FAISS wants at least for each list of an inverted file
+
+
+class Qdrant:
+    """Rows (n, d) of unit length in a folder of their own, in this process, which searches exactly."""
+
+    def __init__(self, vectors: np.ndarray, folder: Path) -> None:
+        from qdrant_client import QdrantClient
+        from qdrant_client.models import Distance, VectorParams
+
+        self._client = QdrantClient(path=str(folder))
+        size = VectorParams(size=vectors.shape[1], distance=Distance.DOT)
+        self._client.create_collection(NAME, vectors_config=size)
+        self._client.upload_collection(NAME, vectors=vectors, ids=range(len(vectors)))
+
+    def search(self, query: np.ndarray, k: int, *, D: np.ndarray, I: np.ndarray) -> None:  # noqa: N803, E741, ARG002
+        """Put the numbers of the k nearest rows of a query (1, d) into ``I`` (1, k); ``D`` stays as it is."""
+        points = self._client.query_points(NAME, query[0].tolist(), limit=k, with_payload=False).points
+        I[0] = [point.id for point in points]
+
+
+class Chroma:
+    """A persistent client, with the HNSW index that it makes unless told otherwise."""
+
+    def __init__(self, vectors: np.ndarray, folder: Path) -> None:
+        import chromadb
+        from chromadb.config import Settings
+
+        settings = Settings(anonymized_telemetry=False)
+        client: Any = chromadb.PersistentClient(str(folder), settings=settings)
+        inner = {"hnsw": {"space": "ip"}}
+        self._collection = client.create_collection(NAME, configuration=inner, embedding_function=None)
+        for start in range(0, len(vectors), ROWS_AT_ONCE):
+            part = vectors[start : start + ROWS_AT_ONCE]
+            self._collection.add(ids=[str(start + row) for row in range(len(part))], embeddings=part)
+
+    def search(self, query: np.ndarray, k: int, *, D: np.ndarray, I: np.ndarray) -> None:  # noqa: N803, E741, ARG002
+        """See `Qdrant.search`."""
+        found = self._collection.query(query_embeddings=query, n_results=k, include=[])["ids"][0]
+        I[0] = [int(name) for name in found]
+
+
+class Lance:
+    """A table without an index, which is searched exactly."""
+
+    def __init__(self, vectors: np.ndarray, folder: Path) -> None:
+        import lancedb
+        import pyarrow
+
+        flat = pyarrow.array(vectors.reshape(-1))
+        columns = pyarrow.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+        rows = pyarrow.table({"number": np.arange(len(vectors)), "vector": columns})
+        self._table: Any = lancedb.connect(folder).create_table(NAME, rows)
+
+    def search(self, query: np.ndarray, k: int, *, D: np.ndarray, I: np.ndarray) -> None:  # noqa: N803, E741, ARG002
+        """See `Qdrant.search`."""
+        asked = self._table.search(query[0]).distance_type("dot").select(["number", "_distance"]).limit(k)
+        I[0] = asked.to_arrow()["number"].to_numpy()
+
+
+DATABASES: dict[str, tuple[type, str]] = {
+    "qdrant": (Qdrant, "qdrant-client"),
+    "chroma": (Chroma, "chromadb"),
+    "lancedb": (Lance, "lancedb"),
+}
+"""Each with the package that it takes, by the name of its extra."""
+
+
+def version_of(name: str) -> str:
+    """Version of its package; PackageNotFoundError where it is not installed."""
+    return version(DATABASES[name][1])
 
 
 def vectors_path(folder: Path, part: str, dimension: int) -> Path:
@@ -45,7 +115,7 @@ class IndexKind(msgspec.Struct, frozen=True):
     """A kind of FAISS index over inner products, or a database.
 
     Attributes:
-        name: ``flat``, ``hnsw``, ``ivf``, or one of `fractalctl.measures.latency_databases.DATABASES`.
+        name: ``flat``, ``hnsw``, ``ivf``, or one of `fractalctl.measures.latency_timing.DATABASES`.
         built_with: what its construction depends on: ``m`` and ``ef_construction``, or ``nlist`` (None: 4
             times the square root of the rows, as far as each list has enough rows to be trained).
         effort: name of the parameter of a search, ``ef_search`` or ``nprobe``; None where there is none.
@@ -67,7 +137,8 @@ class IndexKind(msgspec.Struct, frozen=True):
         import faiss
 
         if self.name in DATABASES:
-            return built(self.name, vectors, folder)
+            folder.mkdir()
+            return DATABASES[self.name][0](vectors, folder)
         n, dimension = vectors.shape
         given = self.parameters(n)
         index: Any
@@ -87,7 +158,9 @@ class IndexKind(msgspec.Struct, frozen=True):
         """Bytes of an index as it is stored."""
         import faiss
 
-        return size_of(folder) if self.name in DATABASES else len(faiss.serialize_index(index))
+        if self.name in DATABASES:
+            return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        return len(faiss.serialize_index(index))
 
     def set_effort(self, index: Any, value: int) -> None:
         """Choose how hard the next searches try."""

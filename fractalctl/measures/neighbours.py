@@ -17,10 +17,8 @@ from fractalctl.heads.prefixes import Prefixes
 
 QUERIES_PER_PASS = 256
 REFERENCES_PER_PASS = 16384
-SPARE_CANDIDATES = 3
-"""Candidates kept beyond k, so that near-ties at the k-th place are seen."""
-GROUP = 8
-"""Columns that share one maximum when candidates are sought."""
+SPARE_CANDIDATES = 3  # candidates kept beyond k, so that near-ties at the k-th place are seen
+GROUP = 8  # columns that share one maximum when candidates are sought
 SMALLEST_NORM = float(np.finfo(np.float32).tiny)
 
 
@@ -132,10 +130,7 @@ class _ReferenceRows:
     def candidates(self, queries: torch.Tensor, wanted: int, own: int | None) -> list[Ranked]:
         """Per prefix the ``wanted`` most similar rows in float32, never a query's own row.
 
-        Args:
-            queries: (q, d).
-            wanted: how many, or as many as there are.
-            own: reference row of the first query when queries are reference rows themselves.
+        ``own`` is the reference row of the first query when queries (q, d) are reference rows themselves.
         """
         found = []
         for similarity in self._similarities(queries):
@@ -193,7 +188,7 @@ def _settle(
     k: int,
     own: torch.Tensor | None,
 ) -> torch.Tensor:
-    """The k best of the candidates, with float64 wherever float32 cannot tell two of them apart.
+    """The k best of the candidates, (q, k), with float64 wherever float32 cannot tell two of them apart.
 
     Args:
         queries: (q, d) cut to the prefix.
@@ -202,9 +197,6 @@ def _settle(
         rows: (q, c) the candidates; where they are more than k, any row may tie with the last.
         k: how many.
         own: (q,) reference row of each query, which is no rival; None where queries are other rows.
-
-    Returns:
-        (q, k) reference rows.
     """
     # Twice the most that float32 may err by in a dot product.
     tolerance = 2 * queries.shape[1] * np.finfo(np.float32).eps * queries.norm(dim=1, keepdim=True)
@@ -266,12 +258,8 @@ def predictions(neighbours: np.ndarray, reference_labels: np.ndarray) -> np.ndar
 def leave_one_out_accuracy(embeddings: np.ndarray, labels: np.ndarray) -> list[float]:
     """Accuracy at each level, coarsest first, of leave-one-out k-NN on whole embeddings; k = 5, or n - 1.
 
-    Args:
-        embeddings: (n, d) float32.
-        labels: (n, D) integers.
-
-    Raises:
-        RequestError: there is one row, which has no other to ask.
+    Embeddings are (n, d) float32, labels (n, D) integers; RequestError where there is one row, which has no
+    other to ask.
     """
     if len(embeddings) < 2:
         raise RequestError("a single row is held out for validation, and leave-one-out needs two")

@@ -16,8 +16,7 @@ from scipy.special import log_softmax
 
 from fractalctl.heads.moments import class_means, covariance
 
-STRENGTHS = (0.01, 0.1, 1.0, 10.0)
-"""Inverse penalties (scikit-learn's C) that the rows kept back choose from."""
+STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # inverse penalties (scikit-learn's C) that the rows kept back choose from
 LARGEST_SHARPNESS = 20.0
 ROWS_PER_PASS = 4096
 
@@ -26,10 +25,8 @@ ROWS_PER_PASS = 4096
 class Rows:
     """Rows that a probe learns from or is asked about.
 
-    Attributes:
-        embeddings: (n, d) float64.
-        parents: (n,) class at the level above, 0 where there is none.
-        classes: (n,) class that is to be told.
+    Embeddings are (n, d) float64, classes (n,) those to be told, parents (n,) the classes at the level above,
+    0 where there is none.
     """
 
     embeddings: np.ndarray
@@ -73,10 +70,8 @@ class Verdict:
     """A calibrated probe's answers about rows that neither it nor its calibration has seen.
 
     Attributes:
-        bits: (n,) float64, -log2 q(right class).
-        errors: (n,) bool.
-        strength: inverse penalty.
-        sharpness: reciprocal temperature.
+        bits: (n,) float64, -log2 q(right class); ``errors`` (n,) bool.
+        strength: inverse penalty; ``sharpness`` the reciprocal temperature.
         validation_bits: mean cost on the rows that chose both.
     """
 
@@ -97,15 +92,10 @@ def best_probe(
 ) -> Verdict:
     """Learn from known rows, choose penalty and temperature on validation rows, answer about test rows.
 
-    Args:
-        children: ascending class ids below each class of the level above.
-        known: standardised embeddings and their classes.
-        validation: likewise; the known rows stand in where there is none.
-        test: likewise.
-        strengths: ascending inverse penalties, at least one; they are tried as long as the next is better.
-
-    References:
-        Guo et al., On calibration of modern neural networks, ICML 2017 (temperature scaling).
+    Embeddings are standardised; known rows stand in where there are none for validation. Children are
+    ascending class ids below each class of the level above. Strengths are ascending inverse penalties, tried
+    as long as the next is better. Source: Guo et al., On calibration of modern neural networks, ICML 2017
+    (temperature scaling).
     """
     validation = validation if len(validation.classes) else known
     best = _calibrated(children, known, validation, test, strengths[0])
@@ -138,13 +128,10 @@ def _calibrated(
 
 
 def answer(children: Sequence[np.ndarray], known: Rows, asked: Rows, strength: float) -> Answers:
-    """Learn one regression per class of the level above, and ask it about its rows.
+    """Learn one regression per class of the level above from known rows, and ask it about the rows asked.
 
-    Args:
-        children: ascending class ids below each class of the level above.
-        known: rows to learn from.
-        asked: rows to answer about.
-        strength: inverse penalty on the squared weights; the bias is free.
+    Children are the ascending class ids below each class of the level above, strength the inverse penalty on
+    the squared weights; the bias is free.
     """
     rows = len(asked.classes)
     logits = np.full((rows, max(map(len, children))), -np.inf)
@@ -182,22 +169,14 @@ def _regression(
 
 
 def linear_probe(known: np.ndarray, classes: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Learn linear discriminants from known rows and give the likeliest class of others.
+    """Learn linear discriminants from known rows (n, d) and classes (n,); give those of others, (q,) int64.
 
     One covariance for all classes, shrunk as Ledoit and Wolf choose: one pass over the rows, nothing to tune.
     A logistic regression takes a hundred times as long and is ahead or behind by a few points, depending on
-    the corpus and on its penalty.
+    the corpus and on its penalty. The smallest class id of equal scores; never a class that no known row has.
 
     score_c(x) = x W^-1 m_c - m_c W^-1 m_c / 2 + log(share of c), m_c the mean of class c and W the shrunken
     covariance of rows about the means of their classes.
-
-    Args:
-        known: (n, d) rows to learn from.
-        classes: (n,) their classes, from 0.
-        asked: (q, d) rows to answer about.
-
-    Returns:
-        (q,) int64, the smallest class id of equal scores; never a class that no known row has.
 
     Source: Fisher 1936, Rao 1948; Ledoit and Wolf, Journal of Multivariate Analysis 88, 2004 (shrinkage).
     """

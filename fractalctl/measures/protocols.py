@@ -7,14 +7,13 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from fractalctl.corpora.duplicates import repeated_rows
+from fractalctl.corpora.corpus import repeated_rows
 from fractalctl.errors import RequestError
 from fractalctl.randomness import Purpose, generator
 from store import FeatureSet
 
 PROTOCOLS = ("loo", "index")
-LEAVE_ONE_OUT_ROWS = 500
-"""Test rows of the paper's Tables 2, 3, 5, 10 and 11."""
+LEAVE_ONE_OUT_ROWS = 500  # test rows of the paper's Tables 2, 3, 5, 10 and 11
 
 
 @dataclass(frozen=True)
@@ -73,16 +72,10 @@ class Protocol:
         return "-".join([self.name, *departs])
 
     def draw(self, n_rows: int, left_out: np.ndarray | None = None) -> np.ndarray:
-        """Draw test rows that ask: at random, since splits are often sorted by class.
+        """Draw some of n test rows that ask, ascending: at random, since splits are often sorted by class.
 
-        Fewer rows of one seed are always among more of it, and leaving some out moves no others.
-
-        Args:
-            n_rows: of the test split, n.
-            left_out: (n,) bool, rows that may not ask.
-
-        Returns:
-            Ascending row numbers, int64; all that may ask where the protocol sets no limit or a larger one.
+        Fewer rows of one seed are always among more of it, and leaving some out, (n,) bool, moves no others.
+        All that may ask where the protocol sets no limit or a larger one. int64.
         """
         order = generator(self.rows_seed, Purpose.TEST_ROWS).permutation(n_rows)
         allowed = order if left_out is None else order[~left_out[order]]
@@ -130,9 +123,8 @@ def repeated_test_rows(features: FeatureSet) -> np.ndarray | None:
 def select_rows(features: FeatureSet, protocol: Protocol) -> Rows:
     """Take a protocol's rows from a feature set; of the test split, features of no others are read.
 
-    Raises:
-        RequestError: the set has no test split or too few rows for k neighbours, or duplicates are to be
-            dropped and cannot be told.
+    RequestError where the set has no test split or too few rows for k neighbours, or duplicates are to be
+    dropped and cannot be told.
     """
     if "test" not in features.splits:
         raise RequestError(

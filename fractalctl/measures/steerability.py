@@ -14,8 +14,7 @@ from fractalctl.randomness import Purpose, generator
 
 INTERVAL_LEVEL = 0.95
 RESAMPLES = 2000
-CHUNK_BYTES = 2**26
-"""Memory that a bootstrap may take for its resampled counts."""
+CHUNK_BYTES = 2**26  # memory that a bootstrap may take for its resampled counts
 
 
 def _control(accuracy: np.ndarray) -> np.ndarray:
@@ -101,8 +100,7 @@ def estimate(hits: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> Ste
         resamples: bootstrap samples.
         seed: of the resampling.
 
-    References:
-        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
     observed, resampled = accuracies(hits), resampled_accuracies(hits, resamples, seed)
     tails = [(1 - INTERVAL_LEVEL) / 2, (1 + INTERVAL_LEVEL) / 2]
@@ -142,10 +140,7 @@ def pairwise_steerability(accuracy: np.ndarray) -> dict[str, float]:
     """S of every pair of levels l < m of accuracies (J, D), as if there were no others (paper, Section 7).
 
     S_lm = (l@1 - l@J) + (m@J - m@1), the gain of level m over that of level l; so S_02 = S_01 + S_12, and at
-    D = 2 S_01 is S.
-
-    Returns:
-        ``{"S_01": ..., "S_02": ..., "S_12": ...}``.
+    D = 2 S_01 is S. They are called ``S_01``, ``S_02``, ``S_12``.
     """
     gained = gains(accuracy)
     pairs = combinations(range(len(gained)), 2)

@@ -5,8 +5,7 @@ beside statistics of its own table of seeds.
 """
 
 from fractalctl.paper.findings import paper_sections as sections
-from fractalctl.paper.judging import Finding, Verdict
-from fractalctl.paper.printed import Claim, claims
+from fractalctl.paper.judging import Claim, Finding, Verdict, claims
 from fractalctl.paper.table_11 import annotate, beside
 
 __all__ = ["Claim", "Finding", "Verdict", "annotate", "beside", "claims", "sections"]

@@ -1,21 +1,15 @@
 """All claims of the paper over a folder of runs: how often they held, then chapter by chapter."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from fractalctl.paper import section_4, section_5, section_6, section_7, section_8
-from fractalctl.paper.judging import Finding, Verdict
-from fractalctl.paper.printed import Claim, claims
+from fractalctl.paper import section_6, sections_4_5, sections_7_8
+from fractalctl.paper.judging import Finding, claims
+from fractalctl.paper.places import counted
 from fractalctl.report.results import Results
 from fractalctl.tables import Part, Section, Table
 
-CHAPTERS = tuple(
-    chapter for part in (section_4, section_5, section_6, section_7, section_8) for chapter in part.CHAPTERS
-)
-"""In the order of reading."""
-
-FIRST = 200.0
-"""Place of the summary in a report; chapters follow."""
+CHAPTERS = (*sections_4_5.CHAPTERS, *section_6.CHAPTERS, *sections_7_8.CHAPTERS)  # in the order of reading
+FIRST = 200.0  # place of the summary in a report; chapters follow
 
 INTRODUCTION = (
     "What these runs say to the paper's claims. Its tables come from bge-small and, as its published runs "
@@ -30,14 +24,7 @@ NOTHING = "None of these runs is one that the paper's claims speak of."
 
 
 def paper_sections(results: Results) -> list[Section]:
-    """What a folder of runs says to the paper's claims: a summary, then a section for each chapter.
-
-    Args:
-        results: as `fractalctl.report.read_results` gives them.
-
-    Raises:
-        FractalError: a metric's part of an evaluation is damaged.
-    """
+    """What a folder of runs says to the paper's claims: a summary, then a section for each chapter."""
     made = [chapter.section(results, FIRST + place) for place, chapter in enumerate(CHAPTERS, 1)]
     found = [finding for _, members in made for finding in members]
     parts: list[Part] = [INTRODUCTION, *(_summary(found) if found else [NOTHING])]
@@ -47,17 +34,11 @@ def paper_sections(results: Results) -> list[Section]:
     ]
 
 
-def _counted(claim: Claim, counts: Mapping[tuple[Claim, Verdict], int]) -> str:
-    """How often each verdict was given: ``holds: 3, does not hold: 1``."""
-    given = [verdict for verdict in Verdict if counts[claim, verdict]]
-    return ", ".join(f"{verdict.value}: {counts[claim, verdict]}" for verdict in given)
-
-
 def _summary(found: Sequence[Finding]) -> list[Part]:
     """How often every claim held that was judged, and what decides."""
-    counts = Counter((finding.claim, finding.verdict) for finding in found)
-    judged = [claim for claim in claims().values() if any((claim, verdict) in counts for verdict in Verdict)]
-    held = [[_counted(claim, counts), claim.text, claim.paper] for claim in judged]
+    about = {claim: [one for one in found if one.claim == claim] for claim in claims().values()}
+    judged = [claim for claim, own in about.items() if own]
+    held = [[counted(about[claim]), claim.text, claim.paper] for claim in judged]
     columns = ["verdicts", "claim", "in the paper"]
     caption = "Claims and how often they held: over corpora, backbones, protocols and both kinds of head."
     rules = [[claim.text, claim.looks_at, claim.rule] for claim in judged]

@@ -1,26 +1,64 @@
-"""The four words a verdict has, and the rules that lead to them.
+"""What the paper says (``claims.toml``, ``printed.toml``), and the rules that lead to one of four verdicts.
 
 A claim that something *differs* is judged by a test of the difference. A claim that something does *not*
 differ is judged by an interval against a margin that the claim states (two one-sided tests): a large p is no
 evidence of absence, so such a claim can come out as "cannot tell".
 """
 
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.resources import files
 from statistics import mean
 from typing import Any
 
 from fractalctl.documents.estimates import PairedEffects, PairedT
 from fractalctl.documents.measured import Interval
 from fractalctl.numbers import p_phrase
-from fractalctl.paper.printed import Claim, claims
 from fractalctl.statistics import adjust, equivalence, paired_effects, paired_t
 
+PREFIXES = (64, 128, 192, 256)  # the paper's lengths, everywhere but in its Figure 6
 ALPHA = 0.05
-LEVEL = 1 - 2 * ALPHA
-"""Of the intervals that one-sided tests at ALPHA are read from."""
+LEVEL = 1 - 2 * ALPHA  # of the intervals that one-sided tests at ALPHA are read from
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the paper says in one line, where, on which results it is judged, and what decides.
+
+    The margin is by how much what does not differ may differ, in the unit of the results.
+    """
+
+    text: str
+    paper: str
+    looks_at: str
+    rule: str
+    margin: float = 0.0
+
+
+@cache
+def table(name: str) -> dict[str, Any]:
+    """What stands in one of this package's TOML files; not to be changed."""
+    return tomllib.loads(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+
+
+def printed(place: str, corpus: str | None = None) -> dict[str, Any]:
+    """What one table, figure or section prints, such as ``table_3``, or of a corpus in it; may be nothing."""
+    found: dict[str, Any] = table("printed.toml")[place]
+    return found if corpus is None else found.get(corpus, {})
+
+
+@cache
+def claims() -> dict[str, Claim]:
+    """Every claim of the paper that runs can speak to, by a name of ours, in the order of reading."""
+    said = table("claims.toml")
+    rules = said["rules"]
+    return {
+        name: Claim(**(row | {"rule": rules.get(row["rule"], row["rule"])}))
+        for name, row in said["claims"].items()
+    }
 
 
 class Verdict(StrEnum):
@@ -62,17 +100,11 @@ def larger(difference: float, p: float | None, n: int) -> Verdict:
 
 
 def no_difference(values: Sequence[float], margin: float) -> tuple[Verdict, str]:
-    """The verdict on "practically zero", by where the 90 % interval of the mean lies.
+    """The verdict on "practically zero", by where the 90 % interval of the mean lies; and the interval.
 
     Within the margin both one-sided tests at 5 % reject: it holds. Beyond it on one side the mean differs by
-    more than the margin, significantly: it does not hold. Otherwise nobody can tell.
-
-    Args:
-        values: one per unit of replication: of one arm, or paired differences.
-        margin: positive, in the unit of the values.
-
-    Returns:
-        The verdict, and for the evidence the interval, or the reason why there is none.
+    more than the margin, significantly: it does not hold. Otherwise nobody can tell. Values are one per unit
+    of replication: of one arm, or paired differences; the margin is positive, in their unit.
 
     >>> [no_difference(values, 0.02)[0].value for values in ([0.004, -0.006, 0.01], [0.04, 0.03, 0.05])]
     ['holds', 'does not hold']

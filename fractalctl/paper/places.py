@@ -1,42 +1,37 @@
 """Results of the paper's two heads by place, whatever file they stand in."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+from fractalctl.documents.experiments import Synthesis
 from fractalctl.documents.measured import Accuracy, Conditions, Run, Steerability
-from fractalctl.documents.synth import PartitionResult, Synthesis
 from fractalctl.measures.metrics import metrics
-from fractalctl.paper.judging import Contrast, Finding, Verdict
-from fractalctl.paper.printed import claims
+from fractalctl.paper.judging import Contrast, Finding, Verdict, claims, table
 from fractalctl.report.results import Results
+from fractalctl.tables import Part, Section, Table
 
 TAILS = ("", "-fractal")
 """What follows a strategy's name in an arm of the paper's: nothing for the linear head of its Algorithm 1, or
 the head of its published runs. Arms with other settings are not judged."""
 
-PAPER_ROWS = (None, 500, 2000)
-"""Rows that were asked for at most; the protocol's own number is 500."""
-
-Beside = tuple[str, str, str, object, object]
-"""Where, arms, quantity, the number here, and the paper's."""
-
-Key = tuple[str | float, ...]
-"""A strategy, and its place on an axis where there is one."""
+PAPER_ROWS = (None, 500, 2000)  # rows that were asked for at most; the protocol's own number is 500
+Beside = tuple[str, str, str, object, object]  # where, arms, quantity, the number here, and the paper's
+Key = tuple[str | float, ...]  # a strategy, and its place on an axis where there is one
+FEW = 6  # so many findings are shown at once; a page opens more on demand
+MARKS = {
+    "holds": "good",
+    "does not hold": "bad",
+    "cannot tell": "between",
+    Verdict.DIRECTION.value: "between",
+}
 
 
 @dataclass(frozen=True)
 class Head:
-    """One head's numbers.
-
-    Attributes:
-        s: S.
-        steerability: S and its relatives.
-        accuracy: by length and level.
-        more: further numbers of an axis.
-        result: of the metric in question, in its own type.
-    """
+    """One head's numbers, further ones of an axis, and the result of a metric, in its own type."""
 
     s: float
     steerability: Steerability
@@ -52,11 +47,10 @@ def steerability(head: Head) -> float:
 
 @dataclass(frozen=True)
 class Place:
-    """One feature set under one protocol, measured with one of the paper's heads.
+    """One feature set (``corpus`` is what to call it) under one protocol, measured with one kind of head.
 
     Attributes:
         document: any file of it, for what they have in common.
-        corpus: what to call the feature set.
         conditions: how the numbers were taken.
         tail: of `TAILS`.
         heads: by strategy (and point), then by seed.
@@ -149,10 +143,8 @@ def evaluated(
 ) -> Callable[[Results], list[Group]]:
     """Group evaluations of heads on the features that they were trained on; the paper's protocol comes first.
 
-    Args:
-        metric: only those that have it; its result is read.
-        condition: what the result depends on, where that is not the protocol; of several files with the same
-            one the first counts.
+    With a metric only those that have it; its result is read. A condition says what the result depends on,
+    where that is not the protocol; of several files with the same one the first counts.
     """
 
     def groups(results: Results) -> list[Group]:
@@ -175,11 +167,12 @@ def ablated(axis: str) -> Callable[[Results], list[Group]]:
 
     def groups(results: Results) -> list[Group]:
         return _grouped(
-            (one, conditions_of(one), tail, (run.strategy, *run.point.values()), run.seed, _head(run))
+            (one, conditions_of(one), tail, (run.strategy, *run.point.values()), run.seed, head)
             for one in results.ablations
             if one.axis == axis
             for run in one.runs
             if (tail := run.arm.removeprefix(run.strategy)) in TAILS
+            for head in [Head(run.steerability.s, run.steerability, run.accuracy, run.more)]
         )
 
     return groups
@@ -202,17 +195,7 @@ def _of_sizes(one: Synthesis) -> Iterable["Entry"]:
             yield one, conditions_of(one), tail, (runs[0].strategy, size), seed, head
 
 
-def partitions_of(one: Synthesis, size: int) -> list[PartitionResult]:
-    """The partitions into so many coarse classes."""
-    return [partition for partition in one.partitions if partition.coarse == size]
-
-
-def _head(run: Run) -> Head:
-    return Head(run.steerability.s, run.steerability, run.accuracy, run.more)
-
-
-Entry = tuple[Conditions, str, str, Key, int, Head]
-"""File, conditions, tail, key, seed, head."""
+Entry = tuple[Conditions, str, str, Key, int, Head]  # file, conditions, tail, key, seed, head
 
 
 def _grouped(entries: Iterable[Entry]) -> list[Group]:
@@ -236,3 +219,61 @@ def _places(sets: Sequence[Sequence[Entry]]) -> list[Place]:
         label = f"{name} ({one.features.name})" if names.count(name) > 1 else name
         places.append(Place(one, label, conditions, tail, heads))
     return places
+
+
+def nothing(group: Any) -> Iterator[Any]:  # noqa: ARG001  the shape of a chapter's parts
+    """Of a chapter without claims, or without numbers."""
+    return iter(())
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One table, figure or section of the paper; its name is the stem of its tables' names.
+
+    Attributes:
+        groups: what the chapter looks at, in groups that are judged each by itself.
+        judge: the claims on one group.
+        beside: numbers of one group that the paper prints too.
+    """
+
+    name: str
+    groups: Callable[[Results], Sequence[Any]]
+    judge: Callable[[Any], Iterable[Finding]] = nothing
+    beside: Callable[[Any], Iterable[Beside]] = nothing
+
+    def findings(self, results: Results) -> list[Finding]:
+        """Everything that is judged, in order."""
+        return [found for group in self.groups(results) for found in self.judge(group)]
+
+    def rows(self, results: Results) -> list[Beside]:
+        """Everything that stands beside the paper's numbers, once each."""
+        return list(dict.fromkeys(row for group in self.groups(results) for row in self.beside(group)))
+
+    def section(self, results: Results, order: float) -> tuple[Section | None, list[Finding]]:
+        """The chapter over results, None where nothing there concerns it; and its findings."""
+        found, rows = self.findings(results), self.rows(results)
+        words = table("claims.toml")["chapters"][self.name]
+        title, parts = words["title"], list[Part]([words["text"]])
+        if rows:
+            columns = ["where", "arms", "what", "here", "paper"]
+            parts.append(
+                Table(f"paper-{self.name}", f"{title}: here and in the paper.", columns, rows, left=3)
+            )
+        if found:
+            parts.append(_verdicts(self.name, found))
+        return Section(title, parts, order) if found or rows else None, found
+
+
+def counted(found: Iterable[Finding]) -> str:
+    """How often each verdict was given: ``holds: 3, does not hold: 1``."""
+    counts = Counter(one.verdict for one in found)
+    return ", ".join(f"{verdict.value}: {counts[verdict]}" for verdict in Verdict if counts[verdict])
+
+
+def _verdicts(name: str, found: Sequence[Finding]) -> Table:
+    # The verdict comes first: a page keeps the first column in sight, however narrow it is.
+    rows = [[one.verdict.value, one.claim.text, one.where, one.arms, one.evidence] for one in found]
+    columns = ["verdict", "claim", "where", "arms", "evidence"]
+    folded = len(rows) > FEW
+    caption = f"Verdicts. {counted(found)}."
+    return Table(f"verdicts-{name}", caption, columns, rows, 5, marks=MARKS, folded=folded)

@@ -4,30 +4,37 @@ from collections.abc import Iterator, Sequence
 from statistics import mean
 
 from fractalctl.documents.estimates import Correlation, Peak
-from fractalctl.documents.synth import Synthesis
+from fractalctl.documents.experiments import Synthesis
 from fractalctl.numbers import interval, listed, mean_sd, number, p_phrase, signed, spread
-from fractalctl.paper.chapter import Chapter
-from fractalctl.paper.judging import Finding, Verdict, all_within, corrected, every, finding, larger
+from fractalctl.paper.judging import (
+    PREFIXES,
+    Finding,
+    Verdict,
+    all_within,
+    claims,
+    corrected,
+    every,
+    finding,
+    larger,
+    printed,
+)
 from fractalctl.paper.places import (
     Beside,
+    Chapter,
     Group,
     Place,
     ablated,
     evaluated,
     one_per_corpus,
-    partitions_of,
     synthetic,
 )
-from fractalctl.paper.printed import PREFIXES, claims, printed
 from fractalctl.report.results import Results
 from fractalctl.statistics import heterogeneity, pearson, spearman
 
-FEWEST_CORPORA = 4
-"""Below which a correlation over corpora says nothing."""
+FEWEST_CORPORA = 4  # below which a correlation over corpora says nothing
 FEWEST_SWEPT = 3
 USUAL_BLOCK = 64
-MIRRORED = 0.99
-"""Correlation of two predictors from which on nothing can tell them apart."""
+MIRRORED = 0.99  # correlation of two predictors from which on nothing can tell them apart
 
 
 def _exact(rho: Correlation) -> float | None:
@@ -155,7 +162,7 @@ def _between(vertex: float, ci: tuple[float, float] | None, low: float, high: fl
 def _driver(place: Place, document: Synthesis) -> Iterator[Finding]:
     """H(L0) and H(L1|L0) sum to the fixed H(finest), so no synthetic experiment can tell them apart."""
     sizes = place.points("v5")
-    profiles = [[one.profile for one in partitions_of(document, size)] for size in sizes]
+    profiles = [[one.profile for one in document.partitions if one.coarse == size] for size in sizes]
     coarse = [mean(profile.h_l0 for profile in members) for members in profiles]
     fine = [mean(profile.h_l1_given_l0 for profile in members) for members in profiles]
     s, together = [mean(place.values("v5", size)) for size in sizes], pearson(coarse, fine).coefficient

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from fractalctl.documents.base import to_json
+from fractalctl.documents import to_json
 from fractalctl.documents.estimates import Quadratic
 from fractalctl.documents.statistics import PrintedFigure, Statistics
-from fractalctl.paper.printed import table
+from fractalctl.paper.judging import table
 
 PAIR = ("v5", "mrl")
 

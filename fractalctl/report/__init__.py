@@ -1,10 +1,10 @@
 """Tables, figures and pages from the files of runs: for whatever arms, corpora and experiments there are."""
 
 from fractalctl.report.build import overview, report_sections, write_report
-from fractalctl.report.forest import draw_forest
 from fractalctl.report.metrics import metric_tables
 from fractalctl.report.prose import statistics_sections, write_statistics
 from fractalctl.report.results import Results, read_results
+from fractalctl.report.sections.statistics import draw_forest
 from fractalctl.report.statistics_tables import brief_tables
 
 __all__ = [

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from fractalctl.documents import Document
-from fractalctl.documents.ablation import Ablation
+from fractalctl.documents.experiments import Ablation, Synthesis
 from fractalctl.documents.latency import Latency
-from fractalctl.documents.synth import Synthesis
 from fractalctl.errors import RequestError
 from fractalctl.plugins import modules_of
 from fractalctl.progress import Progress, silent
@@ -39,9 +39,10 @@ OVERVIEWS: dict[type[Document], Callable[[Any], list[Table]]] = {
 
 def report_sections(results: Results) -> list[Section]:
     """Every section that the results have something for, in the order of reading."""
-    found = [module.build(results) for module in modules_of(package)]
-    made = [section for section in found if section] + list(further_sections(results))
-    return sorted(made, key=lambda section: section.order)
+    builders = [module.build for module in modules_of(package) if hasattr(module, "build")]
+    found = [made if isinstance(made, list) else [made] for made in (build(results) for build in builders)]
+    sections = [*filter(None, chain(*found)), *further_sections(results)]
+    return sorted(sections, key=lambda section: section.order)
 
 
 def overview(documents: Sequence[Document]) -> list[Table]:
@@ -59,18 +60,8 @@ def write_report(
     ``results.md`` is a summary; links lead to a page for each further section in ``results/``. Each file is
     written aside and renamed; the same sections give the same bytes.
 
-    Args:
-        sections: in the order of reading.
-        output: folder.
-        title: of the pages.
-        progress: counts sections.
-
-    Returns:
-        Every path written, the Markdown page and the HTML page first.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-        RequestError: see `check_folder`.
+    Returns every path written, the Markdown page and the HTML page first. Raises MissingExtraError:
+    matplotlib is not installed; RequestError: see `check_folder`.
     """
     check_folder(output)
     sections = _prepared(sections)
@@ -90,11 +81,7 @@ def write_report(
 
 
 def check_folder(output: Path) -> None:
-    """See that a report can be written into a folder without replacing what this program did not write.
-
-    Raises:
-        RequestError: it is a file, or holds files with a report's names beside no page of ours.
-    """
+    """RequestError if a report would replace what is no earlier report: a file, or files named as its own."""
     page = output / "report.html"
     if page.is_file() and MADE_BY in page.read_text("utf-8", errors="replace"):
         return

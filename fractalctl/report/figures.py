@@ -35,17 +35,17 @@ MOST_LINES = 4
 """In one panel of small multiples, beside the baseline."""
 APART = 0.012
 """How far the bars of neighbouring lines stand apart, as a share of the axis."""
+ROOM = 0.06
+"""Height of a line of labels, as a share of the axis."""
+ARROW = {"arrowstyle": "-", "linewidth": 0.5, "color": "0.6", "shrinkA": 1, "shrinkB": 3, "relpos": (0, 0.5)}
+"""From the left end of a label, at half its height, to its point."""
 
 Lines = Mapping[str, tuple[Sequence[float], Sequence[Sequence[float]]]]
 """By label: n positions, and a row of n values for each seed; one row alone has no interval."""
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of a size in inches.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
+    """An empty figure of a size in inches; MissingExtraError if matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
@@ -94,7 +94,6 @@ def save_figure(figure: "Figure", path: Path) -> list[Path]:
     """Write a figure as PNG (200 dots per inch) and PDF; the same figure gives the same bytes.
 
     Args:
-        figure: what to write.
         path: with or without one of the suffixes ``.png`` and ``.pdf``.
     """
     from matplotlib import rc_context
@@ -177,10 +176,7 @@ def line_panels(
     Args:
         panels: lines by the title of their panel.
         places: of labels, see `look`; a label without one, such as a baseline's, is a grey line.
-        xlabel: of every panel.
-        ylabel: of every panel.
         across: panels side by side.
-        zero: mark zero.
     """
     rows, across = -(-len(panels) // across), min(len(panels), across)
     figure = new_figure(1.6 + 3.4 * across, 0.4 + 2.7 * rows)
@@ -206,8 +202,6 @@ def row_panels(rows: Mapping[str, Lines], places: Mapping[str, int], xlabel: str
     Args:
         rows: lines by the title of their row; a row has one range.
         places: see `line_panels`.
-        xlabel: of the last row.
-        ylabel: of every row, after its title.
     """
     labels = dict.fromkeys(label for lines in rows.values() for label in lines if label in places)
     few = [list(labels)[first : first + MOST_LINES] for first in range(0, len(labels), MOST_LINES)] or [[]]
@@ -242,16 +236,15 @@ def highest(rows: Mapping[str, Lines]) -> str:
         ends = dict.fromkeys(_ticks(lines)[end] for end in (0, -1))
         tops = []
         for end in ends:
-            having = {label: _mean_at(line, end) for label, line in lines.items() if end in line[0]}
+            having = {
+                label: mean(float(seed[list(x).index(end)]) for seed in seeds)
+                for label, (x, seeds) in lines.items()
+                if end in x
+            }
             top = max(having, key=lambda label: having[label])
             tops.append(f"{top} at {end:g} ({number(having[top], 1)})")
         told.append(f"{title}: the highest {'are' if len(tops) > 1 else 'is'} {listed(tops)}.")
     return " ".join(told)
-
-
-def _mean_at(line: tuple[Sequence[float], Sequence[Sequence[float]]], x: float) -> float:
-    place = list(line[0]).index(x)
-    return mean(float(seed[place]) for seed in line[1])
 
 
 def draw_lines(axes: "Axes", lines: Lines, places: Mapping[str, int]) -> None:
@@ -314,6 +307,46 @@ def frame(axes: "Axes", *, zero: bool = False, **named: Any) -> None:
         axes.axhline(0, color="black", linewidth=0.8)
     axes.grid(alpha=0.3)
     axes.set(**{name: wrapped(text, 32) if isinstance(text, str) else text for name, text in named.items()})
+
+
+def label_beside(axes: "Axes", points: Sequence[tuple[float, float, str, str]]) -> None:
+    """Write names in a column right of a panel, none on another, each with a line to its point.
+
+    Args:
+        axes: with all else drawn; its range stays.
+        points: x, y, name and colour.
+    """
+    low, high = axes.get_ylim()
+    ordered = sorted(points, key=lambda point: point[1])
+    heights = spaced([(y - low) / (high - low) for _, y, _, _ in ordered])
+    for (x, y, name, colour), height in zip(ordered, heights, strict=True):
+        words: dict[str, Any] = {"color": colour, "fontsize": 7, "va": "center"}
+        axes.annotate(name, (x, y), (1.03, height), textcoords="axes fraction", arrowprops=ARROW, **words)
+    axes.set_ylim(low, high)
+
+
+def spaced(wanted: Sequence[float], room: float = ROOM) -> list[float]:
+    """Heights of labels, each as near to the rising one wanted as leaves room for all between 0 and 1.
+
+    >>> [round(height, 3) for height in spaced([0.5, 0.5, 0.9], 0.1)]
+    [0.45, 0.55, 0.9]
+    """
+    room = min(room, 1 / max(1, len(wanted) - 1))
+    groups: list[tuple[float, int]] = []
+    for height in wanted:
+        groups.append((height, 1))
+        while (
+            len(groups) > 1 and _lowest(groups[-1], room) < _lowest(groups[-2], room) + groups[-2][1] * room
+        ):
+            (above, several), (below, others) = groups.pop(), groups.pop()
+            groups.append(((above * several + below * others) / (several + others), several + others))
+    return [_lowest(group, room) + place * room for group in groups for place in range(group[1])]
+
+
+def _lowest(group: tuple[float, int], room: float) -> float:
+    """Height of the lowest label of a group around its mean height, all of them between 0 and 1."""
+    middle, count = group
+    return min(max(middle - (count - 1) * room / 2, 0.0), 1 - (count - 1) * room)
 
 
 def legend(figure: "Figure") -> None:

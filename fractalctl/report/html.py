@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from fractalctl.documents.base import to_json
+from fractalctl.documents import to_json
 from fractalctl.documents.compare import ArmAtPlace, ArmsCompared
 from fractalctl.documents.zoom import ExampleQuery, Zoom
 from fractalctl.report.figures import svg
@@ -43,7 +43,6 @@ def html_page(title: str, sections: Sequence[Section]) -> str:
     """A page that opens anywhere; the same arguments give the same text.
 
     Args:
-        title: its heading.
         sections: in the order of reading; paragraphs are Markdown, everything else is plain text.
     """
     parts = [part for section in sections for part in section.parts]

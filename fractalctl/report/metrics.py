@@ -1,21 +1,46 @@
 """What is shown of metrics: by a section of ours, by one that a metric brings, or as a plain table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import import_module
-from importlib.util import find_spec
+from dataclasses import dataclass
 from typing import Any
 
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.numbers import mean_sd
+from fractalctl.plugins import modules_of
+from fractalctl.report import sections
 from fractalctl.report.results import Group, Measured, Results
 from fractalctl.report.writers import markdown_text
-from fractalctl.tables import Section, Table
+from fractalctl.tables import Picture, Section, Table
 
 ORDER = 88
 """Of sections that metrics bring themselves; after those of ours."""
 SPREAD = "mean ± standard deviation over seeds"
 IN_OTHERS = ("baselines",)
 """Metrics that have no section, since others show them: rows of `fractalctl.report.sections.answer`."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a metric of ours is shown; ``picture`` draws each of ``groups``, with a place for each arm."""
+
+    metric: str
+    title: str
+    order: int
+    text: str
+    tables: Callable[[Results], list[Table]]
+    groups: Callable[[Results], list[Group]] = lambda _: []
+    picture: Callable[[Group, dict[str, int]], Picture] | None = None
+
+    def section(self, results: Results) -> Section | None:
+        """The report's part on the metric; None where nobody has measured it."""
+        pictures = [self.picture(one, results.places) for one in self.groups(results)] if self.picture else []
+        tables = self.tables(results)
+        return Section(self.title, [self.text, *tables, *pictures], self.order) if tables else None
+
+
+def shown_metrics() -> dict[str, Shown]:
+    """Metrics that have a section of ours: the ``SHOWN`` of modules of `fractalctl.report.sections`."""
+    return {one.metric: one for module in modules_of(sections) for one in getattr(module, "SHOWN", ())}
 
 
 def metric_groups(
@@ -29,10 +54,18 @@ def metric_groups(
     return results.with_metric(name, metrics()[name].read, condition)
 
 
-def by_dims(groups: Sequence[Group]) -> Iterator[tuple[str, list[int], list[Group]]]:
-    """Yield a name for files, prefix lengths, and the groups that have them: one table each."""
-    for dims in dict.fromkeys(tuple(group.first.dims) for group in groups):
-        yield "-".join(map(str, dims)), list(dims), [one for one in groups if tuple(one.first.dims) == dims]
+def by_dims(
+    groups: Callable[[Results], list[Group]], *tables: Callable[[str, Sequence[Group]], Table]
+) -> Callable[[Results], list[Table]]:
+    """What makes each of these tables of the groups that share prefix lengths, with a name for files."""
+
+    def made(results: Results) -> list[Table]:
+        shared: dict[str, list[Group]] = {}
+        for one in groups(results):
+            shared.setdefault("-".join(map(str, one.first.dims)), []).append(one)
+        return [table(lengths, found) for lengths, found in shared.items() for table in tables]
+
+    return made
 
 
 def metric_tables(name: str, evaluations: Sequence[Evaluation]) -> list[Table]:
@@ -40,24 +73,19 @@ def metric_tables(name: str, evaluations: Sequence[Evaluation]) -> list[Table]:
     results = Results(evaluations=evaluations)
     if name in IN_OTHERS or not any(name in one.metrics for one in evaluations):
         return []
-    if module := _own_section(name):
-        tables: list[Table] = import_module(module).metric_tables(results)
-        return [table.in_brief() for table in tables]
+    if shown := shown_metrics().get(name):
+        return [table.in_brief() for table in shown.tables(results)]
     section = _brought(results, name)
     return [part for part in section.parts if isinstance(part, Table)]
 
 
 def further_sections(results: Results) -> Iterator[Section]:
-    """Yield the sections of metrics that none of ours shows."""
+    """Yield the sections of metrics: ours, then of those that none of ours shows."""
+    ours = shown_metrics()
+    yield from filter(None, (one.section(results) for one in ours.values()))
     for name in dict.fromkeys(name for one in results.evaluations for name in one.metrics):
-        if name not in IN_OTHERS and not _own_section(name):
+        if name not in (*IN_OTHERS, *ours):
             yield _brought(results, name)
-
-
-def _own_section(name: str) -> str | None:
-    module = f"fractalctl.report.sections.{name}"
-    found = name.isidentifier() and find_spec(module) is not None
-    return module if found and hasattr(import_module(module), "metric_tables") else None
 
 
 def _brought(results: Results, name: str) -> Section:

@@ -11,13 +11,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from fractalctl.documents import Document, read_document
-from fractalctl.documents.ablation import Ablation
 from fractalctl.documents.compare import ArmsCompared
 from fractalctl.documents.evaluation import Evaluation
+from fractalctl.documents.experiments import Ablation, Synthesis
 from fractalctl.documents.latency import Latency
 from fractalctl.documents.measured import Conditions
 from fractalctl.documents.statistics import Statistics
-from fractalctl.documents.synth import Synthesis
 from fractalctl.documents.zoom import Zoom
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.heads.arms import follows_depth
@@ -47,7 +46,6 @@ class Measured:
     Attributes:
         corpus: what it was measured on; says more than the corpus's name where that would be ambiguous.
         arm: its label; says more where two arms that are trained differently have one label.
-        document: the evaluation.
         result: of a metric, in its own type; None where none is looked at.
     """
 
@@ -139,16 +137,11 @@ class Results:
         return [Group(name, rows) for name, rows in found.items()]
 
     def with_metric(
-        self,
-        name: str,
-        read: Callable[[Evaluation], Any],
-        condition: Callable[[Measured], str] | None = None,
+        self, name: str, read: Callable[[Evaluation], Any], condition: Callable[[Measured], str] | None = None
     ) -> list[Group]:
         """Evaluations that have a metric, by corpus, backbone, condition and prefix lengths.
 
         Args:
-            name: of the metric.
-            read: gives its result from a document.
             condition: what sets its results apart, where it is not the protocol; of evaluations alike in that
                 the first one of each arm and seed stands.
         """
@@ -170,8 +163,7 @@ def read_results(folder: Path) -> Results:
 
     A file that is damaged, of another format, or says again what another says is left out, with a warning.
 
-    Raises:
-        RequestError: there is no result file that can be read.
+    Raises RequestError: there is no result file that can be read.
     """
     found: dict[str, Any] = {kind: [] for kind in KINDS}
     warnings: list[str] = []

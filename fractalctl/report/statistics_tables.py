@@ -42,9 +42,10 @@ def _p(document: Statistics) -> str:
     return f"p ({document.correction})" if document.correction else "p"
 
 
-def _known(one: Any, raw: Any) -> str:
-    """The adjusted p of something, or the raw one where none was adjusted."""
-    return p_value(raw.p if one.p_adjusted is None else one.p_adjusted)
+def known_p(one: Any) -> float | None:
+    """The adjusted p of a comparison, or of a test against a value; the raw one where none was adjusted."""
+    raw: float | None = one.p if isinstance(one, Comparison) else one.test.p
+    return raw if one.p_adjusted is None else one.p_adjusted
 
 
 def _pair(row: Any) -> str:
@@ -61,9 +62,9 @@ def described_table(document: Statistics) -> Iterator[Table]:
     rows = []
     for one in document.described:
         cells = [one.label, one.arm, spread(one.mean, one.sd), interval(one.ci, 3)]
-        cells.append(_known(one.zero, one.zero.test))
+        cells.append(p_value(known_p(one.zero)))
         cut = one.truncation
-        cells += [signed(cut.value), _known(cut, cut.test)] if cut else [MISSING] * 2
+        cells += [signed(cut.value), p_value(known_p(cut))] if cut else [MISSING] * 2
         rows.append([*cells, one.n])
     caption = (
         f"{document.metric} of every arm: mean ± SD over seeds with its 95 % interval (Student's t); t tests "
@@ -83,7 +84,7 @@ def comparison_tables(document: Statistics) -> Iterator[Table]:
             [
                 row.label, number(depths.get(row.corpus)), spread(row.mean_a, row.sd_a),
                 spread(row.mean_b, row.sd_b), signed(row.difference),
-                interval(row.difference_ci, 3), _known(row, row), number(row.cohens_d),
+                interval(row.difference_ci, 3), p_value(known_p(row)), number(row.cohens_d),
                 interval(row.cohens_d_ci), row.n,
             ]
             for row in found
@@ -107,7 +108,7 @@ def pairs_table(document: Statistics) -> Iterator[Table]:
         [
             row.label, row.a, row.b, row.metric, row.n, spread(row.mean_a, row.sd_a),
             spread(row.mean_b, row.sd_b), signed(row.difference), interval(row.difference_ci, 3),
-            number(row.t), f"{_known(row, row)} (m = {row.family_size})", number(row.cohens_d),
+            number(row.t), f"{p_value(known_p(row))} (m = {row.family_size})", number(row.cohens_d),
             number(row.d_av),
         ]
         for row in document.comparisons

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from html import escape
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -33,7 +34,6 @@ def markdown_page(title: str, sections: Sequence[Section], figures: str = "figur
 
     Args:
         title: plain text.
-        sections: in the order of reading.
         figures: folder of the pictures, as seen from the page.
     """
     parts = [f"# {markdown_text(title)}"]
@@ -48,12 +48,9 @@ def markdown_pages(title: str, sections: Sequence[Section], folder: str) -> dict
     """Sections as several pages: the summary first, every other section on a page of its own.
 
     Args:
-        title: of the first page, plain text.
-        sections: in the order of reading.
         folder: of the further pages and in their names, as seen from the first; its figures lie beside it.
 
-    Returns:
-        Text by name; the first page has none.
+    Returns text by name; the first page has none.
     """
     details = {
         f"{folder}/{number:02}-{re.sub('[^a-z0-9]+', '-', section.title.lower()).strip('-')}.md": section
@@ -88,8 +85,11 @@ def markdown_table(table: Table) -> str:
     """
     rule = [":--" if place < table.left else "--:" for place in range(len(table.columns))]
     cells = [[*map(markdown_text, row)] for row in (table.columns, *table.rows)]
-    lines = [f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:])]
-    return f"**{markdown_text(table.caption)}**\n\n" + "\n".join(lines)
+    lines = "\n".join(f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:]))
+    if table.folded:  # sites need the attribute to find Markdown within; GitHub finds it anyway
+        caption = escape(" ".join(visible(table.caption).split()))
+        return f'<details markdown="1">\n<summary>{caption}</summary>\n\n{lines}\n\n</details>'
+    return f"**{markdown_text(table.caption)}**\n\n{lines}"
 
 
 SYMBOLS = {

@@ -5,7 +5,6 @@ Each estimator is one function with its formula and reference; `analyse` compute
 only want the comparisons of arms. Nothing here formats or draws.
 """
 
-from fractalctl.statistics.axes import compare_ablations, compare_partitions
 from fractalctl.statistics.comparisons import compare, corrected, default_pairs, describe
 from fractalctl.statistics.corrections import CORRECTIONS, adjust
 from fractalctl.statistics.correlations import kendall, leave_one_out, pearson, spearman, spearman_bootstrap
@@ -26,7 +25,7 @@ from fractalctl.statistics.paired import paired_t, sign_flip, sign_test, signed_
 from fractalctl.statistics.queries import mcnemar, query_bootstrap
 from fractalctl.statistics.reading import observation, read_observations, read_profiles
 from fractalctl.statistics.side_by_side import ranking, side_by_side
-from fractalctl.statistics.summary import summarise
+from fractalctl.statistics.summary import compare_ablations, compare_partitions, summarise
 
 __all__ = [
     "CORRECTIONS", "CorpusProfile", "Observation", "Options", "adjust", "analyse", "compare",

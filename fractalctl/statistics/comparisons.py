@@ -1,15 +1,18 @@
-"""Describe arms and compare pairs of them, seed by seed at each place: tests, effect sizes, corrections."""
+"""Describe arms and compare pairs of them, seed by seed at each place: tests, effect sizes, corrections.
 
-from collections.abc import Callable, Sequence
+What is compared must be alike: where it is not, RequestError names what differs, with both files.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 
 from fractalctl.documents.statistics import Against, Comparison, Description
 from fractalctl.errors import RequestError
-from fractalctl.statistics.checks import check_arms, check_conditions, check_metric, check_protocol
+from fractalctl.heads.arms import follows_depth
 from fractalctl.statistics.corrections import adjust, family_names
 from fractalctl.statistics.effect_sizes import paired_effects
 from fractalctl.statistics.observations import (
@@ -21,28 +24,94 @@ from fractalctl.statistics.observations import (
     grouped,
     place_labels,
 )
-from fractalctl.statistics.paired import paired_t, sign_flip, signed_rank
-from fractalctl.statistics.samples import differences
+from fractalctl.statistics.paired import differences, paired_t, sign_flip, signed_rank, spread
 
-Pair = tuple[str, str]
-"""Labels of two arms, a and b; differences are a - b."""
-
+Pair = tuple[str, str]  # labels of two arms, a and b; differences are a - b
 DEFAULT_PAIR: Pair = ("v5", "mrl")
+PLAIN = ("mrl", "raw", "pca")
+"""Arms that shorten without saying which level a prefix is for, the first choice first."""
+Made = TypeVar("Made")
+
+
+def check_protocol(observations: Sequence[Observation]) -> None:
+    """Refuse measurements of several protocols."""
+    found = first_seen(observation.protocol for observation in observations)
+    if len(found) > 1:
+        there = " and ".join(name or "none named" for name in found)
+        raise RequestError(
+            f"S is not comparable across protocols, and these are of {there}: keep those of one"
+        )
+
+
+def check_metric(observations: Sequence[Observation], metric: str) -> None:
+    """Refuse measurements that lack the metric."""
+    for observation in observations:
+        if metric not in observation.metrics:
+            there = ", ".join(observation.metrics) or "nothing"
+            raise RequestError(f"{observation.where}: no metric '{metric}' (there is: {there})")
+
+
+def check_arms(observations: Iterable[Observation], arms: Collection[str]) -> None:
+    """Refuse an arm that is not the same everywhere: heads of all seeds and corpora are trained alike.
+
+    At one place they must be trained on one feature set. Corpora with another number of levels may differ in
+    settings that follow it, see `fractalctl.heads.arms.follows_depth`. The message names setting and both
+    files.
+    """
+    first: dict[tuple[Any, ...], Observation] = {}
+    for one in observations:
+        if one.arm in arms and one.training:
+            for key in ((one.arm,), (one.arm, one.levels), (one.arm, one.place)):
+                _check_trained_alike(first.setdefault(key, one), one)
+
+
+def _check_trained_alike(first: Observation, other: Observation) -> None:
+    pairs = {name: (value, other.training.get(name)) for name, value in first.training.items()}
+    if first.place == other.place:
+        pairs["trained_on"] = _identity(first), _identity(other)
+    for name, (here, there) in pairs.items():
+        by_depth = first.levels != other.levels and follows_depth(first.strategy, name, here)
+        if here != there and not by_depth:
+            raise RequestError(
+                f"{first.arm}: '{name}' is {here} in {first.where} but {there} in {other.where}; heads "
+                "of one arm are trained alike, so train them again or leave some out"
+            )
+
+
+def _identity(one: Observation) -> str | None:
+    return one.trained_on.identity[:8] if one.trained_on else None
+
+
+def check_conditions(observations: Sequence[Observation]) -> None:
+    """Refuse measurements of one place that were not taken alike, as far as they say how they were."""
+    known = [one for one in observations if one.conditions]
+    for other in known[1:]:
+        for name, here in known[0].conditions.items():
+            there = other.conditions.get(name)
+            if here != there:
+                raise RequestError(
+                    f"{other.corpus}: '{name}' is {here} in {known[0].where} but {there} in {other.where}; "
+                    "compare heads that were evaluated alike"
+                )
+
+
+def usual_reference(arms: Sequence[str]) -> str:
+    """What arms are compared with when nobody says: plain shortening, else the first that was read.
+
+    >>> usual_reference(["lda", "pca", "raw", "zoom"]), usual_reference(["zoom", "lda", "heal"])
+    ('raw', 'zoom')
+    """
+    return next((arm for arm in PLAIN if arm in arms), arms[0])
 
 
 def default_pairs(arms: Sequence[str], reference: str | None = None, every: bool = False) -> list[Pair]:
     """Which arms are compared when nobody says: each other one with the reference.
 
-    Without a reference: v5 with mrl where both are there, else the only two, else each other one with the
-    first; none where there is one arm.
+    Without a reference: v5 with mrl where both are there (with ``every``, each other arm with mrl too), else
+    each other one with the usual reference; of two that are no plain shortening, the first with the second.
+    None where there is one arm.
 
-    Args:
-        arms: that were measured, in order.
-        reference: the arm that the others are compared with.
-        every: where v5 and mrl are there, compare each other arm with mrl too.
-
-    Raises:
-        RequestError: the reference was not measured.
+    Raises: RequestError where the reference was not measured.
 
     >>> default_pairs(["lda", "mrl", "v5"]), default_pairs(["lda", "pca", "raw"], "raw")
     ([('v5', 'mrl')], [('lda', 'raw'), ('pca', 'raw')])
@@ -52,9 +121,9 @@ def default_pairs(arms: Sequence[str], reference: str | None = None, every: bool
     if reference is None and set(DEFAULT_PAIR) <= set(arms):
         others = [arm for arm in arms if arm not in DEFAULT_PAIR] if every else []
         return [DEFAULT_PAIR, *((arm, DEFAULT_PAIR[1]) for arm in others)]
-    if reference is None and len(arms) == 2:
+    if reference is None and len(arms) == 2 and not set(PLAIN) & set(arms):
         return [(arms[0], arms[1])]
-    base = reference or next(iter(arms), None)
+    base = reference or (usual_reference(arms) if arms else None)
     return [(arm, base) for arm in arms if base is not None and arm != base]
 
 
@@ -104,15 +173,8 @@ def compare(
     return corrected(rows, correction, families)
 
 
-Made = TypeVar("Made")
-
-
 def attempted(refused: list[str] | None, make: Callable[[], Made]) -> list[Made]:
-    """What was made; nothing, with the reason in ``refused`` where that is a list, where it cannot be made.
-
-    Raises:
-        RequestError: it cannot be made and ``refused`` is None.
-    """
+    """What was made; nothing, with the reason in ``refused`` where that is a list, after a RequestError."""
     try:
         return [make()]
     except RequestError as error:
@@ -167,9 +229,9 @@ def _compare(a: Seeds, b: Seeds, label: str, metric: str, allow_unpaired: bool) 
         values_a=values_a,
         values_b=values_b,
         mean_a=float(np.mean(values_a)),
-        sd_a=_sd(values_a),
+        sd_a=spread(values_a),
         mean_b=float(np.mean(values_b)),
-        sd_b=_sd(values_b),
+        sd_b=spread(values_b),
         wilcoxon=signed_rank(gaps),
         permutation=sign_flip(gaps),
         differs={
@@ -181,16 +243,8 @@ def _compare(a: Seeds, b: Seeds, label: str, metric: str, allow_unpaired: bool) 
     )
 
 
-def _sd(values: Sequence[float]) -> float | None:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None
-
-
 def paired_seeds(a: Seeds, b: Seeds, label: str, allow_unpaired: bool = False) -> list[int]:
-    """The seeds that both arms have, in the order of the first.
-
-    Raises:
-        RequestError: a seed is missing in one arm (unless allowed), or none is in both.
-    """
+    """The seeds that both arms have, in the order of the first; RequestError where one or all are missing."""
     missing = {
         next(iter(arm.values())).arm: [seed for seed in other if seed not in arm]
         for arm, other in ((a, b), (b, a))
@@ -209,11 +263,7 @@ def paired_seeds(a: Seeds, b: Seeds, label: str, allow_unpaired: bool = False) -
 def corrected(
     rows: Sequence[Comparison], correction: str | None, families: Sequence[str] = ("pair",)
 ) -> list[Comparison]:
-    """Give each comparison its family and, with a correction, its adjusted p value.
-
-    Raises:
-        RequestError: no such correction or family.
-    """
+    """Give each comparison its family and, with a correction, its adjusted p value."""
     names = family_names([(row.corpus, row.backbone, row.a, row.b) for row in rows], families)
     result = list(rows)
     for name, members in grouped(range(len(rows)), names.__getitem__).items():
@@ -237,16 +287,6 @@ def describe(
 
     Truncation is the same measure of the backbone's own features, cut to the lengths of the head: one number
     without a spread, since nothing of it is trained. p values are corrected over the places of an arm.
-
-    Args:
-        observations: of one protocol.
-        metric: which measurement.
-        correction: a key of `corrections.CORRECTIONS`, or None.
-        refused: takes the reason for each arm that cannot be described, instead of ending with it.
-
-    Raises:
-        RequestError: a measurement lacks the metric, or heads of an arm were trained or measured unlike each
-            other.
     """
     check_metric(observations, metric)
     measured, found = arranged(observations), list[Description]()

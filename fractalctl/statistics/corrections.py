@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from fractalctl.errors import RequestError
-from fractalctl.statistics.samples import finite
+from fractalctl.statistics.paired import finite
 
 CORRECTIONS = {
     "holm": "holm",
@@ -25,16 +25,11 @@ independence or positive dependence (Benjamini and Hochberg, Journal of the Roya
 
 
 def adjust(p_values: Sequence[float | None], correction: str) -> list[float | None]:
-    """Adjust p values of one family (statsmodels' `multipletests`).
+    """Adjust p values of one family by a correction, a key of `CORRECTIONS` (statsmodels' `multipletests`).
 
     What has no p value keeps none, in its place, and does not count as a test.
 
-    Args:
-        p_values: one per test.
-        correction: a key of `CORRECTIONS`.
-
-    Raises:
-        RequestError: no such correction, or a p value is not between 0 and 1.
+    Raises: RequestError where there is no such correction, or a p value is not between 0 and 1.
 
     >>> adjust([0.01, None, 0.04], "bonferroni")
     [0.02, None, 0.08]
@@ -69,8 +64,7 @@ def _spared() -> Iterator[None]:
         gc.unfreeze()
 
 
-Member = tuple[str, str | None, str, str]
-"""A comparison as families see it: corpus, backbone, a, b."""
+Member = tuple[str, str | None, str, str]  # a comparison as families see it: corpus, backbone, a, b
 
 GROUPINGS: dict[str, Callable[[Member], str]] = {
     "pair": lambda member: f"{member[2]} vs {member[3]}",
@@ -85,13 +79,11 @@ GROUPINGS: dict[str, Callable[[Member], str]] = {
 def family_names(members: Sequence[Member], families: Sequence[str]) -> list[str]:
     """Name the family of each comparison.
 
-    Args:
-        members: the comparisons.
-        families: one key of `GROUPINGS`, or any number of ``NAME=ARM,ARM...``; such a family holds all
-            comparisons, over all corpora, that have one of its arms.
+    Families are one key of `GROUPINGS`, or any number of ``NAME=ARM,ARM...``; such a family holds all
+    comparisons, over all corpora, that have one of its arms.
 
-    Raises:
-        RequestError: no such grouping, or a comparison belongs to no named family or to two.
+    Raises: RequestError where there is no such grouping, or a comparison belongs to no named family or to
+    two.
 
     >>> members = [("clinc", "", "v5", "inverted"), ("clinc", "", "v5", "uhmt"), ("trec", "", "v5", "uhmt")]
     >>> family_names(members, ["perturbation=inverted,no-prefix", "awareness=uhmt"])

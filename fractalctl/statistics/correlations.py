@@ -10,15 +10,11 @@ from scipy import stats
 
 from fractalctl.documents.estimates import Correlation, CorrelationBootstrap, WithoutOne
 from fractalctl.randomness import Purpose, generator
-from fractalctl.statistics.samples import LEVEL, is_constant, same_length
+from fractalctl.statistics.paired import LEVEL, is_constant, same_length
 
-MOST_PERMUTED = 9
-"""Up to this many units Spearman's exact distribution is computed: 9! = 362,880 orders."""
-
+MOST_PERMUTED = 9  # up to this many units Spearman's exact distribution is computed: 9! = 362,880 orders
 SEED = 42
-OVER_CORPORA = 1
-"""Tells this bootstrap's random numbers from those of bootstraps over queries and partitions."""
-
+OVER_CORPORA = 1  # tells this bootstrap's random numbers from those of bootstraps over queries and partitions
 FEW = "a correlation and its p need three units"
 CONSTANT = "one of the variables does not vary"
 
@@ -26,10 +22,8 @@ CONSTANT = "one of the variables does not vary"
 def pearson(x: ArrayLike, y: ArrayLike) -> Correlation:
     """Pearson's r, its p from t = r sqrt((n - 2) / (1 - r^2)).
 
-    Raises:
-        RequestError: the variables are not paired or not finite.
-
-    Source: Pearson, Proceedings of the Royal Society of London 58, 1895.
+    Raises: RequestError, as `paired` says. Source: Pearson, Proceedings of the Royal Society of London 58,
+    1895.
 
     >>> round(pearson([1, 2, 3, 4], [2, 1, 4, 5]).coefficient, 3)
     0.849
@@ -40,10 +34,7 @@ def pearson(x: ArrayLike, y: ArrayLike) -> Correlation:
 def kendall(x: ArrayLike, y: ArrayLike) -> Correlation:
     """Kendall's tau-b; p exact without ties, else from the normal approximation.
 
-    Raises:
-        RequestError: the variables are not paired or not finite.
-
-    Source: Kendall, Biometrika 30, 1938.
+    Raises: RequestError, as `paired` says. Source: Kendall, Biometrika 30, 1938.
 
     >>> round(kendall([1, 2, 3, 4], [2, 1, 4, 5]).coefficient, 3)
     0.667
@@ -54,14 +45,11 @@ def kendall(x: ArrayLike, y: ArrayLike) -> Correlation:
 def spearman(x: ArrayLike, y: ArrayLike) -> Correlation:
     """Spearman's rho with both the t approximation and, up to nine units, the exact permutation p.
 
-    rho is Pearson's r of mid-ranks. The exact p is the share of the n! orders with |rho| at least as
-    large, so it holds under ties; the t approximation is usual but anti-conservative for few units.
+    rho is Pearson's r of mid-ranks. The exact p is the share of the n! orders with |rho| at least as large,
+    so it holds under ties; the t approximation is usual but anti-conservative for few units.
 
-    Raises:
-        RequestError: the variables are not paired or not finite.
-
-    Source: Spearman, American Journal of Psychology 15, 1904; Kendall, Rank Correlation Methods, 1948,
-    chapter 4.
+    Raises: RequestError, as `paired` says. Source: Spearman, American Journal of Psychology 15, 1904;
+    Kendall, Rank Correlation Methods, 1948, chapter 4.
 
     >>> spearman([1, 2, 3, 4, 5], [1, 2, 3, 4, 5]).p_exact.__round__(5)
     0.01667
@@ -95,9 +83,6 @@ def _exact_p(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 def leave_one_out(x: ArrayLike, y: ArrayLike, labels: Sequence[str]) -> list[WithoutOne]:
     """Correlate with all units, then without each in turn where there are several (paper, Table 12).
 
-    Raises:
-        RequestError: the variables are not paired or not finite.
-
     >>> [round(row.spearman.coefficient, 1) for row in leave_one_out([1, 2, 3, 4], [1, 3, 2, 4], "abcd")]
     [0.8, 0.5, 1.0, 1.0, 0.5]
     """
@@ -116,10 +101,8 @@ def spearman_bootstrap(x: ArrayLike, y: ArrayLike, resamples: int = 10_000) -> C
     With eight units the interval is coarse and optimistic: it describes these corpora, not corpora in
     general.
 
-    Raises:
-        RequestError: the variables are not paired or not finite.
-
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    Raises: RequestError, as `paired` says. Source: Efron and Tibshirani, An Introduction to the Bootstrap,
+    1993, chapter 13.
 
     >>> spearman_bootstrap([1, 2, 3, 4, 5], [2, 1, 3, 5, 4], resamples=1000).ci[1]
     1.0

@@ -11,35 +11,29 @@ from fractalctl.documents.estimates import Band, Peak, PowerLaw, Quadratic, Slop
 from fractalctl.documents.measured import Interval
 from fractalctl.errors import RequestError
 from fractalctl.randomness import Purpose, generator
-from fractalctl.statistics.samples import is_constant, same_length
+from fractalctl.statistics.paired import is_constant, same_length
 
 if TYPE_CHECKING:
     from statsmodels.regression.linear_model import RegressionResults
 
 Vector = NDArray[np.float64]
-
 STRAIGHT = "the points lie on a straight line, which has no vertex"
 SPACES = ("linear", "logarithmic")
 RESAMPLES = 2000
-OVER_PARTITIONS = 2
-"""Tells this bootstrap's random numbers from those of bootstraps over queries and corpora."""
+OVER_PARTITIONS = 2  # tells this bootstrap's random numbers from those of bootstraps over queries and corpora
 BAND_POINTS = 41
 FEW_CONDITIONS = "a parabola needs three conditions"
 ONE_UNIT = "resampling needs two units of every condition"
-MOSTLY = 0.95
-"""Share of resamples that must have a maximum before its place has an interval."""
+MOSTLY = 0.95  # share of resamples that must have a maximum before its place has an interval
 
 
 def cooks_distances(x: ArrayLike, y: ArrayLike) -> list[float] | None:
     """Cook's distance of each point from the line y = b0 + b1 x; above 1 it bends the line to itself.
 
-    D_i = e_i^2 h_i / (2 s^2 (1 - h_i)^2), h the leverages and s^2 the residual variance. None where there
-    is no residual variance or a single point fixes the slope.
+    D_i = e_i^2 h_i / (2 s^2 (1 - h_i)^2), h the leverages and s^2 the residual variance. None where there is
+    no residual variance or a single point fixes the slope.
 
-    Raises:
-        RequestError: the variables are not paired or not finite.
-
-    Source: Cook, Technometrics 19, 1977.
+    Raises: RequestError, as `paired` says. Source: Cook, Technometrics 19, 1977.
 
     >>> [round(distance, 2) for distance in cooks_distances([1, 2, 3, 4], [1, 2, 3, 8])]
     [1.04, 0.02, 0.33, 2.33]
@@ -57,22 +51,15 @@ def cooks_distances(x: ArrayLike, y: ArrayLike) -> list[float] | None:
 def power_law(
     depth: ArrayLike, baseline_accuracy: ArrayLike, values: ArrayLike, space: str = "linear"
 ) -> PowerLaw:
-    """Fit S = c H^a A^b with H the depth H(L1|L0) and A the baseline's fine accuracy (paper, section 6.1).
+    """Fit S = c H^a A^b of the depth H, H(L1|L0) in bits, and the baseline's fine accuracy A (paper, 6.1).
 
     In ``linear`` space nonlinear least squares; standard errors from the Jacobian, s^2 (J'J)^-1 with k - 3
-    degrees of freedom. This reproduces the paper's figures. In ``logarithmic`` space ordinary least
-    squares of log S, which asks for positive S and gives small corpora the say that large ones have here.
+    degrees of freedom. This reproduces the paper's figures. In ``logarithmic`` space ordinary least squares
+    of log S, which asks for positive S and gives small corpora the say that large ones have here. All are
+    (k,), depth and accuracy (a fraction) positive, values the mean steerability of each corpus.
 
-    Args:
-        depth: (k,) bits, positive.
-        baseline_accuracy: (k,) fractions, positive.
-        values: (k,) mean steerability per corpus.
-        space: ``linear`` or ``logarithmic``.
-
-    Raises:
-        RequestError: the vectors are not paired or not finite, or there is no such space.
-
-    Source: Bates and Watts, Nonlinear Regression Analysis and Its Applications, 1988.
+    Raises: RequestError, as `paired` says, or where there is no such space. Source: Bates and Watts,
+    Nonlinear Regression Analysis and Its Applications, 1988.
 
     >>> law = power_law([1, 2, 3, 4], [0.5, 0.9, 0.3, 0.8], [0.5, 3.6, 2.7, 12.8])
     >>> round(law.c, 6), round(law.a, 6), round(law.b, 6)
@@ -136,17 +123,11 @@ def quadratic(x: ArrayLike, y: ArrayLike) -> Quadratic:
     """Fit a parabola by least squares and find where it peaks (paper, Table 5 and Figure 5).
 
     The standard error of the vertex v = -c1 / (2 c2) is sqrt(g' C g), C the covariance of the coefficients
-    with n - 3 degrees of freedom and g = (-1 / (2 c2), c1 / (2 c2^2)); with n = 3 the fit is exact and
-    there is none.
+    with n - 3 degrees of freedom and g = (-1 / (2 c2), c1 / (2 c2^2)); with n = 3 the fit is exact and there
+    is none.
 
-    Args:
-        x: (n,) at least three different values.
-        y: (n,).
-
-    Raises:
-        RequestError: the variables are not paired or not finite, or x has fewer than three different values.
-
-    Source: Casella and Berger, Statistical Inference, 2002, section 5.5.4 (delta method).
+    Raises: RequestError, as `paired` says, or where x has fewer than three different values. Source: Casella
+    and Berger, Statistical Inference, 2002, section 5.5.4 (delta method).
 
     >>> found = quadratic([0, 1, 2, 3], [0, 3, 4, 3])
     >>> round(found.vertex, 6), round(found.height, 6), found.kind
@@ -203,22 +184,15 @@ def powers(x: Vector) -> Vector:
 def peak(x: Sequence[ArrayLike], y: Sequence[ArrayLike], resamples: int = RESAMPLES, seed: int = 0) -> Peak:
     """Fit a parabola through the means of conditions and ask how surely it has a peak (paper, Section 6.2).
 
-    Conditions, not units, are the points of the fit: units of one condition share its x, and would make any
-    curve look certain. A significant quadratic term alone is no inverted U, since a curve that only flattens
-    has one too; both slopes must be right at the ends of the data. The bootstrap draws units anew within each
-    condition. With few of them it is too narrow: its variance is (n - 1) / n of theirs.
+    Both variables have (n,) one number per unit for each condition, such as the coarse entropy of each random
+    partition. Conditions, not units, are the points of the fit: units of one condition share its x, and would
+    make any curve look certain. A significant quadratic term alone is no inverted U, since a curve that only
+    flattens has one too; both slopes must be right at the ends of the data. The bootstrap draws units anew
+    within each condition. With few of them it is too narrow: its variance is (n - 1) / n of theirs.
 
-    Args:
-        x: per condition (n,) one number per unit, such as the coarse entropy of each random partition.
-        y: the same for the other variable.
-        resamples: bootstrap samples.
-        seed: of the resampling.
-
-    Raises:
-        RequestError: units are not paired or not finite.
-
-    Source: Lind and Mehlum, With or without U?, Oxford Bulletin of Economics and Statistics 72, 2010. Efron
-    and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    Raises: RequestError, as `paired` says. Source: Lind and Mehlum, With or without U?, Oxford Bulletin of
+    Economics and Statistics 72, 2010; Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter
+    13.
 
     >>> found = peak([[1, 1], [2, 2], [3, 3], [4, 4]], [[0, 1], [3, 4], [3.5, 4.5], [0, 2]])
     >>> round(found.quadratic.vertex, 2), round(found.slopes.p, 3), found.bootstrap.share_inside

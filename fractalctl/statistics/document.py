@@ -8,16 +8,8 @@ from typing import Any
 
 import msgspec
 
+from fractalctl.documents import statistics
 from fractalctl.documents.pooled import OverCorpora
-from fractalctl.documents.statistics import (
-    AcrossBackbones,
-    BothEquivalences,
-    Comparison,
-    Curves,
-    Family,
-    Member,
-    Statistics,
-)
 from fractalctl.errors import RequestError
 from fractalctl.numbers import listed
 from fractalctl.statistics.comparisons import Pair, attempted, compare, default_pairs, describe
@@ -82,7 +74,7 @@ class Options:
     quadratic: Path | None = None
 
 
-def analyse(observations: Sequence[Observation], options: Options) -> Statistics:
+def analyse(observations: Sequence[Observation], options: Options) -> statistics.Statistics:
     """Compute everything that is asked for.
 
     One arm alone is described: its mean, against zero and against the backbone's own truncation.
@@ -97,7 +89,7 @@ def analyse(observations: Sequence[Observation], options: Options) -> Statistics
     Raises:
         RequestError: the measurements do not allow what is asked for.
     """
-    found = Statistics(metric=options.metric, alpha=ALPHA, correction=options.correction)
+    found = statistics.Statistics(metric=options.metric, alpha=ALPHA, correction=options.correction)
     if observations:
         chosen = _taken(observations, options)
         arms = first_seen(one.arm for one in chosen)
@@ -124,18 +116,11 @@ def tested(
     options: Options,
     read: Sequence[Observation] = (),
     refused: list[str] | None = None,
-) -> Statistics:
+) -> statistics.Statistics:
     """Describe the arms of one protocol, compare pairs of them, and pool what was compared over corpora.
 
-    Args:
-        chosen: measurements of one protocol.
-        pairs: arms to compare; none: they are described only.
-        options: what to compute.
-        read: all measurements that were given, for notes.
-        refused: takes the reason for what cannot be computed, instead of ending with it.
-
-    Raises:
-        RequestError: the measurements do not allow what is asked for, and ``refused`` is None.
+    Without pairs arms are described only; notes look at all measurements that were read. ``refused`` takes
+    the reason for what cannot be computed, instead of ending with a RequestError.
     """
     described = describe(chosen, options.metric, options.correction, refused)
     rows = _compared(chosen, pairs, options, refused) if pairs else []
@@ -149,7 +134,7 @@ def tested(
     of_first = next((group for group in groups.values() if group), [])
     arm = of_first[0].a if of_first else chosen[0].arm
     scaled = partial(scaling, measured, arm, options.metric, corpora)
-    return Statistics(
+    return statistics.Statistics(
         metric=options.metric,
         protocol=chosen[0].protocol or None,
         alpha=ALPHA,
@@ -170,7 +155,7 @@ def tested(
 
 def _compared(
     chosen: Sequence[Observation], pairs: Sequence[Pair], options: Options, refused: list[str] | None
-) -> list[Comparison]:
+) -> list[statistics.Comparison]:
     rows = compare(
         chosen,
         pairs,
@@ -183,18 +168,18 @@ def _compared(
     return [_completed(row, options) for row in rows]
 
 
-def _completed(row: Comparison, options: Options) -> Comparison:
+def _completed(row: statistics.Comparison, options: Options) -> statistics.Comparison:
     """The same with the tests that were asked for besides."""
     margin, both = options.equivalence, None
     if margin is not None:
         of_b, of_gaps = (equivalence(values, margin, ALPHA) for values in (row.values_b, row.gaps))
-        both = BothEquivalences(b=of_b, difference=of_gaps)
+        both = statistics.BothEquivalences(b=of_b, difference=of_gaps)
     planned = plan(row.cohens_d, row.n, alpha=ALPHA) if options.power else None
     return msgspec.structs.replace(row, equivalence=both, power=planned)
 
 
 def _over_corpora(
-    rows: Sequence[Comparison], corpora: Sequence[Corpus], pooled: bool, lacking: list[str]
+    rows: Sequence[statistics.Comparison], corpora: Sequence[Corpus], pooled: bool, lacking: list[str]
 ) -> OverCorpora:
     """What corpora say of one pair."""
     meta = attempted(lacking, partial(meta_block, rows, corpora)) if pooled else []
@@ -202,26 +187,30 @@ def _over_corpora(
     return OverCorpora(a=signs.a, b=signs.b, sign_test=signs, meta=next(iter(meta), None))
 
 
-def _across_backbones(rows: Sequence[Comparison], corpora: Sequence[Corpus]) -> list[AcrossBackbones]:
+def _across_backbones(
+    rows: Sequence[statistics.Comparison], corpora: Sequence[Corpus]
+) -> list[statistics.AcrossBackbones]:
     """Whether the difference of one pair depends on the backbone, for each corpus that has several."""
     found = []
     for corpus, members in by_corpus(corpora, rows, lambda row: row.place):
         groups = {row.label: row.gaps for row in members}
         if len({row.backbone for row in members}) > 1:
             row, test = members[0], msgspec.structs.asdict(heterogeneity(groups))
-            found.append(AcrossBackbones(**test, corpus=corpus.label, metric=row.metric, a=row.a, b=row.b))
+            found.append(
+                statistics.AcrossBackbones(**test, corpus=corpus.label, metric=row.metric, a=row.a, b=row.b)
+            )
     return found
 
 
-def families_of(rows: Sequence[Comparison]) -> list[Family]:
+def families_of(rows: Sequence[statistics.Comparison]) -> list[statistics.Family]:
     """The families of comparisons, with their members."""
     return [
-        Family(
+        statistics.Family(
             name=name,
             m=sum(row.p is not None for row in own),
             correction=rows[0].correction,
             members=[
-                Member(label=row.label, corpus=row.corpus, backbone=row.backbone, a=row.a, b=row.b)
+                statistics.Member(label=row.label, corpus=row.corpus, backbone=row.backbone, a=row.a, b=row.b)
                 for row in own
             ],
         )
@@ -229,20 +218,15 @@ def families_of(rows: Sequence[Comparison]) -> list[Family]:
     ]
 
 
-def curves(path: Path) -> Curves:
-    """Fit a parabola to each arm's column of a CSV table over its column ``h_l0`` (bits).
-
-    Raises:
-        RequestError: a column is missing, a cell is no number, or there are fewer than three coarse
-            entropies.
-    """
+def curves(path: Path) -> statistics.Curves:
+    """Fit a parabola to each arm's column of a CSV table over its column ``h_l0`` (bits)."""
     rows = list(csv_rows(path))
     arms = [name for name in rows[0][1] if name not in PROFILE_COLUMNS]
     if not arms:
         raise RequestError(f"{path}: no column of an arm beside {', '.join(rows[0][1])}")
     x = [number_cell(row, X_COLUMN, where) for where, row in rows]
     fits = {name: quadratic(x, [number_cell(row, name, where) for where, row in rows]) for name in arms}
-    return Curves(n=len(x), x=X_COLUMN, source=str(path), fits=fits)
+    return statistics.Curves(n=len(x), x=X_COLUMN, source=str(path), fits=fits)
 
 
 def notes_on(
@@ -250,29 +234,24 @@ def notes_on(
     chosen: Sequence[Observation],
     wanted: str | None,
     pairs: Sequence[Pair],
-    rows: Sequence[Comparison],
+    rows: Sequence[statistics.Comparison],
     corpora: Sequence[Corpus],
 ) -> list[str]:
-    """The notes of a document.
-
-    Args:
-        read: all measurements that were given.
-        chosen: those of the protocol and backbone that were taken.
-        wanted: the protocol that was asked for.
-        pairs: the arms that were to be compared.
-        rows: the comparisons made of them.
-        corpora: the units over which they are pooled.
-    """
-    return [
-        *_protocol(read, chosen, wanted),
-        *_tables(read, chosen),
-        *_left_out(chosen, pairs),
-        *_differing(rows),
-        *_averaged(corpora),
-        *_elsewhere(chosen, corpora),
-        *_uncorrected(rows),
-        *_few_seeds(rows),
-    ]
+    """The notes of a document: measurements read and chosen, the protocol wanted, and what was compared."""
+    notes = [*_protocol(read, chosen, wanted), *_tables(read, chosen), *_left_out(chosen, pairs)]
+    notes += [*_differing(rows), *_units(chosen, corpora)]
+    largest = max((row.family_size for row in rows), default=0)
+    if largest > 1 and not rows[0].correction:
+        notes.append(
+            f"p values are not corrected, though {largest} tests make a family (--holm corrects them)"
+        )
+    least = min((row.permutation.minimum_p for row in rows), default=0.0)
+    if least > ALPHA:
+        notes.append(
+            f"with so few seeds no pattern of signs gives p < {least:.3g}: Wilcoxon's and the permutation "
+            f"test cannot reach {ALPHA}, and the t test leans on normal differences"
+        )
+    return notes
 
 
 def _protocol(read: Sequence[Observation], chosen: Sequence[Observation], wanted: str | None) -> list[str]:
@@ -316,30 +295,27 @@ def _left_out(chosen: Sequence[Observation], pairs: Sequence[Pair]) -> list[str]
     ]
 
 
-def _differing(rows: Sequence[Comparison]) -> list[str]:
+def _differing(rows: Sequence[statistics.Comparison]) -> list[str]:
     """Once for each pair: in which training settings its arms differ."""
     found = {(row.a, row.b): row.differs for row in rows if row.differs}
+
+    def setting(name: str, both: list[Any]) -> str:
+        plain = not any(isinstance(value, list | dict) for value in both)
+        return f"{name} ({both[0]}, {both[1]})" if plain else name
+
     return [
-        f"{a} and {b} differ in {listed([_setting(name, *both) for name, both in differs.items()])}"
+        f"{a} and {b} differ in {listed([setting(*one) for one in differs.items()])}"
         for (a, b), differs in found.items()
     ]
 
 
-def _setting(name: str, a: Any, b: Any) -> str:
-    plain = not isinstance(a, list | dict) and not isinstance(b, list | dict)
-    return f"{name} ({a}, {b})" if plain else name
-
-
-def _averaged(corpora: Sequence[Corpus]) -> list[str]:
-    several = [f"{corpus.label} ({len(corpus.places)})" for corpus in corpora if len(corpus.places) > 1]
-    if not several:
-        return []
-    return [f"several feature sets measure {listed(several)}: over corpora each counts once, with their mean"]
-
-
-def _elsewhere(chosen: Sequence[Observation], corpora: Sequence[Corpus]) -> list[str]:
-    notes = []
-    names = [corpus.name for corpus in corpora]
+def _units(chosen: Sequence[Observation], corpora: Sequence[Corpus]) -> list[str]:
+    """What counts over corpora, and how often."""
+    notes, names = [], [corpus.name for corpus in corpora]
+    if several := [f"{one.label} ({len(one.places)})" for one in corpora if len(one.places) > 1]:
+        notes.append(
+            f"several feature sets measure {listed(several)}: over corpora each counts once, with their mean"
+        )
     for name in first_seen(name for name in names if names.count(name) > 1):
         labels = listed([corpus.label for corpus in corpora if corpus.name == name])
         notes.append(
@@ -349,20 +325,3 @@ def _elsewhere(chosen: Sequence[Observation], corpora: Sequence[Corpus]) -> list
     if any(one.place not in kept for one in chosen):
         notes.append("heads measured on another set than they were trained on do not count over corpora")
     return notes
-
-
-def _uncorrected(rows: Sequence[Comparison]) -> list[str]:
-    largest = max((row.family_size for row in rows), default=0)
-    if largest < 2 or rows[0].correction:
-        return []
-    return [f"p values are not corrected, though {largest} tests make a family (--holm corrects them)"]
-
-
-def _few_seeds(rows: Sequence[Comparison]) -> list[str]:
-    least = min((row.permutation.minimum_p for row in rows), default=0.0)
-    if least <= ALPHA:
-        return []
-    note = (
-        f"with so few seeds no pattern of signs gives p < {least:.3g}: Wilcoxon's and the permutation test "
-    )
-    return [note + f"cannot reach {ALPHA}, and the t test leans on normal differences"]

@@ -12,20 +12,19 @@ from scipy import optimize, special
 from fractalctl.documents.estimates import PairedEffects, Power
 from fractalctl.documents.measured import Interval
 from fractalctl.errors import RequestError
-from fractalctl.statistics.samples import differences, is_constant, same_length
+from fractalctl.statistics.paired import differences, is_constant, same_length
 
 FAR = 1e4
 """Beyond this t the normal part of a noncentral t is negligible, and scipy's distribution function ends."""
 WANTED, MOST_SEEDS = 0.8, 100_000
-CERTAIN = 1e3
-"""A noncentrality beyond which power is 1 to double precision at any level in use."""
+CERTAIN = 1e3  # a noncentrality beyond which power is 1 to double precision at any level in use
 
 
 def hedges_correction(df: float) -> float | None:
     """Hedges' exact small-sample correction J = Gamma(df/2) / (sqrt(df/2) Gamma((df-1)/2)).
 
-    g = J d is unbiased for normal data. J(4) = 0.798 and J(2) = 0.564; the common approximation
-    1 - 3 / (4 df - 1) gives 0.800 and 0.571. At df = 1 d has no expectation, and the result is None.
+    g = J d is unbiased for normal data. J(4) = 0.798 and J(2) = 0.564; the common approximation 1 - 3 / (4 df
+    - 1) gives 0.800 and 0.571. At df = 1 d has no expectation, and the result is None.
 
     Source: Hedges, Distribution theory for Glass's estimator of effect size, Journal of Educational
     Statistics 6, 1981.
@@ -41,13 +40,8 @@ def hedges_correction(df: float) -> float | None:
 def noncentrality_interval(t: float, df: float, level: float = 0.95) -> Interval:
     """Confidence interval of the noncentrality parameter, by inverting the test for each of its values.
 
-    The limits are those delta for which the observed t is the upper, or lower, (1 - level) / 2 quantile of
-    the noncentral t distribution.
-
-    Args:
-        t: observed statistic, finite.
-        df: degrees of freedom, at least 1.
-        level: of confidence.
+    The limits are those delta for which the observed t (finite, df >= 1) is the upper, or lower, (1 - level)
+    / 2 quantile of the noncentral t distribution.
 
     Source: Steiger and Fouladi, in Harlow et al. (eds.), What If There Were No Significance Tests?, 1997;
     Cumming and Finch, Educational and Psychological Measurement 61, 2001.
@@ -80,24 +74,16 @@ def _chi_square(share: float, df: float) -> float:
 
 
 def paired_effects(a: ArrayLike, b: ArrayLike) -> PairedEffects:
-    """Cohen's d (d_z), Hedges' g and d_av of paired samples.
+    """Cohen's d (d_z), Hedges' g and d_av of paired samples, one value per seed.
 
-    d = mean(a - b) / sd(a - b) = t / sqrt(n), its interval the noncentrality interval over sqrt(n).
-    g = J(n - 1) d. d_av = mean(a - b) / sqrt((var a + var b) / 2) measures against the spread of the arms
-    rather than of the differences, so it does not grow when pairing removes shared variation; its interval
-    scales with it. Equal samples give 0; with two pairs g does not exist; without spread, or with one pair,
-    nothing does.
+    d = mean(a - b) / sd(a - b) = t / sqrt(n), its interval the noncentrality interval over sqrt(n). g = J(n -
+    1) d. d_av = mean(a - b) / sqrt((var a + var b) / 2) measures against the spread of the arms rather than
+    of the differences, so it does not grow when pairing removes shared variation; its interval scales with
+    it. Equal samples give 0; with two pairs g does not exist; without spread, or with one pair, nothing does.
 
-    Args:
-        a: (n,) first arm, one value per seed.
-        b: (n,) second arm, the same seeds.
-
-    Raises:
-        RequestError: the arms are not paired, or not finite.
-
-    Source: Cohen, Statistical Power Analysis, 1988, p. 48; Lakens, Frontiers in Psychology 4, 2013 (d_z);
-    Cumming, Understanding the New Statistics, 2012, p. 291 (d_av); Algina and Keselman, Educational and
-    Psychological Measurement 63, 2003 (interval of d_av).
+    Raises: RequestError, as `paired` says. Source: Cohen, Statistical Power Analysis, 1988, p. 48; Lakens,
+    Frontiers in Psychology 4, 2013 (d_z); Cumming, Understanding the New Statistics, 2012, p. 291 (d_av);
+    Algina and Keselman, Educational and Psychological Measurement 63, 2003 (interval of d_av).
 
     >>> effects = paired_effects([0.05, 0.06, 0.09], [0.03, 0.05, 0.04])
     >>> round(effects.cohens_d, 3), round(effects.hedges_g, 3), round(effects.d_av, 3)
@@ -106,7 +92,7 @@ def paired_effects(a: ArrayLike, b: ArrayLike) -> PairedEffects:
     first, second = same_length(a=a, b=b)
     gaps = differences(first, second)
     n = len(gaps)
-    if n < 2 or is_constant(gaps):
+    if is_constant(gaps):
         return _without_spread(n, bool(gaps.any()))
     d = float(gaps.mean() / gaps.std(ddof=1))
     low, high = (limit / math.sqrt(n) for limit in noncentrality_interval(d * math.sqrt(n), n - 1))
@@ -133,19 +119,13 @@ def _without_spread(n: int, different: bool) -> PairedEffects:
 
 
 def paired_power(d: float, n: int, alpha: float = 0.05) -> float:
-    """Probability that the two-sided paired t test rejects when the true effect is d.
+    """Probability that the two-sided paired t test of n pairs rejects at alpha when the true effect is d.
 
-    1 - F(t_crit; n-1, d sqrt n) + F(-t_crit; n-1, d sqrt n), F the noncentral t distribution function.
+    1 - F(t_crit; n-1, d sqrt n) + F(-t_crit; n-1, d sqrt n), F the noncentral t distribution function and d
+    the true mean difference over the standard deviation of differences.
 
-    Args:
-        d: true mean difference over the standard deviation of differences.
-        n: pairs, at least 2.
-        alpha: two-sided level.
-
-    Raises:
-        RequestError: fewer than two pairs, or alpha not between 0 and 1.
-
-    Source: Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988, chapter 2.
+    Raises: RequestError where there are fewer than two pairs, or alpha is not between 0 and 1. Source: Cohen,
+    Statistical Power Analysis for the Behavioral Sciences, 1988, chapter 2.
 
     >>> round(paired_power(1.5, 5), 3)
     0.711
@@ -165,8 +145,7 @@ def paired_power(d: float, n: int, alpha: float = 0.05) -> float:
 def seeds_needed(d: float, power: float = WANTED, alpha: float = 0.05) -> int | None:
     """Smallest number of pairs at which the paired t test has the wanted power; None beyond `MOST_SEEDS`.
 
-    Raises:
-        RequestError: power or alpha is not between 0 and 1.
+    Raises: RequestError where power or alpha is not between 0 and 1.
 
     >>> seeds_needed(0.5)
     34
@@ -175,9 +154,9 @@ def seeds_needed(d: float, power: float = WANTED, alpha: float = 0.05) -> int | 
         raise RequestError(f"a wanted power lies between 0 and 1, not {power}")
     few, many = 1, 2
     while paired_power(d, many, alpha) < power:
-        few, many = many, 2 * many
-        if many > MOST_SEEDS:
+        if many == MOST_SEEDS:
             return None
+        few, many = many, min(2 * many, MOST_SEEDS)
     while many - few > 1:
         middle = (few + many) // 2
         few, many = (few, middle) if paired_power(d, middle, alpha) >= power else (middle, many)
@@ -187,8 +166,7 @@ def seeds_needed(d: float, power: float = WANTED, alpha: float = 0.05) -> int | 
 def detectable_effect(n: int, power: float = WANTED, alpha: float = 0.05) -> float:
     """Smallest d that n pairs detect with the wanted power.
 
-    Raises:
-        RequestError: fewer than two pairs, or power or alpha out of range.
+    Raises: RequestError where there are fewer than two pairs, or power or alpha is out of range.
 
     >>> round(detectable_effect(5), 2)
     1.68
@@ -203,9 +181,6 @@ def detectable_effect(n: int, power: float = WANTED, alpha: float = 0.05) -> flo
 
 def plan(d: float | None, n: int, alpha: float = 0.05) -> Power:
     """Power at effect d and n pairs, pairs needed for the wanted power, and the effect that n pairs detect.
-
-    Raises:
-        RequestError: alpha is out of range.
 
     >>> plan(0.5, 5).seeds_needed
     34

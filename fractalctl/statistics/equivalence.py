@@ -1,8 +1,9 @@
 """Evidence of absence: whether a mean is practically zero, and whether it is practically alike in groups.
 
-A large p value of an ordinary test is no evidence of "no difference". These tests ask for a margin, a
-decision to be made before looking, and end with one of three findings: ``holds``, ``does not hold``, ``cannot
-tell``.
+A large p value of an ordinary test is no evidence of "no difference". These tests ask for a margin, positive
+and in the unit of the values, a decision to be made before looking, and end with one of three findings:
+``holds``, ``does not hold``, ``cannot tell``. Values are (n,), one per unit: of one arm, or paired
+differences.
 """
 
 from collections.abc import Mapping
@@ -15,29 +16,19 @@ from scipy import stats
 from fractalctl.documents.estimates import Equivalence, Finding, GroupMean, Heterogeneity, NoDifference
 from fractalctl.documents.measured import Interval
 from fractalctl.errors import RequestError
-from fractalctl.statistics.paired import paired_t
-from fractalctl.statistics.samples import finite, is_constant
+from fractalctl.statistics.paired import finite, is_constant, paired_t, spread
 
-ALPHA = 0.05
-"""The level of a test unless told otherwise."""
+ALPHA = 0.05  # the level of a test unless told otherwise
 
 
 def equivalence(values: ArrayLike, margin: float, alpha: float = ALPHA) -> Equivalence:
     """TOST: reject both "mean <= -margin" and "mean >= +margin" with one-sided t tests at alpha.
 
-    p = max(P(T > (mean + margin) / se), P(T < (mean - margin) / se)), n - 1 degrees of freedom. A large p of
-    an ordinary test is no evidence of zero; this is. The margin is a decision, to be made before looking.
+    p = max(P(T > (mean + margin) / se), P(T < (mean - margin) / se)), n - 1 degrees of freedom.
 
-    Args:
-        values: (n,) one per unit: the values of one arm, or paired differences.
-        margin: positive, in the unit of the values.
-        alpha: of each one-sided test.
-
-    Raises:
-        RequestError: the margin is not positive, or a value is not finite.
-
-    Source: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987; Lakens, Social
-    Psychological and Personality Science 8, 2017.
+    Raises: RequestError where the margin is not positive, or as `paired` says. Source: Schuirmann, Journal of
+    Pharmacokinetics and Biopharmaceutics 15, 1987; Lakens, Social Psychological and Personality Science 8,
+    2017.
 
     >>> result = equivalence([0.004, -0.006, 0.01, 0.002, -0.001], margin=0.02)
     >>> round(result.p, 5), result.equivalent
@@ -47,11 +38,8 @@ def equivalence(values: ArrayLike, margin: float, alpha: float = ALPHA) -> Equiv
     vector = finite(values)
     n, mean = len(vector), float(vector.mean())
     if n < 2 or is_constant(vector):
-        alone, constant = (
-            "one value: a test needs at least two",
-            "the values do not vary: no test is possible",
-        )
-        reason = alone if n < 2 else constant
+        constant = "the values do not vary: no test is possible"
+        reason = "one value: a test needs at least two" if n < 2 else constant
         return Equivalence(n, mean, margin, alpha, None, None, None, None, False, reason)
     p_lower = float(stats.ttest_1samp(vector, -margin, alternative="greater").pvalue)
     p_upper = float(stats.ttest_1samp(vector, margin, alternative="less").pvalue)
@@ -66,14 +54,7 @@ def no_difference(values: ArrayLike, margin: float) -> NoDifference:
     It holds where the mean is equivalent to zero within the margin, even if it differs from zero. It does not
     hold where the mean differs from zero and is not equivalent to it. Else the data cannot tell.
 
-    Args:
-        values: (n,) one per unit: the values of one arm, or paired differences.
-        margin: positive, in the unit of the values.
-
-    Raises:
-        RequestError: the margin is not positive, or a value is not finite.
-
-    Source: Lakens, Social Psychological and Personality Science 8, 2017 (the four outcomes).
+    Raises: RequestError, as `equivalence`. Source: Lakens, 2017 (the four outcomes).
 
     >>> no_difference([0.004, -0.006, 0.01, 0.002, -0.001], margin=0.02).finding
     'holds'
@@ -87,20 +68,15 @@ def no_difference(values: ArrayLike, margin: float) -> NoDifference:
 def heterogeneity(groups: Mapping[str, ArrayLike], margin: float | None = None) -> Heterogeneity:
     """Judge a claim that a mean does not depend on a condition, such as the backbone.
 
-    Q = sum w (mean - weighted mean)^2 with w = n / variance; with few replicates its chi squared p is too
-    small, so Welch's test (the same Q, its variances taken as estimated) decides. The claim holds where every
-    pair of groups is equivalent within the margin (Welch's t, two one-sided tests; all must reject, so
-    nothing is corrected). It does not hold where Welch's test rejects and some pair is not equivalent. Else
-    the data cannot tell: few seeds rarely can.
+    Groups are labels with (n,) independent replicates, such as the paired differences of every seed. Q = sum
+    w (mean - weighted mean)^2 with w = n / variance; with few replicates its chi squared p is too small, so
+    Welch's test (the same Q, its variances taken as estimated) decides. The claim holds where every pair of
+    groups is equivalent within the margin (Welch's t, two one-sided tests; all must reject, so nothing is
+    corrected). It does not hold where Welch's test rejects and some pair is not equivalent. Else the data
+    cannot tell: few seeds rarely can. Without a margin there is no finding.
 
-    Args:
-        groups: label to (n,) independent replicates, such as the paired differences of every seed.
-        margin: positive, in the unit of the values; None: no finding.
-
-    Raises:
-        RequestError: fewer than two groups, the margin is not positive, or a value is not finite.
-
-    Source: Cochran, Biometrics 10, 1954 (Q); Welch, Biometrika 38, 1951; Schuirmann, 1987.
+    Raises: RequestError where there are fewer than two groups, or as `equivalence`. Source: Cochran,
+    Biometrics 10, 1954 (Q); Welch, Biometrika 38, 1951; Schuirmann, 1987.
 
     >>> found = heterogeneity({"minilm": [0.10, 0.12, 0.11], "bge": [0.11, 0.10, 0.12]}, margin=0.05)
     >>> round(found.p, 2), found.finding
@@ -111,7 +87,10 @@ def heterogeneity(groups: Mapping[str, ArrayLike], margin: float | None = None) 
     samples = {label: finite(values, label) for label, values in groups.items()}
     if len(samples) < 2:
         raise RequestError(f"whether a mean depends on its group needs two groups, not {len(samples)}")
-    means = tuple(_group(label, values) for label, values in samples.items())
+    means = tuple(
+        GroupMean(label, len(values), float(values.mean()), spread(values))
+        for label, values in samples.items()
+    )
     lacking = [one.label for one in means if one.sd is None or is_constant(samples[one.label])]
     if lacking:
         reason = f"{lacking[0]}: a test needs two values that vary"
@@ -153,11 +132,6 @@ def _finding(equivalent: bool, p: float | None) -> Finding:
 def _check_margin(margin: float) -> None:
     if not 0 < margin < float("inf"):
         raise RequestError(f"an equivalence margin is a positive number, not {margin}")
-
-
-def _group(label: str, values: NDArray[np.float64]) -> GroupMean:
-    sd = float(values.std(ddof=1)) if len(values) > 1 else None
-    return GroupMean(label, len(values), float(values.mean()), sd)
 
 
 def _cochran(samples: list[NDArray[np.float64]]) -> float:

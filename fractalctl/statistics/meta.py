@@ -1,23 +1,147 @@
 """Pooling effects over corpora: fixed and random effects, heterogeneity, prediction, influence, moderators.
 
-It is our own: statsmodels' DerSimonian-Laird does not truncate tau^2 at zero, and it has neither REML nor
-prediction intervals.
+The model: effect y_i ~ N(x_i' beta, v_i + tau^2) with known sampling variances v_i, positive; pooling is the
+case of one column of ones. Effects and variances are (k,), one per unit, independent of each other. It is our
+own: statsmodels' DerSimonian-Laird does not truncate tau^2 at zero, and it has neither REML nor prediction
+intervals. Here a homogeneous set of effects gives tau^2 = 0 by every estimator, never less.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 from fractalctl.documents.measured import Interval
 from fractalctl.documents.pooled import Coefficient, HartungKnapp, Influence, MetaRegression, Pooled
 from fractalctl.errors import RequestError
-from fractalctl.statistics.samples import LEVEL, finite, same_length
-from fractalctl.statistics.tau_squared import ESTIMATORS, Fit, fit, typical_variance
+from fractalctl.statistics.paired import LEVEL, finite, same_length
 
+Vector = NDArray[np.floating]
+Matrix = NDArray[np.floating]
 FEW = "the prediction interval has k - 2 degrees of freedom and needs three units"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Weighted least squares at one tau^2.
+
+    Attributes:
+        coefficients: (p,), with their covariance (p, p), weights taken as known.
+        q: weighted sum of squared residuals; at tau^2 = 0 Cochran's Q.
+        weights: (k,) 1 / (v + tau^2).
+    """
+
+    coefficients: Vector
+    covariance: Matrix
+    q: float
+    weights: Vector
+
+
+def fit(effects: Vector, variances: Vector, design: Matrix, tau2: float) -> Fit:
+    """Coefficients of the model at a given tau^2; RequestError where columns of the design are dependent."""
+    weights = 1.0 / (variances + tau2)
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        raise RequestError("the moderators are linearly dependent: leave one out")
+    covariance = np.linalg.inv(design.T @ (weights[:, None] * design))
+    coefficients = covariance @ (design.T @ (weights * effects))
+    residuals = effects - design @ coefficients
+    return Fit(coefficients, covariance, float(weights @ residuals**2), weights)
+
+
+def typical_variance(variances: Vector, design: Matrix) -> float:
+    """The sampling variance of a typical study, (k - p) / trace P with P at tau^2 = 0.
+
+    With it I^2 = tau^2 / (tau^2 + s^2) holds for every estimator; with DerSimonian-Laird it equals (Q - df) /
+    Q.
+
+    Source: Higgins and Thompson, Statistics in Medicine 21, 2002, eq. 9.
+    """
+    weights = 1.0 / variances
+    return float((len(variances) - design.shape[1]) / _trace(weights, design))
+
+
+def _trace(weights: Vector, design: Matrix) -> float:
+    """Trace of P = W - W X (X'WX)^-1 X'W."""
+    weighted = weights[:, None] * design
+    inner = np.linalg.inv(design.T @ weighted)
+    return float(weights.sum() - np.trace(inner @ (weighted.T @ weighted)))
+
+
+def dersimonian_laird(effects: Vector, variances: Vector, design: Matrix) -> float:
+    """Method of moments in one step: (Q - (k - p)) / trace P, at least 0.
+
+    Source: DerSimonian and Laird, Controlled Clinical Trials 7, 1986.
+
+    >>> y, v = np.array([0.1, 0.3, 0.8]), np.array([0.01, 0.02, 0.02])
+    >>> round(dersimonian_laird(y, v, np.ones((3, 1))), 4)
+    0.115
+    """
+    q = fit(effects, variances, design, 0.0).q
+    excess = q - (len(effects) - design.shape[1])
+    return max(0.0, float(excess / _trace(1.0 / variances, design)))
+
+
+def paule_mandel(effects: Vector, variances: Vector, design: Matrix) -> float:
+    """The tau^2 at which the generalised Q equals its expectation k - p; 0 where Q is below it already.
+
+    Source: Paule and Mandel, Journal of Research of the National Bureau of Standards 87, 1982.
+
+    >>> y, v = np.array([0.1, 0.3, 0.8]), np.array([0.01, 0.02, 0.02])
+    >>> round(paule_mandel(y, v, np.ones((3, 1))), 4)
+    0.1135
+    """
+    df = len(effects) - design.shape[1]
+
+    def excess(tau2: float) -> float:
+        return float(fit(effects, variances, design, tau2).q - df)
+
+    if excess(0.0) <= 0:
+        return 0.0
+    most = float(np.ptp(effects) ** 2 + variances.max())
+    while excess(most) > 0:
+        most *= 2
+    return float(optimize.brentq(excess, 0.0, most, xtol=1e-14, rtol=1e-14))
+
+
+def restricted_maximum_likelihood(effects: Vector, variances: Vector, design: Matrix) -> float:
+    """REML: maximises -1/2 (sum log(v + tau^2) + log det X'WX + Q(tau^2)) over tau^2 >= 0.
+
+    The maximum is searched on a logarithmic grid and then refined, because the likelihood can have two.
+
+    Source: Viechtbauer, Journal of Educational and Behavioral Statistics 30, 2005.
+
+    >>> y, v = np.array([0.1, 0.3, 0.8]), np.array([0.01, 0.02, 0.02])
+    >>> round(restricted_maximum_likelihood(y, v, np.ones((3, 1))), 4)
+    0.1138
+    """
+
+    def deviance(tau2: float) -> float:
+        found = fit(effects, variances, design, tau2)
+        determinant = np.linalg.slogdet(found.covariance)[1]
+        return float(-np.log(found.weights).sum() - determinant + found.q)
+
+    most = float(np.ptp(effects) ** 2 + variances.max())
+    grid = np.concatenate([[0.0], np.geomspace(most * 1e-8, most, 60)])
+    best = int(np.argmin([deviance(tau2) for tau2 in grid]))
+    bounds = grid[max(0, best - 1)], grid[min(len(grid) - 1, best + 1)]
+    refined = optimize.minimize_scalar(
+        deviance, bounds=bounds, method="bounded", options={"xatol": 1e-12 * most}
+    )
+    return float(refined.x) if refined.fun < deviance(0.0) else 0.0
+
+
+Estimator = Callable[[Vector, Vector, Matrix], float]
+
+ESTIMATORS: dict[str, Estimator] = {
+    "fixed": lambda *_: 0.0,  # which speaks of these studies only
+    "dersimonian-laird": dersimonian_laird,
+    "paule-mandel": paule_mandel,
+    "reml": restricted_maximum_likelihood,
+}
+"""Every estimator of tau^2 by its name in ``stats.json``."""
 
 
 def effect_variance(d: float, n: int) -> float:
@@ -26,11 +150,8 @@ def effect_variance(d: float, n: int) -> float:
     The large-sample formula that the paper uses. At n = 5 it is rough, and as it grows with d it gives large
     effects small weights: read the pooled difference in the unit of the metric beside it.
 
-    Raises:
-        RequestError: n is not positive.
-
-    Source: Gibbons, Hedeker and Davis, Journal of Educational Statistics 18, 1993; it is the measure that
-    metafor calls SMCC.
+    Raises: RequestError where n is not positive. Source: Gibbons, Hedeker and Davis, Journal of Educational
+    Statistics 18, 1993; it is the measure that metafor calls SMCC.
 
     >>> round(effect_variance(1.5, 5), 3)
     0.425
@@ -41,22 +162,15 @@ def effect_variance(d: float, n: int) -> float:
 
 
 def pool(effects: ArrayLike, variances: ArrayLike, method: str = "dersimonian-laird") -> Pooled:
-    """Random-effects meta-analysis (with ``fixed``: fixed-effect).
+    """Random-effects meta-analysis by a method, a key of `ESTIMATORS` (with ``fixed``: fixed-effect).
 
-    pooled = sum w y / sum w with w = 1 / (v + tau^2), se = (sum w)^-1/2. Prediction interval: pooled +-
-    t(k - 2) sqrt(tau^2 + se^2). Hartung-Knapp: se^2 = sum w (y - pooled)^2 / ((k - 1) sum w), t(k - 1).
+    pooled = sum w y / sum w with w = 1 / (v + tau^2), se = (sum w)^-1/2. Prediction interval: pooled +- t(k -
+    2) sqrt(tau^2 + se^2). Hartung-Knapp: se^2 = sum w (y - pooled)^2 / ((k - 1) sum w), t(k - 1).
 
-    Args:
-        effects: (k,) one per unit, independent of each other.
-        variances: (k,) their sampling variances, positive.
-        method: a key of `tau_squared.ESTIMATORS`.
-
-    Raises:
-        RequestError: a variance is not positive, or no such method.
-
-    Source: DerSimonian and Laird, Controlled Clinical Trials 7, 1986; Higgins, Thompson and Spiegelhalter,
-    Journal of the Royal Statistical Society A 172, 2009 (prediction); Hartung and Knapp, Statistics in
-    Medicine 20, 2001; Sidik and Jonkman, Statistics in Medicine 21, 2002.
+    Raises: RequestError where a variance is not positive, or there is no such method. Source: DerSimonian and
+    Laird, Controlled Clinical Trials 7, 1986; Higgins, Thompson and Spiegelhalter, Journal of the Royal
+    Statistical Society A 172, 2009 (prediction); Hartung and Knapp, Statistics in Medicine 20, 2001; Sidik
+    and Jonkman, Statistics in Medicine 21, 2002.
 
     >>> result = pool([0.1, 0.3, 0.8], [0.01, 0.02, 0.02])
     >>> round(result.pooled, 3), round(result.tau2, 3), round(result.i2, 2)
@@ -98,11 +212,7 @@ def pool(effects: ArrayLike, variances: ArrayLike, method: str = "dersimonian-la
 def checked_effects(
     effects: ArrayLike, variances: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Check effects and their variances and return them as vectors.
-
-    Raises:
-        RequestError: they differ in number, are not finite, or a variance is not positive.
-    """
+    """Check effects and their variances and return them as vectors."""
     y, v = same_length(effects=effects, variances=variances)
     if v.min() <= 0:
         raise RequestError(f"sampling variances are positive, but the smallest is {v.min():.4g}")
@@ -142,10 +252,8 @@ def influence(
 
     residual = (y_i - pooled_-i) / sqrt(v_i + tau^2_-i + se_-i^2); distance = (pooled - pooled_-i)^2 / se^2.
 
-    Raises:
-        RequestError: fewer than two units, or as `pool`.
-
-    Source: Viechtbauer and Cheung, Research Synthesis Methods 1, 2010.
+    Raises: RequestError where there are fewer than two units, or as `pool`. Source: Viechtbauer and Cheung,
+    Research Synthesis Methods 1, 2010.
 
     >>> [round(unit.without.pooled, 3) for unit in influence([0.1, 0.3, 0.8], [0.01, 0.02, 0.02], "abc")]
     [0.55, 0.443, 0.175]
@@ -167,22 +275,15 @@ def influence(
 def meta_regression(
     effects: ArrayLike, variances: ArrayLike, moderators: Mapping[str, ArrayLike]
 ) -> MetaRegression:
-    """Regress effects on moderators, weighting each unit by 1 / (v + tau^2), tau^2 by REML.
+    """Regress effects on moderators, name to (k,), weighting each unit by 1 / (v + tau^2), tau^2 by REML.
 
-    beta = (X'WX)^-1 X'Wy, covariance (X'WX)^-1, R^2 = (tau^2 without - tau^2) / tau^2 without, at least 0.
-    With eight corpora it can show a strong moderator, not tell two correlated ones apart.
+    beta = (X'WX)^-1 X'Wy, an intercept added, covariance (X'WX)^-1, R^2 = (tau^2 without - tau^2) / tau^2
+    without, at least 0. With eight corpora it can show a strong moderator, not tell two correlated ones
+    apart.
 
-    Args:
-        effects: (k,) one per unit.
-        variances: (k,) sampling variances, positive.
-        moderators: name to (k,) values; an intercept is added.
-
-    Raises:
-        RequestError: too few units for the moderators, moderators that are linearly dependent or constant, or
-            numbers that are not finite.
-
-    Source: Raudenbush, in Cooper et al. (eds.), The Handbook of Research Synthesis and Meta-Analysis, 2009,
-    ch. 16.
+    Raises: RequestError where there are too few units for the moderators, or moderators are linearly
+    dependent or constant. Source: Raudenbush, in Cooper et al. (eds.), The Handbook of Research Synthesis and
+    Meta-Analysis, 2009, ch. 16.
 
     >>> result = meta_regression([0.1, 0.3, 0.8, 0.9], [0.01] * 4, {"depth": [1, 2, 3, 4]})
     >>> round(result.coefficients[1].estimate, 3), round(result.coefficients[1].p, 6)

@@ -18,9 +18,8 @@ from fractalctl.numbers import listed
 class CorpusProfile:
     """What a corpus is like before any training.
 
-    Attributes:
-        depth: bits, H(finest | L0): what the levels below the coarsest add.
-        baseline_accuracy: fraction, accuracy of the untouched backbone at the finest level.
+    That is H(finest | L0) in bits, what the levels below the coarsest add, and the accuracy, a fraction, of
+    the untouched backbone at the finest level.
     """
 
     depth: float
@@ -32,12 +31,8 @@ class Observation:
     """One head's measurements; a table leaves empty what it does not say.
 
     Attributes:
-        corpus: that was measured on.
-        arm: label of what was measured.
         seed: of training; pairs the arms.
         metrics: name to value, such as ``{"S": 0.15}``; fractions.
-        strategy: of the arm.
-        backbone: the encoder.
         protocol: with rows and k, as in names of files: ``loo``, ``index-k=10``.
         features: the set that was measured on.
         trained_on: the set that the head was trained on.
@@ -46,11 +41,9 @@ class Observation:
         labels: of the corpus, as one text: equal where two sets hold the same classes and shares of them.
         profile: of the corpus under the backbone.
         truncated: the metrics of the backbone's own features, cut to the same lengths.
-        flat: accuracy of flat classifiers of the untouched features, see `frontier.flat_accuracy`.
-        dims: prefix lengths.
-        levels: of the corpus.
-        titles: what people call them.
-        hits: of every query.
+        untrained: what the head has to beat, see `side_by_side.untrained`.
+        flat: accuracy of flat classifiers of the untouched features, see `side_by_side.flat_accuracy`.
+        levels: of the corpus; ``titles`` are what people call them.
         source: file, or file and row, for messages.
     """
 
@@ -68,6 +61,7 @@ class Observation:
     labels: str = ""
     profile: CorpusProfile | None = None
     truncated: Mapping[str, float] = field(default_factory=dict)
+    untrained: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     flat: Mapping[str, float] = field(default_factory=dict)
     dims: tuple[int, ...] = ()
     levels: int = 0
@@ -100,11 +94,7 @@ Measured = dict[Place, dict[str, Seeds]]
 
 
 def arranged(observations: Iterable[Observation]) -> Measured:
-    """Measurements by place, arm and seed.
-
-    Raises:
-        RequestError: an arm was measured twice with one seed at one place.
-    """
+    """Measurements by place, arm and seed; RequestError where one of these was measured twice."""
     found: Measured = {}
     for one in observations:
         first = found.setdefault(one.place, {}).setdefault(one.arm, {}).setdefault(one.seed, one)
@@ -157,16 +147,9 @@ def _names(place: Place) -> list[str]:
 def choose_protocol(observations: Sequence[Observation], wanted: str | None = None) -> list[Observation]:
     """Keep the measurements of one protocol: the wanted one, else ``loo`` where there are several.
 
-    Steerability under two protocols is two different quantities (the sparser the reference, the larger
-    S), so they are never mixed.
-
-    Args:
-        observations: of any protocols.
-        wanted: as in names of files, or its first word where that fits one.
-
-    Raises:
-        RequestError: nothing was measured under the wanted protocol, several fit, or some measurements say
-            theirs and others do not.
+    Steerability under two protocols is two different quantities (the sparser the reference, the larger S), so
+    they are never mixed. The wanted one is given as in names of files, or by its first word; RequestError
+    where nothing or several fit, or some measurements say theirs and others do not.
     """
     found = first_seen(one.protocol for one in observations)
     unnamed = next((one for one in observations if not one.protocol), None)
@@ -189,11 +172,7 @@ def choose_protocol(observations: Sequence[Observation], wanted: str | None = No
 
 
 def choose_backbone(observations: Sequence[Observation], wanted: str | None = None) -> list[Observation]:
-    """Keep the measurements under one backbone, or all of them when none is named.
-
-    Raises:
-        RequestError: nothing was measured under the wanted backbone.
-    """
+    """Keep the measurements under one backbone, or all; RequestError where there are none."""
     kept = [one for one in observations if wanted in (None, one.backbone)]
     if not kept:
         found = first_seen(one.backbone or "none named" for one in observations)
@@ -204,10 +183,8 @@ def choose_backbone(observations: Sequence[Observation], wanted: str | None = No
 def placed(observations: Sequence[Observation]) -> list[Observation]:
     """Put the rows of tables where evaluations of the same corpus were made, so that they can be compared.
 
-    A table does not say on which feature set it measured, and often not under which backbone.
-
-    Raises:
-        RequestError: evaluations of a row's corpus were made at several places that fit it.
+    A table does not say on which feature set it measured, and often not under which backbone: RequestError
+    where evaluations of a row's corpus were made at several places that fit it.
     """
     evaluated = {one.place: one for one in observations if one.features and not one.place.trained_on}
     return [one if one.features else _beside(one, evaluated) for one in observations]
@@ -236,11 +213,9 @@ Profiles = Mapping[tuple[str, str], CorpusProfile]
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus as the unit of replication.
+    """A corpus as the unit of replication: its name, and what tables call it.
 
     Attributes:
-        name: of the corpus.
-        label: what tables call it.
         places: that measure it, with their labels: feature sets under any backbone.
         profile: mean over the places; None where one is not known.
     """
@@ -257,15 +232,11 @@ class Corpus:
 
 
 def corpora_of(measured: Measured, given: Profiles | None = None) -> list[Corpus]:
-    """The corpora that were measured, each with all places that measure it.
+    """The corpora that were measured under one protocol, each with all places that measure it.
 
     Sets of one name with the same labels are one corpus, under whatever backbone; with other labels they are
     two. Heads measured on another set than their own are no replication: they count only where there are no
-    others.
-
-    Args:
-        measured: of one protocol.
-        given: profiles that come before those of evaluations.
+    others. Profiles that are given come before those of evaluations.
     """
     places = [place for place in measured if not place.trained_on] or list(measured)
     heads = {place: [one for seeds in measured[place].values() for one in seeds.values()] for place in places}

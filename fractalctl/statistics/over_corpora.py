@@ -8,43 +8,22 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fractalctl.documents.pooled import (
-    CorpusEffect,
-    Definition,
-    Meta,
-    Pooled,
-    Predictor,
-    RankAgreement,
-    Regressions,
-    Robustness,
-    Scaling,
-    ScalingPoint,
-    SignsOverCorpora,
-)
-from fractalctl.documents.statistics import Comparison, Place
+from fractalctl.documents import pooled
+from fractalctl.documents.statistics import Comparison
 from fractalctl.errors import RequestError
-from fractalctl.statistics.correlations import (
-    FEW,
-    kendall,
-    leave_one_out,
-    pearson,
-    spearman,
-    spearman_bootstrap,
-)
+from fractalctl.statistics import correlations
 from fractalctl.statistics.curves import cooks_distances, power_law
-from fractalctl.statistics.meta import effect_variance, influence, meta_regression, pool
+from fractalctl.statistics.meta import ESTIMATORS, effect_variance, influence, meta_regression, pool
 from fractalctl.statistics.observations import Corpus, CorpusProfile, Measured, by_corpus
 from fractalctl.statistics.paired import sign_test
-from fractalctl.statistics.tau_squared import ESTIMATORS
 
-PREDICTORS: dict[str, Callable[[CorpusProfile], float]] = {
+PREDICTORS: dict[str, Callable[[CorpusProfile], Any]] = {
     "depth": lambda profile: profile.depth,
     "baseline_accuracy": lambda profile: profile.baseline_accuracy,
     "product": lambda profile: profile.depth * profile.baseline_accuracy,
 }
 """H(L1|L0), the baseline's fine accuracy, and the paper's product of both (section 6.1)."""
-DEFINITIONS = ("S", "S_auc", "S_mono", "S_gap")
-"""Steerability and the alternatives of the paper's Appendix I."""
+DEFINITIONS = ("S", "S_auc", "S_mono", "S_gap")  # Steerability and the alternatives of the paper's Appendix I
 IDENTICAL = (
     "S_gap is S with its terms in another order, (L0@1 - L1@1) - (L0@J - L1@J): it agrees by algebra "
     "and confirms nothing"
@@ -56,23 +35,20 @@ COMBINED = (
     "where several feature sets measure one corpus, its effect is their mean and its standard error the mean "
     "of theirs, as if their errors were one (r = 1; Borenstein et al., Introduction to Meta-Analysis, 2009)"
 )
-Effect = tuple[float, float]
-"""An effect and its sampling variance."""
+Effect = tuple[float, float]  # an effect and its sampling variance
 
 
-def scaling(measured: Measured, arm: str, metric: str, corpora: Sequence[Corpus]) -> Scaling:
+def scaling(measured: Measured, arm: str, metric: str, corpora: Sequence[Corpus]) -> pooled.Scaling:
     """Correlate an arm's metric with each predictor, drop each corpus in turn, bootstrap, fit the power law.
 
     The unit of replication is the corpus: seeds are averaged first, then the feature sets that measure it.
-
-    Raises:
-        RequestError: a corpus has no profile, or the arm was not measured.
+    RequestError where a corpus has no profile, or the arm was not measured.
     """
     points = _points(measured, arm, metric, corpora)
     values, labels = [point.mean for point in points], [point.label for point in points]
     columns = {name: [getattr(point, name) for point in points] for name in PREDICTORS}
     depth, accuracy = columns["depth"], columns["baseline_accuracy"]
-    return Scaling(
+    return pooled.Scaling(
         arm=arm,
         metric=metric,
         n=len(points),
@@ -80,11 +56,13 @@ def scaling(measured: Measured, arm: str, metric: str, corpora: Sequence[Corpus]
         predictors={name: _predictor(column, values, labels) for name, column in columns.items()},
         power_law=power_law(depth, accuracy, values),
         power_law_logarithmic=power_law(depth, accuracy, values, "logarithmic"),
-        reason=FEW if len(points) < 3 else None,
+        reason=correlations.FEW if len(points) < 3 else None,
     )
 
 
-def _points(measured: Measured, arm: str, metric: str, corpora: Sequence[Corpus]) -> list[ScalingPoint]:
+def _points(
+    measured: Measured, arm: str, metric: str, corpora: Sequence[Corpus]
+) -> list[pooled.ScalingPoint]:
     means = {
         place: float(np.mean([one.metrics[metric] for one in arms[arm].values()]))
         for place, arms in measured.items()
@@ -99,38 +77,34 @@ def _points(measured: Measured, arm: str, metric: str, corpora: Sequence[Corpus]
             "--profiles FILE.csv (dataset, h_l1_given_l0, baseline_l1)"
         )
     return [
-        ScalingPoint(
+        pooled.ScalingPoint(
             **msgspec.structs.asdict(corpus.unit(places)),
             mean=float(np.mean([means[place] for place in places])),
-            **predicted,
+            **{name: of(corpus.profile) for name, of in PREDICTORS.items() if corpus.profile},
         )
         for corpus, places in groups
-        for predicted in [_predicted(corpus.profile)]
     ]
 
 
-def _predicted(profile: CorpusProfile | None) -> dict[str, Any]:
-    return {name: of(profile) for name, of in PREDICTORS.items()} if profile else {}
-
-
-def _predictor(column: Sequence[float], values: Sequence[float], labels: Sequence[str]) -> Predictor:
+def _predictor(column: Sequence[float], values: Sequence[float], labels: Sequence[str]) -> pooled.Predictor:
     distances = cooks_distances(column, values)
-    return Predictor(
-        spearman=spearman(column, values),
-        pearson=pearson(column, values),
-        kendall=kendall(column, values),
-        bootstrap=spearman_bootstrap(column, values),
-        leave_one_out=leave_one_out(column, values, labels),
+    return pooled.Predictor(
+        spearman=correlations.spearman(column, values),
+        pearson=correlations.pearson(column, values),
+        kendall=correlations.kendall(column, values),
+        bootstrap=correlations.spearman_bootstrap(column, values),
+        leave_one_out=correlations.leave_one_out(column, values, labels),
         cooks_distance=None if distances is None else dict(zip(labels, distances, strict=True)),
     )
 
 
-def robustness(rows: Sequence[Comparison], measured: Measured, corpora: Sequence[Corpus]) -> Robustness:
-    """Compare a and b on each corpus under each definition of steerability.
+def robustness(
+    rows: Sequence[Comparison], measured: Measured, corpora: Sequence[Corpus]
+) -> pooled.Robustness:
+    """Compare a and b on each corpus under each definition of steerability (paper, Table 10).
 
-    Gives the mean differences, their sign tests, and how the definitions agree in ranking the corpora.
-    The unit of replication is the corpus (paper, Table 10). Definitions that were not measured are
-    listed as missing.
+    Gives the mean differences, their sign tests, and how the definitions agree in ranking the corpora, which
+    are the units of replication. Definitions that were not measured are listed as missing.
     """
     arms = {row.place: [measured[row.place][arm] for arm in (row.a, row.b)] for row in rows}
     there = [
@@ -150,17 +124,17 @@ def robustness(rows: Sequence[Comparison], measured: Measured, corpora: Sequence
         name: [round(float(np.mean([gap(row, name) for row in members])), 12) for _, members in groups]
         for name in there
     }
-    return Robustness(
+    return pooled.Robustness(
         n=len(groups),
         a=rows[0].a,
         b=rows[0].b,
         units=[corpus.unit(row.place for row in members) for corpus, members in groups],
         definitions=[
-            Definition(metric=name, differences=column, sign_test=sign_test(column))
+            pooled.Definition(metric=name, differences=column, sign_test=sign_test(column))
             for name, column in gaps.items()
         ],
         rank_agreement=[
-            RankAgreement(**msgspec.structs.asdict(spearman(gaps[x], gaps[y])), x=x, y=y)
+            pooled.RankAgreement(**msgspec.structs.asdict(correlations.spearman(gaps[x], gaps[y])), x=x, y=y)
             for x, y in combinations(there, 2)
         ],
         missing=[name for name in DEFINITIONS if name not in there],
@@ -168,55 +142,55 @@ def robustness(rows: Sequence[Comparison], measured: Measured, corpora: Sequence
     )
 
 
-def sign_block(rows: Sequence[Comparison], corpora: Sequence[Corpus]) -> SignsOverCorpora:
+def sign_block(rows: Sequence[Comparison], corpora: Sequence[Corpus]) -> pooled.SignsOverCorpora:
     """The sign test of one pair over corpora; the sign of a corpus is that of its mean difference."""
-    groups = by_corpus(corpora, rows, _place)
+    groups = by_corpus(corpora, rows, lambda row: row.place)
     means = [round(float(np.mean([row.difference for row in members])), 12) for _, members in groups]
-    return SignsOverCorpora(**msgspec.structs.asdict(sign_test(means)), a=rows[0].a, b=rows[0].b)
+    return pooled.SignsOverCorpora(**msgspec.structs.asdict(sign_test(means)), a=rows[0].a, b=rows[0].b)
 
 
-def _place(row: Comparison) -> Place:
-    return row.place
-
-
-def meta_block(rows: Sequence[Comparison], corpora: Sequence[Corpus]) -> Meta:
+def meta_block(rows: Sequence[Comparison], corpora: Sequence[Corpus]) -> pooled.Meta:
     """Pool paired d over the corpora of one pair, with everything a reviewer may ask beside it.
 
-    Top level: DerSimonian-Laird of d with variance 1/n + d^2/(2n). Beside it the other estimators, the
-    same for Hedges' g and for the plain difference (variance sd^2/n), leave-one-out influence, and
-    meta-regression on the depth and on the product predictor where profiles are known.
-
-    Args:
-        rows: of one pair.
-        corpora: every corpus is one effect, whatever number of feature sets measures it: see `combine`.
-
-    Raises:
-        RequestError: no corpus has an effect size.
+    Top level: DerSimonian-Laird of d with variance 1/n + d^2/(2n). Beside it the other estimators, the same
+    for Hedges' g and for the plain difference (variance sd^2/n), leave-one-out influence, and meta-regression
+    on the depth and on the product predictor where profiles are known. Every corpus is one effect, whatever
+    number of feature sets measures it: see `combine`. RequestError where none has one.
 
     Source: Borenstein, Hedges, Higgins and Rothstein, Introduction to Meta-Analysis, 2009, chapter 24.
     """
     poolable = [row for row in rows if _is_poolable(row)]
-    groups = by_corpus(corpora, poolable, _place)
+    groups = by_corpus(corpora, poolable, lambda row: row.place)
     if not groups:
         raise RequestError(
             "no corpus has an effect size to pool: each needs two seeds whose differences vary"
         )
     units = [corpus.unit(row.place for row in members) for corpus, members in groups]
-    found = [combine([_d(row) for row in members]) for _, members in groups]
+    found = [combine([_effect(row.cohens_d, row.n) for row in members]) for _, members in groups]
     effects, variances = ([effect[part] for effect in found] for part in (0, 1))
-    return Meta(
+    return pooled.Meta(
         **msgspec.structs.asdict(pool(effects, variances, MAIN_METHOD)),
         a=rows[0].a,
         b=rows[0].b,
         effect="paired Cohen's d, variance 1/n + d^2/(2n)",
         combined=COMBINED if any(unit.averaged for unit in units) else None,
         effects=[
-            CorpusEffect(**msgspec.structs.asdict(unit), effect=y, variance=v, se=math.sqrt(v))
+            pooled.CorpusEffect(**msgspec.structs.asdict(unit), effect=y, variance=v, se=math.sqrt(v))
             for unit, (y, v) in zip(units, found, strict=True)
         ],
         estimators={name: pool(effects, variances, name) for name in ESTIMATORS},
-        hedges_g=_pooled([[_g(row) for row in members if row.hedges_g is not None] for _, members in groups]),
-        difference=_pooled([[_difference(row) for row in members] for _, members in groups]),
+        hedges_g=_pooled(
+            [
+                [_effect(row.hedges_g, row.n) for row in members if row.hedges_g is not None]
+                for _, members in groups
+            ]
+        ),
+        difference=_pooled(
+            [
+                [(row.difference, (row.difference_sd or 0.0) ** 2 / row.n) for row in members]
+                for _, members in groups
+            ]
+        ),
         influence=influence(effects, variances, [unit.label for unit in units]) if len(units) > 1 else [],
         regression=_regressions(effects, variances, [corpus for corpus, _ in groups]),
         excluded=[row.label for row in rows if not _is_poolable(row)],
@@ -241,39 +215,29 @@ def combine(effects: Sequence[Effect]) -> Effect:
     return sum(values) / len(values), round(sum(errors) / len(errors), 15) ** 2
 
 
-def _d(row: Comparison) -> Effect:
-    d = row.cohens_d or 0.0
-    return d, effect_variance(d, row.n)
+def _effect(size: float | None, n: int) -> Effect:
+    return size or 0.0, effect_variance(size or 0.0, n)
 
 
-def _difference(row: Comparison) -> Effect:
-    return row.difference, (row.difference_sd or 0.0) ** 2 / row.n
-
-
-def _g(row: Comparison) -> Effect:
-    g = row.hedges_g or 0.0
-    return g, effect_variance(g, row.n)
-
-
-def _pooled(groups: Sequence[Sequence[Effect]]) -> Pooled | None:
+def _pooled(groups: Sequence[Sequence[Effect]]) -> pooled.Pooled | None:
     found = [combine(effects) for effects in groups if effects]
     return pool([y for y, _ in found], [v for _, v in found], MAIN_METHOD) if found else None
 
 
 def _regressions(
     effects: Sequence[float], variances: Sequence[float], units: Sequence[Corpus]
-) -> Regressions:
+) -> pooled.Regressions:
     """A meta-regression on each moderator by itself; eight corpora cannot carry both."""
     missing = [unit.label for unit in units if unit.profile is None]
     if missing:
-        return Regressions(reason=f"no profile of {', '.join(missing)} (--profiles)")
+        return pooled.Regressions(reason=f"no profile of {', '.join(missing)} (--profiles)")
     if len(units) < 3:
-        return Regressions(reason="a regression on one moderator needs three corpora")
+        return pooled.Regressions(reason="a regression on one moderator needs three corpora")
     profiles = [unit.profile for unit in units if unit.profile]
     columns = {name: [PREDICTORS[name](profile) for profile in profiles] for name in MODERATORS}
     varied = {name: column for name, column in columns.items() if len(set(column)) > 1}
     constant = [name for name in MODERATORS if name not in varied]
-    return Regressions(
+    return pooled.Regressions(
         **{name: meta_regression(effects, variances, {name: column}) for name, column in varied.items()},
         reason=f"{' and '.join(constant)} is the same on every corpus" if constant else None,
     )

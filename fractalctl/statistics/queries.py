@@ -16,33 +16,24 @@ from fractalctl.errors import FractalError, RequestError
 from fractalctl.measures.steerability import MEASURES
 from fractalctl.randomness import Purpose, generator
 from fractalctl.statistics.observations import Measured, Observation
-from fractalctl.statistics.samples import LEVEL, finite
+from fractalctl.statistics.paired import LEVEL, finite
 
 NOT_A_MEAN = frozenset({"S_mono"})
 """Metrics that are no mean over queries, so that a query contributes nothing of its own."""
 
 RESAMPLES, SEED = 10_000, 0
-OVER_QUERIES = 3
-"""Tells this bootstrap's random numbers from those of bootstraps over corpora and partitions."""
-
+OVER_QUERIES = 3  # tells this bootstrap's random numbers from those of bootstraps over corpora and partitions
 Hits = NDArray[np.bool_]
 
 
 def mcnemar(a: ArrayLike, b: ArrayLike) -> McNemar:
-    """Do two heads answer the same queries rightly equally often? Exact, on the queries where they differ.
+    """Do two heads answer the same queries, (n,) bool, rightly equally often? Exact, where they differ.
 
     p = P(|X - m/2| >= |only_a - m/2|) with X ~ Binomial(m, 1/2) and m = only_a + only_b; without any such
     query p is 1.
 
-    Args:
-        a: (n,) bool, whether the first head answered each query rightly.
-        b: (n,) bool, the second head on the same queries.
-
-    Raises:
-        RequestError: the heads answered different numbers of queries, or none.
-
-    Source: McNemar, Psychometrika 12, 1947; exact form: Conover, Practical Nonparametric Statistics, 1999,
-    sec. 3.5.
+    Raises: RequestError where the heads answered different numbers of queries, or none. Source: McNemar,
+    Psychometrika 12, 1947; exact form: Conover, Practical Nonparametric Statistics, 1999, sec. 3.5.
 
     >>> mcnemar([True] * 8 + [False] * 3, [True] * 2 + [False] * 9)
     McNemar(n=11, only_a=6, only_b=0, p=0.03125)
@@ -60,21 +51,15 @@ def mcnemar(a: ArrayLike, b: ArrayLike) -> McNemar:
 
 
 def query_bootstrap(contributions: ArrayLike) -> QueryBootstrap:
-    """Resample queries with replacement and watch the mean of what each contributes.
+    """Resample queries with replacement and watch the mean of what each contributes, (n,).
 
-    For the difference between two arms, a query contributes the difference of its own steerability under
-    the two, averaged over seeds; so arms, prefixes, levels and seeds stay paired.
+    For the difference between two arms, a query contributes the difference of its own steerability under the
+    two, averaged over seeds; so arms, prefixes, levels and seeds stay paired. Equal contributions are drawn
+    together (a resample is a multinomial draw of how often each value occurs): the same distribution for a
+    fraction of the work.
 
-    Equal contributions are drawn together (a resample is a multinomial draw of how often each value
-    occurs), which is the same distribution at a fraction of the work.
-
-    Args:
-        contributions: (n,) one number per query.
-
-    Raises:
-        RequestError: a contribution is not a finite number.
-
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    Raises: RequestError, as `paired` says. Source: Efron and Tibshirani, An Introduction to the Bootstrap,
+    1993, chapter 13.
 
     >>> result = query_bootstrap([0, 1, 1, 0, 1, 1, 1, 0, 1, 1])
     >>> result.mean, result.ci[0] < 0.7 < result.ci[1], result.share_positive > 0.99
@@ -93,14 +78,8 @@ def query_bootstrap(contributions: ArrayLike) -> QueryBootstrap:
 def query_tests(measured: Measured, comparisons: Sequence[Comparison]) -> Queries | None:
     """McNemar's test at each common length and level for each seed, and a bootstrap of the difference.
 
-    The unit of replication is the query; the p values are raw, one per seed, and not independent of each
-    other.
-
-    Raises:
-        FractalError: hits are damaged.
-
-    Returns:
-        None when no comparison has hits for both arms.
+    The p values are raw, one per seed, and not independent of each other. None when no comparison has hits
+    for both arms; FractalError where hits are damaged.
     """
     rows = []
     for comparison in comparisons:

@@ -1,4 +1,8 @@
-"""Read measurements from evaluation files, from folders of them, and from tables."""
+"""Read measurements from evaluation files, from folders of them, and from tables.
+
+Messages name file, row and column: RequestError where a request or a table is wrong, FractalError where an
+evaluation is damaged.
+"""
 
 import csv
 import math
@@ -16,8 +20,8 @@ from fractalctl.documents.measured import Conditions, Profile
 from fractalctl.errors import RequestError
 from fractalctl.measures.steerability import MEASURES
 from fractalctl.numbers import read_decimal, read_whole
-from fractalctl.statistics.frontier import flat_accuracy, frontier_measures
 from fractalctl.statistics.observations import CorpusProfile, Observation, arranged
+from fractalctl.statistics.side_by_side import flat_accuracy, frontier_measures, untrained
 from store.files import why_no_file
 
 CONDITIONS = (
@@ -80,12 +84,7 @@ def _natural(path: Path) -> list[int | str]:
 
 
 def read_evaluation(path: Path) -> Observation:
-    """Read one evaluation file.
-
-    Raises:
-        RequestError: the file is no evaluation.
-        FractalError: it is damaged; the message names the field.
-    """
+    """Read one evaluation file."""
     return observation(read_document(path, Evaluation), str(path))
 
 
@@ -99,6 +98,7 @@ def observation(evaluation: Evaluation, source: str = "") -> Observation:
         trained_on=evaluation.trained_on,
         training={"method": evaluation.method, "trunk": evaluation.trunk, **evaluation.shared_settings},
         truncated=_truncated(evaluation.profile, evaluation.dims),
+        untrained=untrained(evaluation),
         flat=flat_accuracy(evaluation),
         dims=tuple(evaluation.dims),
         hits=evaluation.hits,
@@ -142,11 +142,7 @@ def _truncated(profile: Profile, dims: list[int]) -> dict[str, float]:
 
 
 def read_table(path: Path) -> list[Observation]:
-    """Read per-seed steerability from a CSV table with a header.
-
-    Raises:
-        RequestError: a column is missing or a cell is wrong; the message names file, row and column.
-    """
+    """Read per-seed steerability from a CSV table with a header."""
     rows = list(csv_rows(path))
     columns = rows[0][1].keys()
     corpus = next((name for name in CORPUS_COLUMNS if name in columns), "dataset")
@@ -175,15 +171,9 @@ def read_table(path: Path) -> list[Observation]:
 
 
 def read_profiles(path: Path) -> dict[tuple[str, str], CorpusProfile]:
-    """Read corpus profiles from a CSV table.
+    """Read corpus profiles by (corpus, backbone) from a CSV table; the backbone is "" without such a column.
 
     Its columns: dataset (or corpus), h_l1_given_l0, baseline_l1, and optionally backbone.
-
-    Returns:
-        (corpus, backbone) to profile; the backbone is empty where the table has no such column.
-
-    Raises:
-        RequestError: a column is missing, a cell is wrong, or a corpus appears twice.
     """
     profiles: dict[tuple[str, str], CorpusProfile] = {}
     for where, row in csv_rows(path):
@@ -197,11 +187,7 @@ def read_profiles(path: Path) -> dict[tuple[str, str], CorpusProfile]:
 
 
 def csv_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Rows of a CSV table with a header: where each stands, and its cells by column, blanks stripped.
-
-    Raises:
-        RequestError: the file is missing, no UTF-8 text, empty, or a row has too many or too few cells.
-    """
+    """Rows of a CSV table with a header: where each stands, and its cells by column, blanks stripped."""
     if not path.is_file():
         raise RequestError(f"{path}: {why_no_file(path)}")
     try:
@@ -228,11 +214,7 @@ def csv_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def text_cell(row: Mapping[str, str], column: str, where: str) -> str:
-    """A cell that must hold text.
-
-    Raises:
-        RequestError: there is no such column, or the cell is empty.
-    """
+    """A cell that must hold text."""
     if column not in row:
         raise RequestError(f"{where}: no column '{column}' (there is: {', '.join(row)})")
     if not row[column]:
@@ -241,11 +223,7 @@ def text_cell(row: Mapping[str, str], column: str, where: str) -> str:
 
 
 def number_cell(row: Mapping[str, str], column: str, where: str) -> float:
-    """A cell that must hold a finite number.
-
-    Raises:
-        RequestError: there is no such column, or the cell holds something else.
-    """
+    """A cell that must hold a finite number."""
     text = text_cell(row, column, where)
     try:
         value = read_decimal(text)

@@ -20,7 +20,7 @@ from fractalctl.cli import build_app
 from fractalctl.corpora.request import CorpusRequest
 from fractalctl.errors import RequestError, UnreachableError
 from store import FeatureStore
-from store.parts import BLOCK_ROWS
+from store.contents import BLOCK_ROWS
 from tests.backbones.models import WORDS
 
 ROOT = Path(__file__).parents[2]
@@ -263,6 +263,7 @@ build_app()(sys.argv[1:])
 """
 
 
+@pytest.mark.slow  # in the suite two processes, and each command at other moments, are killed in this way
 def test_killed_and_called_again_it_ends_with_the_same_bytes(
     bert: Path, tmp_path: Path, store: FeatureStore
 ) -> None:

@@ -13,8 +13,7 @@ from typer.testing import CliRunner
 from fractalctl.backbones import onnx
 from fractalctl.backbones.encoder import Backbone, load_backbone
 from fractalctl.backbones.featurize import featurize, recipe_for
-from fractalctl.backbones.recorded import recorded_backbone
-from fractalctl.backbones.resolve import resolve_backbone
+from fractalctl.backbones.resolve import recorded_backbone, resolve_backbone
 from fractalctl.backbones.spec import BackboneSpec, Engine, Pooling
 from fractalctl.cli import build_app
 from fractalctl.corpora.request import CorpusRequest

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from fractalctl.backbones.pooling import pool
 from fractalctl.backbones.spec import Pooling
+from fractalctl.backbones.transformer import pool
 
 LENGTHS = [5, 2, 1, 4]
 

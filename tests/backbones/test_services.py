@@ -14,12 +14,10 @@ from typer.testing import CliRunner, Result
 
 from fractalctl.backbones.encoder import load_backbone
 from fractalctl.backbones.featurize import featurize, recipe_for
-from fractalctl.backbones.recorded import recorded_backbone
-from fractalctl.backbones.resolve import resolve_backbone
+from fractalctl.backbones.resolve import recorded_backbone, resolve_backbone
 from fractalctl.backbones.services import backbone as library
 from fractalctl.backbones.services.backbone import ServiceBackbone, requests_of
-from fractalctl.backbones.services.estimate import Estimate, dollars
-from fractalctl.backbones.services.spec import is_here, known_models
+from fractalctl.backbones.services.spec import Estimate, dollars, is_here, known_models
 from fractalctl.cli import build_app
 from fractalctl.corpora.request import CorpusRequest
 from fractalctl.errors import FractalError, RequestError, UnreachableError
@@ -45,9 +43,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         monkeypatch.setenv("OLLAMA_API_KEY", KEY)
         monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
-        monkeypatch.setattr("fractalctl.backbones.services.openai.RETRIES", 2)
-        monkeypatch.setattr("fractalctl.backbones.services.ollama.ATTEMPTS", 3)
-        monkeypatch.setattr("fractalctl.backbones.services.ollama.LONGEST_WAIT", 0.02)
+        monkeypatch.setattr("fractalctl.backbones.services.clients.RETRIES", 2)
+        monkeypatch.setattr("fractalctl.backbones.services.clients.ATTEMPTS", 3)
+        monkeypatch.setattr("fractalctl.backbones.services.clients.LONGEST_WAIT", 0.02)
         monkeypatch.setattr(library, "TEXTS_PER_REQUEST", 4)
         yield server
 
@@ -55,7 +53,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
 def be_impatient(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Give up on a silent server soon."""
     for service in ("openai", "ollama"):
-        monkeypatch.setattr(f"fractalctl.backbones.services.{service}.TIMEOUT", seconds)
+        monkeypatch.setattr(f"fractalctl.backbones.services.clients.{service.upper()}_TIMEOUT", seconds)
 
 
 def table(path: Path, texts: list[str]) -> CorpusRequest:
@@ -226,7 +224,7 @@ def test_a_model_of_ollama_is_known_by_its_digest(
 
 def test_without_a_server_or_a_key_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
-    monkeypatch.setattr("fractalctl.backbones.services.ollama.LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("fractalctl.backbones.services.clients.LONGEST_WAIT", 0.01)
     with pytest.raises(UnreachableError, match=r"ollama serve.*OLLAMA_HOST"):
         resolve_backbone("ollama:words")
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):

@@ -7,8 +7,7 @@ import torch
 import transformers
 
 from fractalctl.backbones.encoder import load_backbone
-from fractalctl.backbones.recorded import recorded_backbone
-from fractalctl.backbones.resolve import resolve_backbone
+from fractalctl.backbones.resolve import recorded_backbone, resolve_backbone
 from fractalctl.backbones.tuning import TunableEncoder
 from fractalctl.errors import RequestError
 from store import FeatureStore, Recipe

@@ -8,8 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from fractalctl.heads.arms import Arm, method_of
-from fractalctl.heads.draws import EpochDraws, draw_epoch, draw_positives, held_out
-from fractalctl.heads.examples import Examples
+from fractalctl.heads.examples import EpochDraws, Examples, draw_epoch, draw_positives, held_out
 
 Read = Callable[[torch.Tensor], torch.Tensor]
 """Gives the features (B, h) of rows (B,)."""

@@ -14,7 +14,7 @@ from fractalctl.backbones.encoder import Backbone, load_backbone
 from fractalctl.backbones.locate import locate
 from fractalctl.backbones.resolve import resolve_backbone
 from fractalctl.backbones.spec import Engine, registered_backbones
-from store.parts import BLOCK_ROWS
+from store.contents import BLOCK_ROWS
 from tests.benchmarks.pairs import compare
 
 

@@ -9,8 +9,7 @@ import torch
 
 from fractalctl.backbones.encoder import load_backbone
 from fractalctl.heads.arms import Arm, build_arm
-from fractalctl.heads.draws import draw_positives
-from fractalctl.heads.examples import Examples, read_examples
+from fractalctl.heads.examples import Examples, draw_positives, read_examples
 from fractalctl.heads.settings import SEEDS
 from store import FeatureSet
 from tests.benchmarks.loops import fractal_epoch, linear_epoch

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from store import Recipe
 from tests.cli.calls import SMALL, call, done, said
 from tests.feature_sets import make_features, make_store
 
@@ -40,6 +41,28 @@ def test_an_axis_writes_its_file_and_shows_its_tests(words: str, name: str, show
     before = path.stat().st_mtime_ns
     done(shlex.join(document["argv"][1:]))
     assert path.stat().st_mtime_ns == before
+
+
+def test_a_caption_says_who_answers_where_points_have_rows_of_their_own() -> None:
+    kept = said(done(f"ablate {SMALL} garden --axis rows --values 2 --strategy v5"))
+    assert "ask the training rows that were kept (protocol index-2000" in kept
+    among = said(done(f"ablate {SMALL} deep --axis unseen --strategy v5 --protocol loo"))
+    assert "ask each other, at each point those of its own classes, (protocol loo-2000" in among
+
+
+def test_own_files_are_searched_as_a_search_does(tmp_path: Path) -> None:
+    result = done(f"ablate {SMALL} garden --strategy v5,mrl")
+    document = json.loads(Path(result.stdout.strip()).read_text())
+    assert (document["protocol"], document["argv"].count("index")) == ("index", 1)
+    assert f"ask the {document['n_reference']} training rows" in said(result)
+    few = SMALL.replace("--epochs 1", "--epochs 1 --coarse 2 --partition-seeds 1")
+    shown = done(f"synth {few} garden -s v5")
+    assert json.loads(Path(shown.stdout.strip()).read_text())["protocol"] == "index"
+    assert f"ask the {document['n_reference']} training rows" in said(shown)
+    recipe = Recipe("clinc", {"spec": "clinc"}, "gaussian", {"dimension": 24}, ("train", "test"))
+    make_features(make_store(tmp_path / "store"), recipe=recipe)
+    both = done(f"ablate {SMALL} garden clinc --strategy v5,mrl").stdout.split()
+    assert {json.loads(Path(path).read_text())["protocol"] for path in both} == {"loo"}
 
 
 def test_the_noise_axis_asks_as_many_rows_as_the_paper_seems_to() -> None:

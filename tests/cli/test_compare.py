@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from fractalctl.documents.evaluation import MetricPart
 from tests.cli.calls import call, done, said
 from tests.feature_sets import make_features, make_store
-from tests.statistics.material import evaluation, parts, random_hits, write_evaluation
+from tests.statistics.material import evaluation, parts, profile, random_hits, write_evaluation
 
 pytest.importorskip("matplotlib")
 ARMS = {"v5": (0.3, 0.7, 0.9), "mrl": (0.0, 0.85, 0.97), "lda": (0.1, 0.6, 0.5)}
@@ -65,6 +66,27 @@ def test_heads_beside_evaluations_are_weighed(tmp_path: Path) -> None:
     assert {arm["head_bytes"] for arm in place["arms"]} <= sizes
     assert {arm["bytes_per_vector"] for arm in place["arms"]} == {32}
     assert [one["source"] for one in place["references"]] == ["linear classifier"] * 2
+
+
+def test_what_no_training_made_stands_beside_the_arms(tmp_path: Path) -> None:
+    pca = {str(length): {"L0": 0.9, "L1": 0.5 + length / 1000} for length in (64, 128, 192, 256)}
+    for arm in ("v5", "lda"):
+        metrics = parts(0.8, 0.9, (0.7, 0.8))
+        metrics["baselines"] = MetricPart(identity="", versions={}, result={"pca": pca})
+        hits = random_hits(42, 0.2)
+        write_evaluation(tmp_path / "runs", hits, strategy=arm, metrics=metrics, protocol="index")
+    document = json.loads(done("compare --json").stdout)
+    cut, components = document["places"][0]["untrained"]
+    assert (cut["name"], components["name"]) == ("minilm, cut", "minilm, PCA")
+    truncated = profile().truncated
+    for row, known in ((cut, truncated), (components, pca)):
+        asked = [("short_coarse", "64", "L0"), ("short_fine", "64", "L1"), ("full_fine", "256", "L1")]
+        assert all(row["measures"][name] == known[length][level] for name, length, level in asked)
+        gained = known["256"]["L1"] - known["64"]["L1"] + known["64"]["L0"] - known["256"]["L0"]
+        assert row["measures"]["S"] == pytest.approx(gained)
+    shown = said(call("compare"))
+    assert "minilm, cut" in shown and "minilm, PCA" in shown
+    assert "Tested against lda; --reference ARM names another" in shown
 
 
 def test_wrong_requests_say_what_to_do(runs: Path) -> None:

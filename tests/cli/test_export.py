@@ -54,6 +54,7 @@ def test_a_folder_is_pushed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("export --to qdrant --output db --dims 4,99", "expected ascending lengths from 1 to 16"),
         ("export --to qdrant --output db --push me/zoom", "--push is for models; db holds a database"),
         ("export --encoder bert --output model --push zoom", "--push 'zoom': expected owner/name"),
+        ("export --encoder bert --output model --public", "--push OWNER/NAME says which"),
     ],
 )
 def test_wrong_requests_end_with_one_message(here: Path, line: str, message: str) -> None:

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import pytest
 import typer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from fractalctl.cli.plumbing import Invocation, command, expand_stdin
+from fractalctl.cli.plumbing import Invocation, command, expand_stdin, register
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.progress import lines
 from fractalctl.tables import Table
@@ -38,7 +38,7 @@ def build(body) -> typer.Typer:
         """Paint."""
         body(invocation, (names, layers, share, colour, tool, glossy, note))
 
-    command(app, "paint")(paint)
+    register(app, command()(paint))
     app.command("other")(lambda: None)
     return app
 
@@ -55,7 +55,6 @@ def call(arguments: list[str]) -> tuple[tuple, Invocation, list[str]]:
 words = st.text(st.characters(min_codepoint=48, max_codepoint=122), min_size=1, max_size=6)
 
 
-@settings(deadline=None)  # the first call imports
 @given(
     names=st.lists(words, max_size=3),
     layers=st.integers(0, 9),
@@ -171,7 +170,7 @@ def test_options_that_make_one_thing_together_are_options_of_the_command() -> No
         seen.append((where, brush, invocation.argv()))
 
     app = typer.Typer(pretty_exceptions_enable=False)
-    command(app, "paint", brush=brush)(paint)
+    register(app, command(brush=brush)(paint))
     app.command("other")(lambda: None)
     assert CliRunner().invoke(app, ["paint", "wall", "--hair", "goat"]).exit_code == 0
     ((where, made, argv),) = seen

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from docs.write_reference import commands_page
 from fractalctl.cli import build_app
-from fractalctl.cli.reference import commands_page
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 

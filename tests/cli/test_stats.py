@@ -62,6 +62,19 @@ def test_what_was_asked_comes_first_in_the_words_of_the_user(tmp_path: Path) -> 
     assert "mrl" in asked and "lda" not in asked, "of the arms that are compared"
 
 
+def test_whom_arms_are_compared_with_is_chosen_and_said(tmp_path: Path) -> None:
+    arms_of(tmp_path / "runs", {"heal": 0.3, "raw": 0.0, "zoom": 0.1})
+    result = done("stats --json")
+    pairs = {(row["a"], row["b"]) for row in json.loads(result.stdout)["comparisons"]}
+    assert pairs == {("heal", "raw"), ("zoom", "raw")}
+    assert "Compared with raw; --reference ARM or --compare A,B names others" in said(result)
+    assert "Compared with" not in said(done("stats --reference heal"))
+    zoom, heal = tmp_path / "runs/clinc/minilm/zoom", tmp_path / "runs/clinc/minilm/heal"
+    assert [row["a"] for row in json.loads(done(f"stats {zoom} {heal} --json").stdout)["comparisons"]] == [
+        "zoom"
+    ]
+
+
 def test_a_table_gives_the_document_on_standard_output(table: Path, tmp_path: Path) -> None:
     result = done(f"stats {table} --holm --json --quiet")
     assert result.stderr == ""

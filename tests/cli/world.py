@@ -119,7 +119,7 @@ def enter(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 def few_packages(patch: pytest.MonkeyPatch) -> None:
     """Let ``pydocs`` be made of few modules: reading the docstrings of all packages takes long."""
-    from fractalctl.corpora.pydocs import source
+    from fractalctl.corpora import pydocs as source
 
     few = {}
     for library in ("networkx", "sklearn"):

@@ -8,19 +8,16 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from fractalctl.cli import corpora
+from fractalctl.cli import build_app
 from fractalctl.cli.corpus_options import corpus_request
-from fractalctl.cli.plumbing import Invocation, command
+from fractalctl.cli.plumbing import Invocation, command, register
 from fractalctl.corpora import CorpusRequest, OnConflict
 
 Writer = Callable[..., Path]
 
 
 def invoke(*arguments: str) -> Result:
-    app = typer.Typer()
-    corpora.register(app)
-    app.callback()(lambda: None)
-    return CliRunner().invoke(app, ["corpora", *arguments])
+    return CliRunner().invoke(build_app(["corpora"]), ["corpora", *arguments])
 
 
 def test_ls_names_every_corpus() -> None:
@@ -100,7 +97,7 @@ def test_the_options_make_the_request_that_they_name() -> None:
 
     app = typer.Typer()
     app.callback()(lambda: None)
-    command(app, "show", request=corpus_request)(show)
+    register(app, command(request=corpus_request)(show))
     words = "x.csv --text t --levels a,b,c --separator / --on-conflict qualify"
     limits = "--max-train 1 --max-test 2 --max-validation 3"
     for line in ("clinc", f"{words} {limits}"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fractalctl.corpora import CorpusRequest
-from fractalctl.corpora.duplicates import repeated_rows
+from fractalctl.corpora.corpus import repeated_rows
 
 
 def test_case_and_surrounding_space_make_no_difference_and_all_else_does() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from datasets import ClassLabel, Dataset, Features, List, Value
 
-from fractalctl.corpora import CorpusRequest, hub, reach
+from fractalctl.corpora import CorpusRequest, hub
 from fractalctl.corpora.corpus_spec import Repository
 from fractalctl.errors import RequestError, UnreachableError
 
@@ -159,24 +159,24 @@ def test_a_folder_of_the_same_name_is_not_taken_for_the_repository(
 
 def test_a_silent_hub_has_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
     told = threading.Event()
-    monkeypatch.setattr(reach, "PROBE_SECONDS", 0.05)
-    monkeypatch.setattr(reach, "_probe", told.wait)
-    assert reach.why_unreachable() == "no answer within 0.05 seconds"
+    monkeypatch.setattr(hub, "PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(hub, "_probe", told.wait)
+    assert hub.why_unreachable() == "no answer within 0.05 seconds"
     told.set()
 
 
 def test_offline_mode_of_the_environment_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert reach.why_unreachable() == "HF_HUB_OFFLINE is set"
+    assert hub.why_unreachable() == "HF_HUB_OFFLINE is set"
 
 
 def test_any_answer_means_that_the_hub_is_there(fake_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "PROBE_SECONDS", 60.0)
+    monkeypatch.setattr(hub, "PROBE_SECONDS", 60.0)
     for path in ("", "/not/found"):
         monkeypatch.setenv("HF_ENDPOINT", fake_hub[0] + path)
-        assert reach.why_unreachable() is None
+        assert hub.why_unreachable() is None
     monkeypatch.setenv("HF_ENDPOINT", "no address")
-    assert "unknown url type" in str(reach.why_unreachable())
+    assert "unknown url type" in str(hub.why_unreachable())
 
 
 def write_parquet(

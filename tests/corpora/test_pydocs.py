@@ -10,10 +10,16 @@ import numpy as np
 import pytest
 
 from fractalctl.corpora import CorpusRequest
+from fractalctl.corpora import pydocs as source
 from fractalctl.corpora.corpus import Corpus
-from fractalctl.corpora.pydocs import source
-from fractalctl.corpora.pydocs.prose import LONGEST, SHORTEST, paragraphs
-from fractalctl.corpora.pydocs.symbols import Paragraph, file_paragraphs, module_paragraphs
+from fractalctl.corpora.pydocs import (
+    LONGEST,
+    SHORTEST,
+    Paragraph,
+    file_paragraphs,
+    module_paragraphs,
+    paragraphs,
+)
 from fractalctl.errors import RequestError
 
 THREE = ("library", "module", "symbol")
@@ -87,7 +93,7 @@ def test_packages_are_parsed_and_never_imported() -> None:
     script = (
         "import sys\n"
         "from fractalctl.corpora import ReadContext\n"
-        "from fractalctl.corpora.pydocs import source\n"
+        "from fractalctl.corpora import pydocs as source\n"
         "few = {library: source.packages()[library] for library in ('networkx', 'sklearn', 'torch')}\n"
         "source.packages = lambda: few\n"
         "rows = list(source.read(ReadContext()))\n"

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from fractalctl.corpora.sampling import held_out, sample
+from fractalctl.corpora.assembly import held_out, sample
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=300), st.integers(0, 2**31))
 def test_a_fifth_of_every_class_is_held_out(classes: list[int], seed: int) -> None:
     labels = np.array(classes, np.int32)

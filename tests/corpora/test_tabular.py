@@ -43,7 +43,7 @@ def test_every_format_gives_the_same_rows_as_text(name: str, tmp_path: Path) -> 
     assert [row for _, row in table.rows] == ROWS
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.lists(

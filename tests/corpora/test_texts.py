@@ -6,7 +6,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from fractalctl.corpora.texts import TextFile
+from fractalctl.corpora.columns import TextFile
 from fractalctl.errors import FractalError, RequestError
 
 ROWS = [{"id": "a", "text": "one, two"}, {"id": "b", "text": "drei\u2028vier"}]

@@ -28,7 +28,7 @@ def grown(
     return grow_tree(places, [f"level{number}" for number in range(len(paths[0]))], on_conflict)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(corpora_of_paths())
 def test_a_tree_holds_every_path_and_its_entropies_are_those_of_scipy(
     drawn: tuple[int, list[tuple[str, ...]]],
@@ -51,7 +51,7 @@ def test_a_tree_holds_every_path_and_its_entropies_are_those_of_scipy(
     np.testing.assert_allclose(tree.entropies(labels), expected, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(corpora_of_paths())
 def test_names_are_unique_at_every_level_once_qualified(drawn: tuple[int, list[tuple[str, ...]]]) -> None:
     _, paths = drawn
@@ -62,7 +62,7 @@ def test_names_are_unique_at_every_level_once_qualified(drawn: tuple[int, list[t
         assert tree.paths[number][-1] in (path[-1], " > ".join(path))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(corpora_of_paths())
 def test_a_tree_is_refused_exactly_when_a_name_has_two_paths(
     drawn: tuple[int, list[tuple[str, ...]]],

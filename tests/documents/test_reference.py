@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fractalctl.documents.reference import BEGIN, kinds, reference, write_reference
+from docs.write_reference import BEGIN, kinds, reference, write_reference
 
 DOCS = Path(__file__).parents[2] / "docs"
 

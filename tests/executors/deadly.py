@@ -9,12 +9,12 @@ from pathlib import Path
 
 from fractalctl.backbones import distributed
 from fractalctl.device import choose_device
-from fractalctl.experiments import fleets
+from fractalctl.experiments import training
 from fractalctl.heads.examples import training_examples
 from fractalctl.progress import Advance
 from store import FeatureSet
 
-encode, train = distributed._encode, fleets._train_in_worker
+encode, train = distributed._encode, training._train_in_worker
 
 
 def die_once(note: Path) -> None:
@@ -57,16 +57,16 @@ class Encode:
 
 
 class Train:
-    """`fleets._train_in_worker`; the process is killed after some steps of the fleet with a certain seed."""
+    """`_train_in_worker`; the process is killed after some steps of the fleet with a certain seed."""
 
     def __init__(self, note: Path, seed: int) -> None:
         self.note, self.seed = note, seed
 
-    def __call__(self, features: FeatureSet, device: str, fleet: fleets.Fleet) -> fleets.Outcome:
+    def __call__(self, features: FeatureSet, device: str, fleet: training.Fleet) -> training.Outcome:
         if self.seed not in [job.seed for job in fleet]:
             return train(features, device, fleet)
         examples = training_examples(features, choose_device(device))
-        return fleets._fit(examples, fleet, self._deadly_progress)
+        return training._fit(examples, fleet, self._deadly_progress)
 
     @contextmanager
     def _deadly_progress(self, description: str, total: int) -> Iterator[Advance]:

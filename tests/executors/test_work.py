@@ -13,11 +13,10 @@ from fractalctl.backbones.resolve import resolve_backbone
 from fractalctl.corpora.request import CorpusRequest
 from fractalctl.errors import FractalError
 from fractalctl.executors import Executor, ExecutorKind
-from fractalctl.experiments import fleets
-from fractalctl.experiments.fleets import Job, fit_arms
-from fractalctl.experiments.training import build_arms, train_heads
+from fractalctl.experiments import training
+from fractalctl.experiments.training import Job, build_arms, fit_arms, train_heads
 from store import FeatureSet, FeatureStore
-from store.parts import BLOCK_ROWS
+from store.contents import BLOCK_ROWS
 from tests.backbones.models import WORDS
 from tests.executors.conftest import Cluster
 from tests.executors.deadly import Encode, Train
@@ -28,22 +27,25 @@ N_BLOCKS = 5
 SETTINGS = {"dims": (4, 8, 12, 16), "epochs": 2, "learning_rate": 1e-2}
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> CorpusRequest:
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> CorpusRequest:
     """Random sentences under two coarse and four fine classes: four blocks to train on, one of tests."""
-    random = np.random.default_rng(0)
-    with (tmp_path / "talk.csv").open("w", newline="") as stream:
+    random, path = np.random.default_rng(0), tmp_path_factory.mktemp("corpus") / "talk.csv"
+    with path.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["text", "coarse", "fine", "split"])
         for row in range((N_BLOCKS - 1) * BLOCK_ROWS + 100):
             text = " ".join(random.choice(WORDS, size=random.integers(2, 12)))
             split = "train" if row < (N_BLOCKS - 1) * BLOCK_ROWS else "test"
             writer.writerow([text, f"topic {row % 2}", f"kind {row % 4}", split])
-    return CorpusRequest(str(tmp_path / "talk.csv"))
+    return CorpusRequest(str(path))
 
 
-def encoded_here(corpus: CorpusRequest, bert: Path, tmp_path: Path) -> bytes:
-    return featurize(corpus, str(bert), FeatureStore(tmp_path / "here"), device="cpu").path.read_bytes()
+@pytest.fixture(scope="module")
+def encoded_here(corpus: CorpusRequest, bert: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The feature set that this process makes of it."""
+    store = FeatureStore(tmp_path_factory.mktemp("here"))
+    return featurize(corpus, str(bert), store, device="cpu").path.read_bytes()
 
 
 def parts_of(store: FeatureStore, corpus: CorpusRequest, bert: Path) -> Path:
@@ -51,16 +53,8 @@ def parts_of(store: FeatureStore, corpus: CorpusRequest, bert: Path) -> Path:
     return path.with_name(f"{path.name}.parts")
 
 
-def test_processes_of_this_machine_encode_the_same(corpus, bert: Path, tmp_path: Path) -> None:
-    notes: list[str] = []
-    store = FeatureStore(tmp_path / "there")
-    made = featurize(corpus, str(bert), store, device="cpu", executor=LOCAL, note=notes.append)
-    assert made.path.read_bytes() == encoded_here(corpus, bert, tmp_path)
-    assert "2 workers (local)" in notes
-
-
-def test_what_was_encoded_before_a_kill_is_kept(
-    corpus, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_processes_of_this_machine_encode_the_same_and_keep_what_was_done_before_a_kill(
+    corpus, encoded_here: bytes, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = FeatureStore(tmp_path / "there")
     parts = parts_of(store, corpus, bert)
@@ -73,7 +67,8 @@ def test_what_was_encoded_before_a_kill_is_kept(
     notes: list[str] = []
     made = featurize(corpus, str(bert), store, device="cpu", executor=LOCAL, note=notes.append)
     assert f"{n_kept} of {N_BLOCKS} blocks were encoded before; going on from there" in notes
-    assert made.path.read_bytes() == encoded_here(corpus, bert, tmp_path)
+    assert "2 workers (local)" in notes
+    assert made.path.read_bytes() == encoded_here
 
 
 def train(
@@ -87,7 +82,7 @@ def train(
 
 
 def test_dask_with_a_worker_killed_in_the_middle_gives_the_same_files(
-    cluster: Cluster, corpus, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: Cluster, corpus, encoded_here: bytes, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executor = Executor(ExecutorKind.DASK, scheduler=cluster.address)
     store = FeatureStore(tmp_path / "there")
@@ -95,11 +90,11 @@ def test_dask_with_a_worker_killed_in_the_middle_gives_the_same_files(
     monkeypatch.setattr(distributed, "_encode", Encode(parts, tmp_path / "died encoding", 2 * BLOCK_ROWS))
     made = featurize(corpus, str(bert), store, device="cpu", executor=executor)
     assert cluster.n_killed() == 1
-    assert made.path.read_bytes() == encoded_here(corpus, bert, tmp_path)
+    assert made.path.read_bytes() == encoded_here
 
     cluster.add_worker()
     cluster.wait_for_workers(2)
-    monkeypatch.setattr(fleets, "_train_in_worker", Train(tmp_path / "died training", seed=42))
+    monkeypatch.setattr(training, "_train_in_worker", Train(tmp_path / "died training", seed=42))
     there = train(made, tmp_path / "runs there", executor, seeds=(42, 123))
     assert cluster.n_killed() == 2
     assert len([name for name in there if not name.endswith(".lock")]) == 17

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from fractalctl.documents import read_document
-from fractalctl.documents.ablation import Ablation
+from fractalctl.documents.experiments import Ablation
 from fractalctl.errors import RequestError
 from fractalctl.experiments.ablation import AXES, ablate
 from fractalctl.experiments.conditions import Condition

@@ -18,10 +18,10 @@ from fractalctl.experiments.addresses import (
     require_matched,
     set_folder,
 )
+from fractalctl.experiments.conditions import SampledSet
 from fractalctl.experiments.evaluating import evaluate_heads
 from fractalctl.experiments.policy import Overwrite
 from fractalctl.experiments.training import build_arms, train_heads
-from fractalctl.experiments.views import SampledSet
 from fractalctl.heads.head import find_heads, load_head
 from fractalctl.measures.protocols import Protocol
 from store import FeatureStore

@@ -69,7 +69,7 @@ def test_a_block_has_a_size(features, tmp_path, values) -> None:
         ablate("capacity", features, tmp_path, values=values)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(percent=draw.integers(0, 100), seed=draw.integers(0, 2**32 - 1))
 def test_noise_makes_so_many_coarse_labels_wrong_and_nothing_else(shared_features, percent, seed) -> None:
     view = with_noise(shared_features, percent, seed)
@@ -121,6 +121,12 @@ def test_each_seed_has_its_own_noise_and_the_clean_end_is_the_ordinary_training(
     row = found[f"{label('v5')} at noise 0", f"{label('v5')} at noise 50"]
     peer = stats.ttest_rel(s_of(document, "v5", noise=0), s_of(document, "v5", noise=50))
     assert row.p == pytest.approx(peer.pvalue)
+
+
+def test_rows_that_answer_keep_their_labels_under_noise(features, tmp_path) -> None:
+    options = {"strategies": ["raw"], "settings": {"dims": "4,8"}, "seeds": (42,), "values": (0, 50)}
+    clean, noisy = run("noise", features, tmp_path, protocol=Protocol("index"), **options).runs
+    assert (noisy.accuracy, noisy.hits) == (clean.accuracy, clean.hits), "nothing is learned from labels"
 
 
 @pytest.mark.parametrize("percent", [-10, 101])

@@ -8,14 +8,14 @@ import pytest
 
 from fractalctl.backbones.encoder import load_backbone
 from fractalctl.backbones.featurize import featurize
-from fractalctl.backbones.recorded import recorded_backbone
+from fractalctl.backbones.resolve import recorded_backbone
 from fractalctl.backbones.tuning import TunableEncoder
 from fractalctl.corpora.request import CorpusRequest
 from fractalctl.documents import read_document
-from fractalctl.documents.ablation import Ablation
+from fractalctl.documents.experiments import Ablation
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments.ablation import ablate
-from fractalctl.experiments.views import RecomputedSet
+from fractalctl.experiments.conditions import RecomputedSet
 from fractalctl.heads.arms import Arm
 from fractalctl.measures.protocols import Protocol
 from store import FeatureSet, FeatureStore

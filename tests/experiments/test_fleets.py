@@ -5,9 +5,8 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from fractalctl.experiments import fleets
-from fractalctl.experiments.fleets import Job, fit_arms
-from fractalctl.experiments.training import build_arms
+from fractalctl.experiments import training
+from fractalctl.experiments.training import Job, build_arms, fit_arms
 from tests.experiments.conftest import SETTINGS
 
 SEEDS = (1, 2, 3)
@@ -53,6 +52,6 @@ def test_an_error_in_one_fleet_ends_the_others(features, monkeypatch) -> None:
     def fails(*_) -> list[float]:
         raise ArithmeticError("no accuracy")
 
-    monkeypatch.setattr(fleets, "leave_one_out_accuracy", fails)
+    monkeypatch.setattr(training, "leave_one_out_accuracy", fails)
     with pytest.raises(ArithmeticError, match="no accuracy"):
         list(fit_arms(features, jobs(epochs=10**6), "cpu"))

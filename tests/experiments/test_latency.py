@@ -11,13 +11,11 @@ from fractalctl.documents import read_document
 from fractalctl.documents.latency import DATABASES, Latency, LatencyRecipe
 from fractalctl.errors import FractalError, MissingExtraError, RequestError
 from fractalctl.experiments import latency
-from fractalctl.experiments.latency import bench_head, bench_random
-from fractalctl.experiments.latency_vectors import head_vectors
+from fractalctl.experiments.latency import bench_head, bench_random, head_vectors
 from fractalctl.experiments.policy import Overwrite
 from fractalctl.heads.head import Head
 from fractalctl.heads.prefixes import Prefixes
-from fractalctl.measures.latency_databases import version_of
-from fractalctl.measures.latency_timing import vectors_path
+from fractalctl.measures.latency_timing import vectors_path, version_of
 from store import FeatureSet, FeatureStore
 from store.files import sha256_of
 from tests.experiments.conftest import train

@@ -7,7 +7,7 @@ from fractalctl.corpora.tree import LabelTree
 from fractalctl.errors import RequestError
 from fractalctl.experiments.ablation import ablate
 from fractalctl.experiments.axes import labelled, left_out_classes
-from fractalctl.experiments.views import RelabelledSet, SampledSet
+from fractalctl.experiments.conditions import RelabelledSet, SampledSet
 from fractalctl.measures.neighbours import leave_one_out_accuracy
 from fractalctl.measures.protocols import Protocol
 from store import FeatureStore

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from fractalctl.backbones.recorded import recorded_backbone
-from fractalctl.backbones.resolve import resolve_backbone
+from fractalctl.backbones.resolve import recorded_backbone, resolve_backbone
 from fractalctl.errors import RequestError
 from fractalctl.experiments.search import Lookup, search_rows, search_texts
 from fractalctl.experiments.training import build_arms, train_heads

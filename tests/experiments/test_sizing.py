@@ -5,9 +5,9 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from fractalctl.errors import RequestError
-from fractalctl.experiments.sizing import SEED, SHARE, _ascending, size_lengths
-from fractalctl.experiments.views import SampledSet
-from fractalctl.heads.draws import hold_out
+from fractalctl.experiments.conditions import SampledSet
+from fractalctl.experiments.tuning import SEED, SHARE, _ascending, size_lengths
+from fractalctl.heads.examples import hold_out
 from fractalctl.heads.moments import Moments
 
 

@@ -4,11 +4,11 @@ from scipy.stats import entropy
 
 from fractalctl.corpora.tree import LabelTree
 from fractalctl.documents import read_document
-from fractalctl.documents.synth import Synthesis
+from fractalctl.documents.experiments import Synthesis
 from fractalctl.errors import RequestError
 from fractalctl.experiments import synthesis
+from fractalctl.experiments.conditions import RelabelledSet
 from fractalctl.experiments.synthesis import fitting, random_partition, synthesise
-from fractalctl.experiments.views import RelabelledSet
 from fractalctl.measures.neighbours import nearest, predictions
 from fractalctl.measures.protocols import Protocol
 from tests.experiments.conftest import SETTINGS, label

@@ -140,6 +140,16 @@ def test_training_alone_or_in_a_larger_fleet_gives_nearly_the_same(features, tmp
     assert crowd.weights["projection"].numpy() == pytest.approx(alone.weights["projection"].numpy(), abs=1e-4)
 
 
+def test_a_number_behind_a_strategy_keeps_no_setting_from_it() -> None:
+    whole, knob, plain = build_arms(["zoom", "zoom-0.5", "mrl"], 2, None, {"epochs": "7", "dropout": "0.2"})
+    assert [arm.settings.epochs for arm in (whole, knob, plain)] == [7, 7, 7]
+    assert (knob.settings.amount, knob.settings.dropout) == (0.5, 0.2)
+    with pytest.raises(RequestError, match=r"zoom-0\.5 says amount already"):
+        build_arms(["zoom-0.5"], 2, None, {"amount": 0.7})
+    with pytest.raises(RequestError, match="no setting"):
+        build_arms(["zoom-0.5"], 2, None, {"epoch": 7})
+
+
 def test_settings_go_to_the_arms_that_have_them(tmp_path) -> None:
     v5, lda = build_arms(["v5", "lda"], 2, None, {"epochs": "7", "dims": "4x8"})
     assert (v5.settings.epochs, v5.dims, lda.dims) == (7, (4, 8), (4, 8))

@@ -8,14 +8,13 @@ import pytest
 
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments import tuning
-from fractalctl.experiments.fleets import Job, fit_arms
-from fractalctl.experiments.training import build_arms, train_heads
+from fractalctl.experiments.training import Job, build_arms, fit_arms, train_heads
 from fractalctl.experiments.tuning import SEED, tune
 from fractalctl.heads.arms import build_arm, strategies
 from fractalctl.heads.head import load_head
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.protocols import Protocol
-from fractalctl.statistics.checks import check_arms
+from fractalctl.statistics.comparisons import check_arms
 from fractalctl.statistics.reading import observation
 from tests.experiments.conftest import SETTINGS
 

@@ -7,10 +7,10 @@ from pyarrow import parquet
 
 from fractalctl import Embedder, TextFile, VectorRequest, write_text_vectors
 from fractalctl.documents import read_document
-from fractalctl.documents.vectors import VectorsDocument
+from fractalctl.documents.exported import VectorsDocument
 from fractalctl.errors import RequestError
 from fractalctl.export.precision import Precision
-from fractalctl.export.quantisation import quantised, ranges_of
+from fractalctl.export.vectors import quantised, ranges_of
 from tests.backbones.models import WORDS
 from tests.tiny import tiny_heads
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from fractalctl.corpora.tree import LabelTree
-from fractalctl.experiments.fleets import Job, fit_arms
+from fractalctl.experiments.conditions import RelabelledSet, SampledSet, two_levels
 from fractalctl.experiments.synthesis import natural_partition
-from fractalctl.experiments.training import build_arms
-from fractalctl.experiments.views import RelabelledSet, SampledSet, two_levels
+from fractalctl.experiments.training import Job, build_arms, fit_arms
 from store.errors import StoreRequestError
 from tests.experiments.conftest import SETTINGS
 from tests.feature_sets import make_features

@@ -11,9 +11,9 @@ import pytest
 
 from fractalctl.errors import MissingExtraError, RequestError, UnreachableError
 from fractalctl.experiments.exporting import export_head
-from fractalctl.export import rows as exported_rows
-from fractalctl.export.quantisation import unit
-from fractalctl.export.rows import batches
+from fractalctl.export import exporter as exported_rows
+from fractalctl.export.exporter import batches
+from fractalctl.export.vectors import unit
 from store import FeatureStore
 from tests.experiments.conftest import train
 from tests.feature_sets import make_features

@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from fractalctl.errors import FractalError, RequestError, UnreachableError
-from fractalctl.export.push import push
+from fractalctl.export.folders import push
 
 
 @dataclass

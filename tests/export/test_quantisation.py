@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fractalctl.export.precision import Precision
-from fractalctl.export.quantisation import quantised, ranges_of, unit
+from fractalctl.export.vectors import quantised, ranges_of, unit
 
 RANDOM = np.random.default_rng(3)
 VECTORS = RANDOM.normal(size=(200, 20)).astype(np.float32)

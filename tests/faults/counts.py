@@ -9,8 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-MARKS = ("<!-- counts -->\n", "<!-- /counts -->\n")
-
 
 def tried(what: str, number: int, outcome: str) -> None:
     """Note that something was tried some number of times, and what came of it each time."""
@@ -30,14 +28,19 @@ def table(lines: list[str]) -> str:
     return "\n".join(["| what | how often | outcome |", "|:--|--:|:--|", *rows]) + "\n"
 
 
+def put(page: Path, name: str, found: str) -> None:
+    """Replace what stands in a page between ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
+    first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
+    before, mark, rest = page.read_text("utf-8").partition(first)
+    _, end, after = rest.partition(last)
+    if not mark or not end:
+        raise SystemExit(f"{page}: has no place for {name} between {first.strip()} and {last.strip()}")
+    page.write_text("".join([before, mark, found, end, after]), "utf-8")
+
+
 def main() -> None:
     source, page = map(Path, sys.argv[1:3])
-    before, mark, rest = page.read_text("utf-8").partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not mark or not end:
-        raise SystemExit(f"{page}: has no place for counts between {' and '.join(map(str.strip, MARKS))}")
-    found = table(source.read_text("utf-8").splitlines())
-    page.write_text("".join([before, mark, found, end, after]), "utf-8")
+    put(page, "counts", table(source.read_text("utf-8").splitlines()))
 
 
 if __name__ == "__main__":

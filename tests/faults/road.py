@@ -25,9 +25,9 @@ from typing import Any
 import torch
 
 from fractalctl.backbones.featurize import featurize
+from fractalctl.corpora.columns import TextFile
 from fractalctl.corpora.request import CorpusRequest
-from fractalctl.corpora.texts import TextFile
-from fractalctl.documents.export import ExportDocument  # noqa: F401  loaded before children are forked
+from fractalctl.documents.exported import ExportDocument  # noqa: F401  loaded before children are forked
 from fractalctl.errors import FractalError
 from fractalctl.experiments.ablation import ablate
 from fractalctl.experiments.embedding import Embedder

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fractalctl.errors import FractalError, RequestError
-from fractalctl.experiments import fleets, training
+from fractalctl.experiments import training
 from fractalctl.experiments.ablation import ablate
 from fractalctl.experiments.conditions import Condition
 from fractalctl.experiments.evaluating import evaluate_heads
@@ -215,14 +215,14 @@ def test_a_set_that_changes_while_it_is_used_makes_no_head(features, tmp_path, m
 @pytest.fixture
 def cut_short(monkeypatch) -> None:
     """Every feature set that is trained on loses its second half in place meanwhile."""
-    read = fleets.training_examples
+    read = training.training_examples
 
     def examples(features: FeatureSet, *others: object):
         found = read(features, *others)
         os.truncate(features.path, features.n_bytes // 2)
         return found
 
-    monkeypatch.setattr(fleets, "training_examples", examples)
+    monkeypatch.setattr(training, "training_examples", examples)
 
 
 def test_a_set_that_is_cut_short_while_it_is_trained_on_ends_no_process(features, tmp_path, cut_short):

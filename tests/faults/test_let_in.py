@@ -21,8 +21,8 @@ from fractalctl.report.writers import csv_table, latex_text, markdown_text
 from fractalctl.tables import Table, visible
 from store import FeatureSet
 from store.errors import StoreError
-from store.names import check_name
-from store.seal import seal
+from store.layout import seal
+from store.recipe import check_name
 from tests.cli.world import TABLE
 from tests.report.documents import evaluations
 

@@ -34,13 +34,7 @@ from tests.faults.counts import tried
 
 TRIALS = int(os.environ.get("FRACTALCTL_FAULTS", "12"))
 REFUSED = (FractalError, StoreError)
-many = settings(
-    max_examples=TRIALS,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+many = settings(max_examples=TRIALS, suppress_health_check=list(HealthCheck))
 
 
 def flip(content: bytearray, generator: random.Random) -> None:

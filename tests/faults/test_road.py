@@ -17,7 +17,7 @@ from tests.faults.counts import tried
 ROOT = Path(__file__).parents[2]
 KILLS, STRIDE, AT_ONCE = (
     int(os.environ.get(f"FRACTALCTL_{name}", few))
-    for name, few in (("KILLS", 2), ("STRIDE", 55), ("AT_ONCE", 2))
+    for name, few in (("KILLS", 2), ("STRIDE", 110), ("AT_ONCE", 2))
 )
 COMMANDS = "featurize, train, evaluate, ablate, synth, index, export, embed"
 

@@ -12,8 +12,7 @@ import msgspec
 import psutil
 import pytest
 
-from fractalctl.documents import read_document, write_document
-from fractalctl.documents.base import to_json
+from fractalctl.documents import read_document, to_json, write_document
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.head import HeadDocument
 from fractalctl.errors import FractalError

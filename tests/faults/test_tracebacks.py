@@ -295,6 +295,28 @@ def test_an_interrupt_at_any_time_of_the_start_ends_with_130(tmp_path, seconds):
     assert "Traceback" not in err
 
 
+SWALLOWED = """
+import os, sys, time, weakref
+import fractalctl.cli
+from fractalctl import __main__ as program
+class Thing: pass
+def command():
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: os.kill(os.getpid(), int(sys.argv[1])))
+    del thing
+    time.sleep(20)
+fractalctl.cli.main = command
+program.main()
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_not_lost_where_python_drops_exceptions(sent):
+    words = [sys.executable, "-c", SWALLOWED, str(int(sent))]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert (done.returncode, done.stderr) == (128 + sent, "")
+
+
 WORKERS = """
 import os, sys, time
 from pathlib import Path

@@ -97,8 +97,7 @@ def test_a_set_is_looked_at_thoroughly_once_in_each_version(features, monkeypatc
 
 def sealed(path: Path, change: Any) -> None:
     """Change a set and seal it anew, as a stranger could."""
-    from store.layout import changed_datasets
-    from store.seal import seal
+    from store.layout import changed_datasets, seal
 
     with h5py.File(path, "r+", locking=False) as file:
         change(file)

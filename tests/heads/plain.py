@@ -3,8 +3,7 @@
 import numpy as np
 import torch
 
-from fractalctl.heads.draws import draw_epoch, hold_out
-from fractalctl.heads.examples import Examples
+from fractalctl.heads.examples import Examples, draw_epoch, hold_out
 from fractalctl.heads.methods.supervision import Supervision, SupervisionMethod
 from fractalctl.heads.trunks import initial_weights
 

@@ -131,6 +131,20 @@ def test_wrong_names_are_refused() -> None:
         method_of("magic")
 
 
+@pytest.mark.parametrize("name", ["zoom", "zoom-0.5", "heal"])
+@pytest.mark.parametrize("asked", [{"trunk": "fractal"}, {"settings": {"trunk": "linear"}}])
+def test_a_method_with_parts_of_its_own_takes_no_other_trunk(name: str, asked) -> None:
+    with pytest.raises(RequestError, match=r"parts of its own and no other trunk, so not (fractal|linear)"):
+        build_arm(name, 2, **asked)
+    assert build_arm(name, 2, "parts") == build_arm(name, 2)
+
+
+def test_one_trunk_is_named() -> None:
+    with pytest.raises(RequestError, match="v5 cannot have two trunks, fractal and mlp; name one"):
+        build_arm("v5", 2, "fractal", {"trunk": "mlp"})
+    assert build_arm("v5", 2, "mlp", {"trunk": "mlp"}) == build_arm("v5", 2, "mlp")
+
+
 def test_every_setting_is_described_and_in_the_schema() -> None:
     for strategy in strategies().values():
         kind = strategy.method.Settings
@@ -195,6 +209,7 @@ def test_own_table_is_named_after_its_file(tmp_path) -> None:
         (("[0.5, 0.5]", "[0.5, 0.6]"), "sum to 1"),
         (("[0.5, 0.5]", "[1.0]"), "prefix_probabilities has 1 numbers, expected 2"),
         (("keep = [1, 1]", "keep = [1, 0]"), "setting keep: expected float > 0.0 at place 1"),
+        (("keep = [1, 1]", "keep = [1, 1.1]"), "setting keep: expected float <= 1.0 at place 1"),
     ],
 )
 def test_wrong_tables_say_what_is_wrong(tmp_path, change: tuple[str, str], message: str) -> None:

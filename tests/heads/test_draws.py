@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractalctl.heads.draws import EpochDraws, draw_epoch, draw_positives, hold_out
+from fractalctl.heads.examples import EpochDraws, draw_epoch, draw_positives, hold_out
 from fractalctl.heads.methods.supervision import SupervisionMethod
 from tests.heads.conftest import table_of
 

@@ -117,7 +117,7 @@ def test_smec_trains_pairs_of_lengths_and_freezes_what_does_not_stay(examples, s
 
 
 def _held_in(examples) -> np.ndarray:
-    from fractalctl.heads.draws import hold_out
+    from fractalctl.heads.examples import hold_out
 
     return hold_out(examples.labels[:, -1].numpy(), 0.15, 1).training
 

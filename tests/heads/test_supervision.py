@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import convert
+from msgspec.structs import asdict
 
 from fractalctl.heads.arms import build_arm
 from fractalctl.heads.methods.supervision import TABLES, Supervision, SupervisionMethod, aligned
@@ -90,3 +92,26 @@ def test_every_loss_of_the_published_runs_is_a_term() -> None:
     weights = {term.loss: term.weight for term in terms if term.where is FULL}
     assert weights == {"info-nce": 0.5, "margin": 0.25, "cross-entropy": 0.5}
     assert {term.options.get("temperature") for term in terms} == {0.07, None}
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "info_nce", "margin"])
+def test_any_one_loss_is_enough(loss: str) -> None:
+    nothing = {"cross_entropy": 0, "info_nce": 0, "margin": 0}
+    own = {"dims": [4, 8], "full": [0, 1], "prefix": [[1, 0], [0, 1]], "prefix_probabilities": [1, 0],
+           "keep": [1, 1], "prefix_weight": 0.5}  # fmt: skip
+    table = convert({**own, **nothing, loss: 0.1}, Supervision)
+    (full,), drawn = (
+        [term for term in SupervisionMethod().objective(table, 2).terms if (term.where is FULL) is whole]
+        for whole in (True, False)
+    )
+    assert (full.loss, full.level, full.weight) == (loss.replace("_", "-"), 1, 0.1)
+    assert [(term.level, term.weight) for term in drawn] == [(0, (0.05, 0)), (1, (0, 0.05))]
+    with pytest.raises(ValueError, match="cross_entropy, info_nce and margin are all 0"):
+        convert({**own, **nothing}, Supervision)
+    published = {name: asdict(convert(own, Supervision))[name] for name in (*nothing, "temperature")}
+    assert published == {"cross_entropy": 1, "info_nce": 0, "margin": 0, "temperature": 0.07}
+
+
+def test_one_prefix_is_the_finest_and_keeps_the_first_block_as_often() -> None:
+    table = strategy("v5", levels=3, blocks=1)
+    assert (table.prefix, table.prefix_probabilities, table.keep) == (((0, 0, 1),), (1,), (0.95,))

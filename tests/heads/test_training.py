@@ -108,7 +108,7 @@ def test_many_seeds_are_cut_into_fleets_and_none_is_lost(examples, monkeypatch) 
 
 
 def _held_in(examples) -> np.ndarray:
-    from fractalctl.heads.draws import hold_out
+    from fractalctl.heads.examples import hold_out
 
     return hold_out(examples.labels[:, -1].numpy(), 0.15, 3).training
 

@@ -8,11 +8,10 @@ import torch
 from fractalctl.backbones.encoder import load_backbone
 from fractalctl.backbones.tuning import LowerStates, TunableEncoder
 from fractalctl.errors import RequestError
+from fractalctl.experiments.fine_tuning import tuned
 from fractalctl.heads.arms import Arm
-from fractalctl.heads.draws import draw_epoch, hold_out
-from fractalctl.heads.examples import Examples, read_examples
+from fractalctl.heads.examples import Examples, draw_epoch, hold_out, read_examples
 from fractalctl.heads.methods.supervision import SupervisionMethod
-from fractalctl.heads.tuned import tuned
 from tests.backbones.models import WORDS, as_sentence_transformers, build_bert
 from tests.heads.conftest import arm_of, last_epoch_wins
 from tests.heads.plain import PlainHead, plain_loss

@@ -10,12 +10,10 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from fractalctl.errors import RequestError
 from fractalctl.heads.arms import Arm, build_arm
-from fractalctl.heads.draws import held_out
-from fractalctl.heads.examples import read_examples
+from fractalctl.heads.examples import held_out, read_examples
 from fractalctl.heads.methods.heal import contrast_siblings
-from fractalctl.heads.methods.zoom import narrowed
+from fractalctl.heads.methods.zoom import LEARNED, SHARES, Searched, chosen_shares, narrowed, shares_of
 from fractalctl.heads.moments import Moments
-from fractalctl.heads.shares import LEARNED, SHARES, Searched, chosen_shares, shares_of
 from fractalctl.heads.terms import FULL, Part, Where
 from fractalctl.measures.neighbours import leave_one_out_accuracy
 from tests.heads.conftest import arm_of, last_epoch_wins
@@ -82,6 +80,25 @@ def test_cosines_of_the_whole_are_shares_of_the_parts(small_set) -> None:
     ):
         norms = np.square(whole[:, start:stop]).sum(axis=1)
         assert norms == pytest.approx(np.full(len(whole), length), abs=1e-5)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_every_share_is_in_the_choice(small_set, monkeypatch, parts) -> None:
+    """And one that is set is the only one; a single part has nothing to share."""
+    offered: list[list[list[float]]] = []
+
+    def choose(references: Searched, queries: Searched, candidates, *, shortlisted: bool):
+        offered.append([*candidates])
+        return chosen_shares(references, queries, candidates, shortlisted=shortlisted)
+
+    monkeypatch.setattr("fractalctl.heads.methods.zoom.chosen_shares", choose)
+    for share in (0.0, 0.8):
+        trained("zoom", small_set, share=share, parts=parts, epochs=1)
+    if parts == 1:
+        assert offered == [[[1.0]], [[1.0]]]
+    else:
+        assert offered[0] == [shares_of(parts, *one) for one in product(SHARES, LEARNED)]
+        assert offered[1] == [shares_of(parts, 0.8, learned) for learned in LEARNED]
 
 
 def test_the_last_part_is_discriminants_of_the_rows_trained_on(small_set) -> None:

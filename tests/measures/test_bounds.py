@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fractalctl.measures.bounds import (
+from fractalctl.measures.metrics.information import (
     Bits,
     binary_entropy,
     estimate,

@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from fractalctl.measures.latency_databases import DATABASES, version_of
 from fractalctl.measures.latency_timing import (
+    DATABASES,
     FIGURES_FILE,
     ONE_THREAD,
     TASK_FILE,
@@ -27,6 +27,7 @@ from fractalctl.measures.latency_timing import (
     summary,
     timed_queries,
     vectors_path,
+    version_of,
 )
 
 FLAT = IndexKind("flat")
@@ -82,7 +83,6 @@ def test_lists_have_enough_rows_to_be_trained() -> None:
     assert HNSW.parameters(10) == {"m": 8, "ef_construction": 40}
 
 
-@settings(deadline=None)
 @given(st.lists(st.permutations(range(6)), min_size=1, max_size=4), st.integers(1, 6))
 def test_overlap_counts_common_neighbours(orders: list[list[int]], k: int) -> None:
     found = np.array([order[:k] for order in orders])

@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from fractalctl.documents import read_document, write_document
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.errors import FractalError, RequestError
-from fractalctl.heads.draws import hold_out
+from fractalctl.heads.examples import hold_out
 from fractalctl.heads.head import Head
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.metrics import Matched, Metric, Subject, information, metric_names, metrics

@@ -82,7 +82,7 @@ def test_more_neighbours_than_rows_is_refused() -> None:
     assert nearest(rows, rows, [3], 3).shape == (3, 1, 3)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.lists(st.integers(0, 5), min_size=5, max_size=5), min_size=1, max_size=8))
 def test_votes_are_the_first_largest_count(labels: list[list[int]]) -> None:
     expected = [np.bincount(row).argmax() for row in labels]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fractalctl.heads.prefixes import Prefixes
-from fractalctl.measures import shortlists
-from fractalctl.measures.shortlists import Search, shortlist, sizes, unit
+from fractalctl.measures.metrics import cascade
+from fractalctl.measures.metrics.cascade import Search, shortlist, sizes, unit
 
 SHORT, FULL = 3, 7
 
@@ -38,8 +38,8 @@ def protocol(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=[True, False], ids=["nested", "not nested"])
 def search(request: pytest.FixtureRequest, protocol: str, monkeypatch: pytest.MonkeyPatch) -> Search:
-    monkeypatch.setattr(shortlists, "SIMILARITIES_PER_PASS", 100)
-    monkeypatch.setattr(shortlists, "REFERENCES_PER_PASS", 16)
+    monkeypatch.setattr(cascade, "SIMILARITIES_PER_PASS", 100)
+    monkeypatch.setattr(cascade, "REFERENCES_PER_PASS", 16)
     queries = embeddings(25, 1, request.param) if protocol == "index" else None
     return Search(queries, embeddings(40, 2, request.param), SHORT)
 

@@ -62,6 +62,13 @@ def test_one_prefix_steers_nothing() -> None:
     assert [float(MEASURES[name](table)) for name in ("S", "S_auc", "S_mono", "S_gap", "control_auc")] == [
         0
     ] * 5
+    assert MEASURES["S_mono"](np.stack([table, table])).tolist() == [0, 0]
+
+
+def test_two_prefixes_are_one_pair() -> None:
+    table = np.array([[0.9, 0.5], [0.8, 0.7]])
+    for name, value in {"S": 0.3, "S_auc": 0.3, "S_mono": 1, "S_gap": 0.3, "control_auc": 0.15}.items():
+        assert MEASURES[name](table) == pytest.approx(value)
 
 
 def random_hits(queries: int) -> np.ndarray:
@@ -93,7 +100,7 @@ def test_bootstrap_interval_agrees_with_the_normal_one() -> None:
 
 def test_bootstrap_is_repeatable() -> None:
     hits = random_hits(200)
-    assert estimate(hits) == estimate(hits)
+    assert estimate(hits) == estimate(hits) == estimate(hits, resamples=2000, seed=0)
     assert estimate(hits, seed=1).intervals["S"] != estimate(hits).intervals["S"]
 
 
@@ -106,10 +113,11 @@ def test_bootstrap_spreads_as_resampling_queries_one_by_one_does() -> None:
     assert np.cov(ours.reshape(shape).T) == pytest.approx(np.cov(plain.reshape(shape).T), abs=3e-4)
 
 
-def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("chunk", [1, 20_000])
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     hits = random_hits(500)
     whole = estimate(hits, resamples=300)
-    monkeypatch.setattr(module, "CHUNK_BYTES", 20_000)
+    monkeypatch.setattr(module, "CHUNK_BYTES", chunk)
     assert estimate(hits, resamples=300) == whole
 
 

@@ -6,13 +6,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fractalctl.documents.ablation import Ablation
 from fractalctl.documents.evaluation import Evaluation, MetricPart
+from fractalctl.documents.experiments import Ablation, PartitionResult, Synthesis
 from fractalctl.documents.measured import ArmName, Features, PackedHits, Profile, Run, Steerability
-from fractalctl.documents.synth import PartitionResult, Synthesis
 from fractalctl.paper import Finding, Verdict
-from fractalctl.paper.chapter import Chapter
 from fractalctl.paper.findings import CHAPTERS
+from fractalctl.paper.places import Chapter
 from fractalctl.report.results import Results
 
 SEEDS = (42, 123, 456, 789)

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from fractalctl import paper
-from fractalctl.documents.base import to_json
+from fractalctl.documents import to_json
 from fractalctl.statistics import (
     Options,
     analyse,

@@ -6,7 +6,7 @@ import pytest
 
 from fractalctl.paper import Verdict, claims, sections
 from fractalctl.paper.findings import CHAPTERS, NOTHING
-from fractalctl.paper.printed import printed
+from fractalctl.paper.judging import printed
 from fractalctl.tables import Table
 from tests.paper.material import CLOSE, ablation, evaluations, results, runs_of
 

@@ -6,11 +6,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from fractalctl.documents.ablation import Ablation
 from fractalctl.documents.evaluation import Evaluation, MetricPart
+from fractalctl.documents.experiments import Ablation, PartitionResult, Synthesis
 from fractalctl.documents.latency import Latency
 from fractalctl.documents.measured import ArmName, Features, PackedHits, Profile, Run, Steerability
-from fractalctl.documents.synth import PartitionResult, Synthesis
 from fractalctl.documents.zoom import Zoom
 
 SEEDS = (42, 123, 456, 789)

@@ -7,9 +7,9 @@ import pytest
 
 from fractalctl.documents.compare import ArmsCompared
 from fractalctl.report import Results, report_sections
-from fractalctl.report.figures import COLOURS
-from fractalctl.report.frontier_figure import ROOM, draw_frontier, spaced
+from fractalctl.report.figures import ROOM, label_beside, new_figure, spaced
 from fractalctl.report.sections import frontier
+from fractalctl.report.sections.frontier import draw_frontier
 from fractalctl.statistics.summary import compare_all
 from fractalctl.tables import Picture, Table
 from tests.statistics.material import evaluation, parts, random_hits
@@ -57,7 +57,9 @@ def test_the_section_is_there_where_evaluations_have_what_it_needs(evaluations, 
 def test_the_table_shows_means_with_intervals_and_who_is_beaten(document) -> None:
     table = frontier.tables(document)[0]
     rows = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
-    assert list(rows) == list(ARMS)
+    assert list(rows) == [*ARMS, "minilm, cut"]
+    cut = document.places[0].untrained[0]
+    assert rows["minilm, cut"]["L0@64"] == f"{100 * cut.measures['short_coarse']:.1f}"
     for one in document.places[0].arms:
         row, leakage = rows[one.arm], one.measures["leakage"]
         assert row["leakage"] == f"{100 * leakage.mean:.1f} ± 0.0"
@@ -78,25 +80,44 @@ def test_arms_of_other_lengths_share_a_table_that_names_no_length(document, eval
     assert {"L0@short", "L1@full"} <= set(frontier.tables(found)[0].columns)
 
 
-def test_labels_never_lie_on_each_other(document) -> None:
+def test_every_arm_has_a_line_of_its_own_and_the_frontier_is_on_top(document) -> None:
     figure = draw_frontier(document)
     FigureCanvasAgg(figure).draw()
-    for axes in figure.axes:
-        boxes = [Text.get_window_extent(text) for text in axes.texts]  # of an annotation, without its arrow
-        assert len(boxes) == len(ARMS)
-        for below, above in itertools.pairwise(sorted(boxes, key=lambda box: box.y0)):
-            assert above.y0 - below.y0 > 0.8 * below.height
-        assert all(box.x0 > axes.get_window_extent().x1 for box in boxes)
+    assert len(figure.axes) == 4 * len(document.places)
+    for axes, place in zip(figure.axes[::4], document.places, strict=True):
+        best = {one.arm for one in place.arms if not one.dominated_by}
+        named = [text.get_text().replace("\n", "") for text in axes.get_yticklabels()]
+        assert set(named) == set(ARMS)
+        assert set(named[: len(best)]) == best
+        boxes = [Text.get_window_extent(text) for text in axes.get_yticklabels()]
+        assert all(above.y0 >= below.y0 for above, below in itertools.pairwise(boxes))
+        faces = [line.get_markerfacecolor() for line in axes.lines if line.get_marker() == "o"]
+        assert [face != "white" for face in faces] == [name in best for name in named]
 
 
-def test_arms_on_the_frontier_are_filled(document) -> None:
+def test_a_mean_is_drawn_where_it_is(document) -> None:
     figure = draw_frontier(document)
-    for axes, place in zip(figure.axes[::3], document.places, strict=True):
-        faces = [
-            line.get_markerfacecolor() for line in axes.lines if line.get_marker() not in ("|", "_", "None")
-        ]
-        assert [face == "white" for face in faces] == [bool(one.dominated_by) for one in place.arms]
-        assert any(face in COLOURS for face in faces)
+    place = document.places[0]
+    names = [text.get_text().replace("\n", "") for text in figure.axes[0].get_yticklabels()]
+    drawn = [line.get_xdata()[0] for line in figure.axes[2].lines if line.get_marker() == "o"]
+    leakage = {one.arm: 100 * one.measures["leakage"].mean for one in place.arms}
+    assert drawn == pytest.approx([leakage[name] for name in names])
+    (line,) = [one for one in figure.axes[0].lines if one.get_label() == "minilm, cut"]
+    assert line.get_xdata()[0] == pytest.approx(100 * place.untrained[0].measures["short_coarse"])
+
+
+def test_labels_beside_a_panel_never_lie_on_each_other() -> None:
+    figure = new_figure(4, 3)
+    axes = figure.subplots()
+    points = [(0.1 * place, 0.5 + 0.001 * place, f"arm-{place}", "black") for place in range(9)]
+    axes.plot([0, 1], [0, 1])
+    label_beside(axes, points)
+    FigureCanvasAgg(figure).draw()
+    boxes = [Text.get_window_extent(text) for text in axes.texts]  # of an annotation, without its arrow
+    assert len(boxes) == len(points)
+    for below, above in itertools.pairwise(sorted(boxes, key=lambda box: box.y0)):
+        assert above.y0 - below.y0 > 0.8 * below.height
+    assert all(box.x0 > axes.get_window_extent().x1 for box in boxes)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_the_answer_comes_first(results: Results) -> None:
     first = report_sections(results)[0]
     table = next(part for part in first.parts if isinstance(part, Table))
     assert first.title == "What you get"
-    assert table.columns == ["arm", "L0 at 64", "L1 at 64", "L0 at 256", "L1 at 256"]
+    assert table.columns == ["arm", "L0 at 64", "L1 at 256", "L1 at 64", "L0 at 256"]
     assert [row[0] for row in table.rows][-2:] == ["minilm, cut", "minilm, all its numbers"]
     ours = [
         one.accuracy for one in results.evaluations if (one.corpus, one.arm) == ("clinc", table.rows[0][0])

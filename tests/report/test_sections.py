@@ -8,7 +8,7 @@ import pytest
 from fractalctl.documents.estimates import Peak, Quadratic, Slopes
 from fractalctl.report import Results, overview, report_sections
 from fractalctl.report.figures import mean_interval, save_figure, svg
-from fractalctl.report.sections import ablations, accuracy, corpora, latency, runs, steerability, synthesis
+from fractalctl.report.sections import ablations, accuracy, latency, runs, steerability, synthesis
 from fractalctl.statistics import summarise
 from fractalctl.tables import Picture, Section, Table
 from tests.report import documents as made
@@ -167,7 +167,7 @@ def test_one_seed_of_one_arm_of_one_length_is_enough() -> None:
 
 def test_corpora_stand_once_and_say_how_many_rows_repeat() -> None:
     more = made.evaluations(max_test=2000, n_queries=2000, duplicates=None)
-    table = table_named(corpora.build(Results(evaluations=[*made.evaluations(), *more])), "corpora")
+    table = table_named(runs.corpora(Results(evaluations=[*made.evaluations(), *more])), "corpora")
     assert len(table.rows) == 1
     row = cells(table, "clinc")
     assert (row["classes"], row["branch"], row["H(L0)"], row["H(finest | L0)"]) == (
@@ -178,7 +178,7 @@ def test_corpora_stand_once_and_say_how_many_rows_repeat() -> None:
     )
     assert row["repeated rows"] == "—"
     table = table_named(
-        corpora.build(Results(evaluations=made.evaluations(dropped_duplicates=True))), "corpora"
+        runs.corpora(Results(evaluations=made.evaluations(dropped_duplicates=True))), "corpora"
     )
     assert cells(table, "clinc")["repeated rows"] == "11 of 500, left out"
 
@@ -312,7 +312,7 @@ def test_commands_are_shown_without_the_folders_of_the_machine() -> None:
         "epochs=5",
     ]
     found = made.ablation("alignment", made.runs_of(CLOSE), argv=argv)
-    text = "\n".join(parts(runs.build(Results(ablations=[found])), str))
+    text = "\n".join(parts(runs.commands(Results(ablations=[found])), str))
     assert "fractalctl ablate clinc/minilm --set epochs=5" in text
     assert "/a" not in text
     assert "```text\n" in text

@@ -12,8 +12,8 @@ import pytest
 from fractalctl.documents.statistics import PrintedFigure, Statistics
 from fractalctl.errors import MissingExtraError, RequestError
 from fractalctl.report import brief_tables, draw_forest, statistics_sections, write_statistics
-from fractalctl.report.forest import forest_figure
 from fractalctl.report.prose import notes
+from fractalctl.report.sections.statistics import forest_figure
 from fractalctl.report.statistics_tables import statistics_tables
 from fractalctl.statistics import Options, analyse, summarise
 from fractalctl.statistics.reading import observation

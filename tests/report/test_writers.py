@@ -34,6 +34,15 @@ def test_examples_in_docstrings(module) -> None:
     assert not found.failed
 
 
+def test_what_is_folded_is_opened_on_demand() -> None:
+    table = Table("t", "All <arms> [L0]", ["arm", "S"], [["v5", "+0.1"]], folded=True)
+    tokens = MarkdownIt("commonmark").enable("table").parse(writers.markdown_table(table))
+    kinds = [token.type for token in tokens]
+    assert kinds[0] == kinds[-1] == "html_block" and kinds.count("table_open") == 1
+    assert tokens[0].content.splitlines()[1] == "<summary>All &lt;arms&gt; [L0]</summary>"
+    assert tokens[-1].content == "</details>"
+
+
 def test_markdown_of_a_section() -> None:
     page = writers.markdown_page(
         "A < B", [Section("Title", ["Some *text*.", EXAMPLE, Slider([zoom()])])], "f"

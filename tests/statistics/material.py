@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from fractalctl.documents import write_document
-from fractalctl.documents.ablation import Ablation
 from fractalctl.documents.evaluation import Cascade, Evaluation, Leakage, MetricPart, Shortlist
+from fractalctl.documents.experiments import Ablation
 from fractalctl.documents.measured import ArmName, Features, PackedHits, Profile, Run, Steerability
 from fractalctl.measures.steerability import MEASURES
 from fractalctl.statistics import Observation

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fractalctl.documents.ablation import Ablation
+from fractalctl.documents.experiments import Ablation
 from fractalctl.errors import RequestError
 from fractalctl.statistics import adjust, compare_ablations
 from tests.statistics.material import ablation, profile, run

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fractalctl.documents.base import to_json
+from fractalctl.documents import to_json
 from fractalctl.errors import RequestError
 from fractalctl.statistics import Observation, adjust, compare, default_pairs
-from fractalctl.statistics.corrections import family_names
 from tests.statistics.material import observations
 
 VALUES = {
@@ -119,6 +118,8 @@ def test_equal_arms_give_p_one():
         (["lda", "mrl", "v5"], None, [("v5", "mrl")]),
         (["mine", "theirs"], None, [("mine", "theirs")]),
         (["a", "b", "c"], None, [("b", "a"), ("c", "a")]),
+        (["mrl", "zoom"], None, [("zoom", "mrl")]),
+        (["lda", "pca", "raw", "zoom"], None, [("lda", "raw"), ("pca", "raw"), ("zoom", "raw")]),
         (["lda", "mrl", "v5"], "lda", [("mrl", "lda"), ("v5", "lda")]),
         (["v5"], None, []),
     ],
@@ -130,34 +131,6 @@ def test_default_pairs(arms: list[str], reference: str | None, pairs: list[tuple
 def test_an_unknown_reference_lists_the_arms():
     with pytest.raises(RequestError, match="no arm 'lda' to compare with; there are: a, b"):
         default_pairs(["a", "b"], "lda")
-
-
-MEMBERS = [("clinc", "minilm", "v5", "mrl"), ("trec", "minilm", "v5", "mrl"), ("clinc", "e5", "v5", "uhmt")]
-
-
-@pytest.mark.parametrize(
-    ("grouping", "names"),
-    [
-        ("pair", ["v5 vs mrl", "v5 vs mrl", "v5 vs uhmt"]),
-        ("corpus", ["clinc", "trec", "clinc"]),
-        ("corpus-pair", ["clinc, v5 vs mrl", "trec, v5 vs mrl", "clinc, v5 vs uhmt"]),
-        ("backbone", ["minilm", "minilm", "e5"]),
-        ("all", ["all", "all", "all"]),
-    ],
-)
-def test_groupings(grouping: str, names: list[str]):
-    assert family_names(MEMBERS, [grouping]) == names
-
-
-def test_wrong_families():
-    with pytest.raises(
-        RequestError, match="expected pair, corpus, corpus-pair, backbone, all, or families as NAME="
-    ):
-        family_names(MEMBERS, ["everything"])
-    with pytest.raises(RequestError, match="v5 vs uhmt on clinc belongs to none of rivals"):
-        family_names(MEMBERS, ["rivals=mrl"])
-    with pytest.raises(RequestError, match="belongs to rivals and aligned"):
-        family_names(MEMBERS, ["rivals=mrl", "aligned=v5"])
 
 
 TABLE_4 = ("perturbation=inverted,no-prefix", "awareness=uhmt")

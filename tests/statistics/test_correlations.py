@@ -38,7 +38,7 @@ def test_coefficients_equal_scipys():
 
 
 @given(st.lists(st.integers(0, 5), min_size=3, max_size=6), st.data())
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_exact_p_of_spearman_equals_plain_enumeration(x: list[int], data: st.DataObject):
     y = data.draw(st.lists(st.integers(0, 5), min_size=len(x), max_size=len(x)))
     found = spearman(x, y)
@@ -131,7 +131,7 @@ def test_logarithmic_power_law_equals_statsmodels():
 
 
 @given(st.floats(0.001, 1), st.floats(-2, 3), st.floats(-2, 3))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_power_law_finds_an_exact_law(c: float, a: float, b: float):
     found = power_law(DEPTH, LEARNABLE, c * DEPTH**a * LEARNABLE**b)
     if found.a is None:

@@ -10,8 +10,9 @@ from scipy import stats
 
 from fractalctl.errors import RequestError
 from fractalctl.randomness import Purpose, generator
+from fractalctl.statistics import paired as module
 from fractalctl.statistics import paired_t, sign_flip, sign_test, signed_rank
-from fractalctl.statistics.samples import differences
+from fractalctl.statistics.paired import differences, finite, spread
 
 GAPS = [0.02, 0.03, 0.05, -0.01, 0.04]
 thousandths = st.integers(-300, 300).map(lambda value: value / 1000)
@@ -31,17 +32,20 @@ def test_t_equals_scipys_related_test():
 def test_t_of_one_pair_is_undefined_with_a_reason():
     found = paired_t([0.1])
     assert (found.t, found.p, found.sd, found.ci) == (None, None, None, None)
+    assert (found.n, found.df, found.difference) == (1, 0, 0.1)
     assert "at least two" in found.reason
 
 
 def test_t_of_equal_arms_is_no_evidence():
     found = paired_t(differences([0.1, 0.3, 0.2], [0.1, 0.3, 0.2]))
     assert (found.t, found.p, found.difference) == (0.0, 1.0, 0.0)
+    assert (found.n, found.df, found.sd, found.ci) == (3, 2, 0.0, (0.0, 0.0))
 
 
 def test_t_without_spread_is_undefined_although_binary_fractions_differ():
     found = paired_t(differences([0.3, 0.2, 0.12], [0.1, 0.0, -0.08]))
     assert (found.t, found.p, found.sd) == (None, None, 0.0)
+    assert (found.n, found.df, found.ci) == (3, 2, None)
     assert "every difference is 0.2" in found.reason
 
 
@@ -66,8 +70,14 @@ def test_a_sum_that_is_zero_but_for_rounding_counts_all_patterns_with_it():
     assert sign_flip([0.1, 0.2, -0.3]).p == 1.0
 
 
-def test_many_pairs_are_sampled_and_come_close_to_the_exact_p():
+@pytest.mark.parametrize("n", [16, 17])
+def test_up_to_sixteen_pairs_are_enumerated(n: int):
+    assert sign_flip(np.arange(n) + 0.5).exact == (n == 16)
+
+
+def test_many_pairs_are_sampled_and_come_close_to_the_exact_p(monkeypatch: pytest.MonkeyPatch):
     gaps = np.random.default_rng(1).normal(0.3, 1.0, 20)
+    monkeypatch.setattr(module, "AT_ONCE", 700_001)  # the last time fewer
     found = sign_flip(gaps)
     assert not found.exact
     assert found.p == pytest.approx(paired_t(gaps).p, abs=0.02)
@@ -78,7 +88,7 @@ def test_many_pairs_are_sampled_and_come_close_to_the_exact_p():
 
 
 @given(st.lists(st.integers(1, 400), min_size=2, max_size=10, unique=True), st.data())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_signed_rank_equals_scipys_exact_test_without_ties(sizes: list[int], data: st.DataObject):
     signs = data.draw(st.lists(st.sampled_from((-1, 1)), min_size=len(sizes), max_size=len(sizes)))
     gaps = np.array(sizes) * np.array(signs) / 1000
@@ -106,7 +116,7 @@ def test_rounding_noise_breaks_no_ties():
 
 
 @given(st.lists(thousandths, min_size=2, max_size=8), st.randoms())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_order_of_pairs_and_exchange_of_arms_change_nothing(gaps: list[float], random):
     shuffled = random.sample(gaps, len(gaps))
     for test in (paired_t, sign_flip, signed_rank):
@@ -120,7 +130,7 @@ def test_order_of_pairs_and_exchange_of_arms_change_nothing(gaps: list[float], r
 
 
 @given(st.lists(thousandths, min_size=1, max_size=9))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_p_lies_between_its_bounds(gaps: list[float]):
     for found in (sign_flip(gaps), signed_rank(gaps)):
         assert found.minimum_p - 1e-12 <= found.p <= 1
@@ -132,6 +142,23 @@ def test_what_is_no_number_is_refused(test):
         test([0.1, float("nan"), 0.2])
     with pytest.raises(RequestError, match="expected at least 1 values, found 0"):
         test([])
+
+
+def test_the_first_that_is_no_number_is_named():
+    with pytest.raises(RequestError, match=r"^gaps: value 2 of 3 is nan"):
+        finite([0.1, float("nan"), float("inf")], "gaps")
+    with pytest.raises(RequestError, match=r"^values: expected one number per unit, found .* shape \(1, 2\)"):
+        finite([[0.1, 0.2]])
+
+
+def test_spread():
+    assert spread([1.0]) is None
+    assert spread([1.0, 4.0]) == pytest.approx(4.5**0.5)
+
+
+def test_differences_keep_twelve_digits_of_the_larger_arm():
+    assert list(differences([0.3, 1.0], [0.3 - 4.4e-12, 1.0])) == [4e-12, 0.0]
+    assert list(differences([0.3, 0.1], [0.3 - 4.4e-13, 0.1])) == [4e-13, 0.0]
 
 
 def test_unpaired_samples_are_refused():
@@ -152,4 +179,5 @@ def test_sign_test_equals_the_binomial(wins: int, losses: int):
 
 
 def test_sign_test_of_ties_only():
-    assert sign_test([0.0, 0.0]).p_two_sided == 1.0
+    found = sign_test([0.0, 0.0])
+    assert (found.wins, found.n, found.ties, found.p_one_sided, found.p_two_sided) == (0, 0, 2, 1.0, 1.0)

@@ -39,7 +39,7 @@ def test_slopes_and_their_p_equal_a_shifted_regression() -> None:
     assert found.p == pytest.approx(max(p))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(3, 7), st.integers(1, 4))
 def test_the_fit_goes_through_means_as_polyfit_does(seed: int, conditions: int, units: int) -> None:
     random = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
-from fractalctl.documents.base import to_json
+from fractalctl.documents import to_json
 from fractalctl.documents.measured import PackedHits
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.measures.steerability import steerability
@@ -18,7 +18,7 @@ from tests.statistics.material import random_hits, write_evaluation
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_mcnemar_equals_statsmodels(pairs: list[tuple[bool, bool]]):
     a, b = np.array(pairs).T
     table = [[int((a & b).sum()), int((a & ~b).sum())], [int((~a & b).sum()), int((~a & ~b).sum())]]

@@ -7,7 +7,7 @@ import pytest
 
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.statistics import read_observations, read_profiles
-from fractalctl.statistics.checks import check_metric
+from fractalctl.statistics.comparisons import check_metric
 from fractalctl.statistics.observations import choose_backbone, choose_protocol
 from tests.statistics.material import observations, profile, random_hits, write_evaluation, write_table
 

@@ -7,8 +7,8 @@ import pytest
 
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.statistics import compare, observation, side_by_side
-from fractalctl.statistics.frontier import CRITERIA, clearly_better, dominating
 from fractalctl.statistics.observations import Observation
+from fractalctl.statistics.side_by_side import CRITERIA, clearly_better, dominating
 from fractalctl.statistics.summary import compare_all
 from tests.statistics.material import evaluation, observations, parts, random_hits
 
@@ -194,7 +194,7 @@ def test_what_was_not_measured_is_refused_by_name_with_what_to_do() -> None:
     damaged = parts()
     damaged["cascade"].result["recall_at_1"] = "high"
     with pytest.raises(
-        FractalError, match=r"metric 'cascade' cannot be read.*recall_at_1.*evaluate --overwrite"
+        FractalError, match=r"metric 'cascade' cannot be read.*recall_at_1.*evaluate --metrics cascade"
     ):
         observation(evaluation(random_hits(0), metrics=damaged))
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fractalctl.documents.synth import PartitionResult, Synthesis
+from fractalctl.documents.experiments import PartitionResult, Synthesis
 from fractalctl.statistics import compare_partitions, heterogeneity, peak, summarise
 from tests.statistics.material import ablation, evaluation, profile, random_hits, run
 

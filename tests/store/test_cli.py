@@ -7,17 +7,16 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from fractalctl.cli import plumbing
+from fractalctl.cli import build_app, plumbing
 from fractalctl.cli import store as store_commands
 from store import FeatureSet, FeatureStore
 from tests.store.example import make
 
 
 def call(*words: object, stdin: str | None = None) -> Result:
-    app = typer.Typer(name="fractalctl")
-    app.callback()(lambda: None)
-    store_commands.register(app)
-    return CliRunner().invoke(app, ["store", *map(str, words)], input=stdin, prog_name="fractalctl")
+    return CliRunner().invoke(
+        build_app(["store"]), ["store", *map(str, words)], input=stdin, prog_name="fractalctl"
+    )
 
 
 @pytest.fixture
@@ -117,11 +116,8 @@ def test_rm_does_as_it_is_told(
     exit_code: int,
 ):
     monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
-    app = typer.Typer(name="fractalctl")
-    app.callback()(lambda: None)
-    store_commands.register(app)
     with pytest.raises(SystemExit) as ended:
-        app(["store", "rm", "nature/sum"], prog_name="fractalctl")
+        build_app(["store"])(["store", "rm", "nature/sum"], prog_name="fractalctl")
     assert ended.value.code == exit_code
     assert features.path.exists() == (answer == "n")
     assert "Remove 1 file(s)?" in capsys.readouterr().err
@@ -152,7 +148,7 @@ def test_the_call_can_be_repeated(store: FeatureStore, features: FeatureSet, mon
         seen.append(invocation.argv())
         show(invocation, name)
 
-    plumbing.command(group, "info")(info)
+    plumbing.register(group, plumbing.command()(info))
     result = CliRunner().invoke(app, ["store", "info", "nature", "--json"], prog_name="fractalctl")
     assert result.exit_code == 0
     folders = ["--store", str(store.folder), "--runs", str(store.folder.parent / "runs")]

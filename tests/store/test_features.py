@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 
-from store import Block, Contents, FeatureSet, FeatureStore
+from store import Block, Contents, FeatureSet, FeatureStore, verify
 from store.errors import StoreError, StoreRequestError
 from store.layout import ENCODING_VERSION
 from tests.store.example import (
@@ -61,7 +61,7 @@ def test_three_levels_and_awkward_texts_come_back(store: FeatureStore):
     assert features.ids("test") == rows.ids
     assert features.class_names == names
     assert [table.tolist() for table in features.parents] == [[0, 0], [0, 1, 1]]
-    features.verify()
+    verify(features.path)
 
 
 def test_nothing_but_empty_texts_can_be_stored(store: FeatureStore):
@@ -74,7 +74,7 @@ def test_nothing_but_empty_texts_can_be_stored(store: FeatureStore):
             draft.write_block(block, encode(block))
         features = draft.publish()
     assert features.texts("train") == [""] * SPLITS["train"]
-    features.verify()
+    verify(features.path)
 
 
 def test_features_are_a_read_only_map_of_the_file(features: FeatureSet):
@@ -216,4 +216,4 @@ def test_a_failing_disk_is_not_called_damage(features: FeatureSet, monkeypatch: 
 def test_a_copy_elsewhere_is_as_good(features: FeatureSet, tmp_path: Path):
     copy = tmp_path / "copy.h5"
     shutil.copy(features.path, copy)
-    FeatureSet(copy).verify()
+    verify(copy)

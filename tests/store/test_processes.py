@@ -27,7 +27,7 @@ def start(*arguments: object) -> "subprocess.Popen[str]":
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked children")
 def test_killed_between_any_two_calls_the_next_one_ends_in_the_same_bytes(tmp_path: Path):
-    words = [sys.executable, "-m", "tests.store.killing", str(tmp_path), "150"]
+    words = [sys.executable, "-m", "tests.store.killing", str(tmp_path), "400"]
     finished = subprocess.run(words, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=600)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert int(finished.stdout) > 100

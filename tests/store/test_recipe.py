@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from store import Recipe, safe_name
 from store.errors import StoreRequestError
-from store.names import check_name
+from store.recipe import check_name
 from tests.store.example import recipe
 
 names = st.from_regex(r"[a-z][a-z0-9._-]{0,8}[a-z0-9]", fullmatch=True)
@@ -44,7 +45,7 @@ def test_identities_are_equal_exactly_when_the_identifying_parts_are(one: Recipe
 
 @given(recipes, objects)
 def test_what_was_observed_does_not_identify(one: Recipe, observed: dict):
-    assert one.with_observed(observed).identity() == one.identity()
+    assert replace(one, observed=observed).identity() == one.identity()
 
 
 @given(recipes)
@@ -112,4 +113,4 @@ def test_only_json_values_can_identify(value: object):
 
 def test_a_recipe_too_long_for_the_file_is_refused_before_anything_is_encoded():
     with pytest.raises(StoreRequestError, match="longer than 60000 characters"):
-        recipe().with_observed({"files": ["x" * 64] * 1000})
+        replace(recipe(), observed={"files": ["x" * 64] * 1000})

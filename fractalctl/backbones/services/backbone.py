@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fractalctl.backbones.batching import distinct
-from fractalctl.backbones.services.client import Answer, Client
-from fractalctl.backbones.services.estimate import Estimate
-from fractalctl.backbones.services.spec import Service, ServiceSpec, is_here
+from fractalctl.backbones.services.clients import Answer, Client, OllamaClient, OpenAIClient
+from fractalctl.backbones.services.spec import Estimate, Service, ServiceSpec, is_here
 from fractalctl.errors import FractalError, RequestError, UnreachableError
 from fractalctl.progress import Advance
 from store import Answers
@@ -27,6 +26,10 @@ BYTES_PER_REQUEST = 200_000
 
 Agree = Callable[[Estimate], None]
 """Is told what a service will be asked for before it is; raises whatever shall stop it."""
+_CLIENTS: dict[Service, Callable[[ServiceSpec], Client]] = {
+    Service.OPENAI: OpenAIClient,
+    Service.OLLAMA: OllamaClient,
+}
 PROBE = "dimension"
 """Text that a model is asked for of which nothing is known."""
 GRACE = 20.0
@@ -39,12 +42,10 @@ class ServiceBackbone:
     Nothing is asked before `encode`, but where only the service knows how many numbers it gives.
 
     Args:
-        spec: which service and model.
         answers: where answers are kept and looked for; None keeps none.
         offline: do not touch the network; a server on this machine is none.
 
     Attributes:
-        spec: as given.
         observed: what is recorded of where features were made.
         tokens: that the service has counted so far; None where it does not count.
     """
@@ -87,11 +88,7 @@ class ServiceBackbone:
         return _CLIENTS[self.spec.service](self.spec)
 
     def estimate(self, texts: Iterable[str]) -> Estimate:
-        """What encoding texts will take; those that were answered before take nothing.
-
-        Raises:
-            RequestError: a text is empty, which services do not take.
-        """
+        """What encoding texts will take that were not answered before; RequestError if one is empty."""
         once = list(dict.fromkeys(texts))
         self._check_texts(once)
         known = self._answers.known(once) if self._answers is not None else set()
@@ -102,12 +99,7 @@ class ServiceBackbone:
     def encode(self, texts: Sequence[str], advance: Advance = lambda _: None) -> NDArray[np.float32]:
         """Encode texts; each distinct one is asked for once, and not at all if it was answered before.
 
-        Args:
-            texts: n texts.
-            advance: is told the number of texts finished since the last time.
-
-        Returns:
-            (n, h) float32 as the service gives them, in the order of the texts.
+        Returns (n, h) float32 as the service gives them, in the order of the texts.
 
         Raises:
             RequestError: a text is empty, or the service refuses the request, its model or its key.
@@ -207,10 +199,7 @@ def announce(encoder: object, texts: Iterable[str], agree: Agree, note: Callable
     """Say what a service will be asked for, and let somebody stop it; other encoders are not asked.
 
     Args:
-        encoder: of any kind.
         texts: that it will encode; looked at only if it is a service.
-        agree: decides.
-        note: is told the estimate.
     """
     if isinstance(encoder, ServiceBackbone):
         estimate = encoder.estimate(texts)
@@ -226,7 +215,6 @@ def requests_of(texts: Sequence[str], n_more: int = 0) -> Iterator[list[str]]:
     """Divide texts into requests of bounded numbers of texts and bytes; a longer text is one of its own.
 
     Args:
-        texts: in the order in which they are asked for.
         n_more: bytes that are put before each.
     """
     some: list[str] = []
@@ -240,18 +228,3 @@ def requests_of(texts: Sequence[str], n_more: int = 0) -> Iterator[list[str]]:
         n_bytes += size
     if some:
         yield some
-
-
-def _openai(spec: ServiceSpec) -> Client:
-    from fractalctl.backbones.services.openai import OpenAIClient
-
-    return OpenAIClient(spec)
-
-
-def _ollama(spec: ServiceSpec) -> Client:
-    from fractalctl.backbones.services.ollama import OllamaClient
-
-    return OllamaClient(spec)
-
-
-_CLIENTS: dict[Service, Callable[[ServiceSpec], Client]] = {Service.OPENAI: _openai, Service.OLLAMA: _ollama}

@@ -1,4 +1,4 @@
-"""What a backbone is whose weights a service holds: data, known before the service is asked."""
+"""What a backbone is whose weights a service holds, and what it will take, before it is asked."""
 
 import os
 import tomllib
@@ -12,7 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fractalctl.errors import RequestError
-from store.names import check_name, safe_name
+from store.recipe import check_name, safe_name
+
+USUAL_ENDPOINT = "https://api.openai.com/v1"
+BYTES_PER_TOKEN = 4
+"""Of English text, roughly; other scripts and code have more tokens."""
 
 
 class Service(StrEnum):
@@ -43,10 +47,8 @@ class ServiceSpec:
 
     Args:
         name: of the feature sets in the store.
-        service: who answers.
         model: what the service calls it.
         dimensions: numbers per feature, passed on to the service; None is the model's own.
-        prompt: put before every text.
         endpoint: where the service is, if that is not its usual place: another one may hold another model of
             the same name. Without user, password and query, which may hold keys.
         digest: SHA-256 of the model, where the service tells it.
@@ -97,8 +99,6 @@ def resolve_service(
 
     Args:
         name: ``openai:MODEL`` or ``ollama:MODEL``.
-        dimensions: numbers per feature, passed on.
-        prompt: put before every text.
         revision: digest of a model of Ollama, or its beginning.
 
     Raises:
@@ -171,10 +171,47 @@ def _endpoint(address: str) -> str | None:
     return None if found == USUAL_ENDPOINT else found
 
 
-USUAL_ENDPOINT = "https://api.openai.com/v1"
-
-
 def _digest(model: str, wanted: str | None) -> str:
-    from fractalctl.backbones.services.ollama import digest_of
+    from fractalctl.backbones.services.clients import digest_of
 
     return digest_of(model, wanted)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Texts that will be sent, and what they will cost, as far as that is known.
+
+    Args:
+        n_bytes: of UTF-8 in them, prompts included.
+        price: US dollars per million tokens; 0 costs nothing, None is not known.
+    """
+
+    model: str
+    texts: int
+    n_bytes: int
+    price: float | None
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens that is."""
+        return -(-self.n_bytes // BYTES_PER_TOKEN)
+
+    @property
+    def free(self) -> bool:
+        """Whether nothing can be charged."""
+        return self.texts == 0 or self.price == 0
+
+    def __str__(self) -> str:
+        """For the person who pays."""
+        if self.texts == 0:
+            return f"all texts were answered before; {self.model} is asked for none"
+        cost = "" if self.price == 0 else ", at a price that is not known here"
+        if self.price:
+            cost = f", {dollars(self.price * self.tokens)} or so"
+        return f"{self.texts} texts go to {self.model}: about {self.tokens} tokens{cost}"
+
+
+def dollars(millionths: float) -> str:
+    """An amount in millionths of a dollar, in words that do not round it to nothing."""
+    amount = millionths / 1e6
+    return f"${amount:.2f}" if amount >= 0.1 else f"${amount:.4f}" if amount >= 1e-4 else "less than $0.0001"

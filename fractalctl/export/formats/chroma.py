@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fractalctl.export.exporter import Exporter, Subject
-from fractalctl.export.rows import batches, collection_name, require
+from fractalctl.export.exporter import Exporter, Subject, batches, collection_name, require
 
 
 def write(subject: Subject, folder: Path) -> list[Path]:

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fractalctl.export.exporter import Exporter, Subject
-from fractalctl.export.rows import Batch, batches, collection_name, require
+from fractalctl.export.exporter import Batch, Exporter, Subject, batches, collection_name, require
 
 if TYPE_CHECKING:
     import pyarrow
@@ -19,8 +18,8 @@ def write(subject: Subject, folder: Path) -> list[Path]:
     import lancedb
 
     database = lancedb.connect(folder / "lancedb")
-    name, tables = collection_name(subject), _existing(database)
-    table: Any = database.open_table(name) if name in tables else None
+    name = collection_name(subject)
+    table: Any = database.open_table(name) if name in database.list_tables().tables else None
 
     def there(numbers: Sequence[int]) -> int:
         if table is None:
@@ -34,11 +33,6 @@ def write(subject: Subject, folder: Path) -> list[Path]:
         else:
             table.merge_insert(KEY).when_matched_update_all().when_not_matched_insert_all().execute(rows)
     return [folder / "lancedb"]
-
-
-def _existing(database: Any) -> Sequence[str]:
-    found: Sequence[str] = database.list_tables().tables
-    return found
 
 
 def _rows(subject: Subject, batch: Batch) -> "pyarrow.Table":

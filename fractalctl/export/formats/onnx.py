@@ -9,16 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fractalctl.backbones.folder import describe
+from fractalctl.backbones.folder import describe, tokenizer_files
 from fractalctl.backbones.onnx import INPUTS, MOST_BYTES, OPSET, probe_tokens, require_onnx, write_graph
-from fractalctl.backbones.pooling import pool
 from fractalctl.backbones.spec import BackboneSpec, Dtype
-from fractalctl.backbones.transformer import load_transformer
+from fractalctl.backbones.transformer import load_transformer, pool
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.export.card import render
 from fractalctl.export.exporter import Exporter, Subject
 from fractalctl.export.head_map import TOLERANCE, HeadMap, probes
-from fractalctl.export.model_files import tokenizer_files
 from fractalctl.heads.head import Head
 
 MODEL_FILE, HEAD_FILE = "model.onnx", "head.onnx"
@@ -30,9 +28,7 @@ class Whole(torch.nn.Module):
     """Token numbers and mask, (n, t) int64 each, to embeddings.
 
     Args:
-        model: transformer whose output has ``last_hidden_state``.
         spec: says how to pool.
-        head: on the pooled features.
     """
 
     def __init__(self, model: Any, spec: BackboneSpec, head: HeadMap) -> None:
@@ -75,11 +71,7 @@ def _write(
     path: Path,
     inputs: Sequence[str],
 ) -> None:
-    """Trace a module with the first example, and compare on all.
-
-    Raises:
-        FractalError: it cannot be traced, or the graph gives other embeddings.
-    """
+    """Trace a module with the first example; FractalError if it cannot be, or any comes out otherwise."""
     outputs = [EMBEDDING] if head.nested else [BLOCKS, EMBEDDING]
     free = {
         name: {0: "texts", 1: "tokens"} if name in INPUTS else {0: "texts"} for name in (*inputs, *outputs)

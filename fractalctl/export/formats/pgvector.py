@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fractalctl.errors import FractalError, RequestError, UnreachableError
-from fractalctl.export.exporter import Exporter, Subject
-from fractalctl.export.rows import Batch, batches, collection_name, require
+from fractalctl.export.exporter import Batch, Exporter, Subject, batches, collection_name, require
 
 if TYPE_CHECKING:
     import psycopg
@@ -53,9 +52,7 @@ def write(subject: Subject, _folder: Path) -> list[Path]:
 def _connected() -> "Iterator[psycopg.Connection[Any]]":
     """A connection to the server that libpq finds.
 
-    Raises:
-        UnreachableError: there is none.
-        FractalError: it refuses what it is told.
+    Raises UnreachableError: there is none; FractalError: it refuses what it is told.
     """
     import psycopg
 
@@ -72,11 +69,7 @@ def _connected() -> "Iterator[psycopg.Connection[Any]]":
 
 
 def _check(connection: "psycopg.Connection[Any]", name: str, subject: Subject) -> bool:
-    """Whether the table is there.
-
-    Raises:
-        RequestError: it holds vectors of another head, or something else.
-    """
+    """Whether the table is there; RequestError if it holds vectors of another head, or something else."""
     found = connection.execute(
         "SELECT obj_description(c.oid) FROM pg_class c WHERE c.oid = to_regclass(quote_ident(%s))", (name,)
     ).fetchone()

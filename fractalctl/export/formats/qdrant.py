@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fractalctl.export.exporter import Exporter, Subject
-from fractalctl.export.rows import batches, collection_name, require
+from fractalctl.export.exporter import Exporter, Subject, batches, collection_name, require
 
 SHORT, FULL = "coarse", "full"
 

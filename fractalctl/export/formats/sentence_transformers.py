@@ -14,16 +14,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fractalctl.backbones.folder import describe, weight_files
+from fractalctl.backbones.folder import describe, tokenizer_files, weight_files
 from fractalctl.backbones.spec import Pooling
 from fractalctl.errors import FractalError
 from fractalctl.export import exported_head
 from fractalctl.export.card import write_card
 from fractalctl.export.exporter import Exporter, Subject
 from fractalctl.export.head_map import is_that_of, save_program
-from fractalctl.export.model_files import tokenizer_files
 from fractalctl.heads.head import Head
-from fractalctl.heads.layers import Affine, Gelu, Layer, Norm
+from fractalctl.heads.trunks import Affine, Gelu, Layer, Norm
 
 POOLINGS = {Pooling.CLS: "cls_token", Pooling.MEAN: "mean_tokens", Pooling.LAST: "lasttoken"}
 FLAGS = ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens", "lasttoken")
@@ -107,9 +106,7 @@ def _modules(layers: Sequence[Layer]) -> Iterator[Module]:
     for layer in layers:
         if isinstance(layer, Norm):
             yield Module(
-                "LayerNorm",
-                {"dimension": width},
-                {"norm.weight": layer.gain, "norm.bias": layer.shift},
+                "LayerNorm", {"dimension": width}, {"norm.weight": layer.gain, "norm.bias": layer.shift}
             )
         elif isinstance(layer, Gelu):
             yield _dense(Affine(torch.eye(width), torch.zeros(width)), GELU)
@@ -138,11 +135,7 @@ def _write_module(folder: Path, module: Module) -> None:
 
 
 def _write_program(head: Head, folder: Path) -> None:
-    """Write the map of a head that stock modules do not have.
-
-    Raises:
-        FractalError: PyTorch cannot write it down.
-    """
+    """Write a map that stock modules do not have; FractalError if PyTorch cannot write it down."""
     folder.mkdir()
     _write_json(folder / exported_head.CONFIGURATION, {"dimension": head.dims[-1], "nested": head.nested})
     try:
@@ -160,7 +153,5 @@ def _write_json(path: Path, content: Any) -> None:
 
 
 EXPORTER = Exporter(
-    "sentence-transformers",
-    "a model folder that SentenceTransformer(folder) loads, with a model card",
-    write,
+    "sentence-transformers", "a model folder that SentenceTransformer(folder) loads, with a model card", write
 )

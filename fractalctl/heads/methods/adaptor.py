@@ -98,11 +98,9 @@ def addition(view: "View") -> "Tensor":
     return ((view.embedding - kept).abs().mean(dim=2) * view.weights).mean(dim=1)
 
 
-STRATEGIES = (
-    Strategy(
-        "adaptor",
-        Adaptor(),
-        "residual",
-        meaning="Matryoshka-Adaptor: a residual that keeps similarities at every prefix and ranks by class",
-    ),
+STRATEGIES = Strategy(
+    "adaptor",
+    Adaptor(),
+    "residual",
+    meaning="Matryoshka-Adaptor: a residual that keeps similarities at every prefix and ranks by class",
 )

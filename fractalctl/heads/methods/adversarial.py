@@ -61,12 +61,10 @@ def reversed_cross_entropy(view: "View", reversal: float) -> "Tensor":
     return cross_entropy(affine(view.parameters, "adversary", seen), view.labels, view.weights)
 
 
-STRATEGIES = (
-    Strategy(
-        "adversarial",
-        Adversarial(),
-        "linear",
-        TABLES["v5"].build,
-        meaning="v5, and a fine classifier on the short prefix whose gradient is reversed",
-    ),
+STRATEGIES = Strategy(
+    "adversarial",
+    Adversarial(),
+    "linear",
+    TABLES["v5"].build,
+    meaning="v5, and a fine classifier on the short prefix whose gradient is reversed",
 )

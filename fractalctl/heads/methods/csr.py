@@ -163,8 +163,6 @@ class Course:
     Attributes:
         active: numbers of a code in the end.
         first: at the first step; 0 is as many as in the end.
-        total_steps: of the whole training.
-        step: how many are done.
         idle: (R, hidden) steps since each number was active.
     """
 

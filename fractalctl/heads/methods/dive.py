@@ -98,11 +98,9 @@ def between_views(view: "View", temperature: float) -> "Tensor":
     return loss / len(pairs)
 
 
-STRATEGIES = (
-    Strategy(
-        "dive",
-        Dive(),
-        "residual",
-        meaning="self-limiting triplets at every prefix, NT-Xent between learned views",
-    ),
+STRATEGIES = Strategy(
+    "dive",
+    Dive(),
+    "residual",
+    meaning="self-limiting triplets at every prefix, NT-Xent between learned views",
 )

@@ -145,11 +145,9 @@ def info_nce_among_unlike(scores: "Tensor", same: "Tensor") -> "Tensor":
     return each.sum(dim=1) / (n_positives > 0).sum(dim=1).clamp(min=1)
 
 
-STRATEGIES = (
-    Strategy(
-        "hanley",
-        Hanley(),
-        "mlp",
-        meaning="graded similarity: coarse pairs in the short prefix, fine ones in the full vector",
-    ),
+STRATEGIES = Strategy(
+    "hanley",
+    Hanley(),
+    "mlp",
+    meaning="graded similarity: coarse pairs in the short prefix, fine ones in the full vector",
 )

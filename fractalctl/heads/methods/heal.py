@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta
 
+from fractalctl.errors import RequestError
 from fractalctl.heads.arms import Strategy
 from fractalctl.heads.method import GradientMethod
 from fractalctl.heads.settings import AtLeastOne, AtLeastZero, MethodSettings, Positive, TrainingSettings
@@ -57,9 +58,11 @@ class Heal(GradientMethod):
         return Parts(fixed_lengths=False, depth=2, normalise=True, dropout=settings.dropout)
 
     def objective(self, settings: HealSettings, _n_levels: int) -> Objective:
-        """Two contrastive terms, two classifications."""
+        """Two contrastive terms, two classifications. Raises RequestError: there is another trunk."""
         from fractalctl.heads.losses import Loss
 
+        if settings.trunk != "parts":
+            raise RequestError(f"heal has parts of its own and no other trunk, so not {settings.trunk}")
         options, prefix = {"temperature": settings.temperature}, Where(Part.PREFIX)
         contrast = {**options, "sibling_weight": settings.sibling_weight}
         terms = [
@@ -76,8 +79,7 @@ def contrast_siblings(view: "View", temperature: float, sibling_weight: float) -
 
     A negative of the anchor's own coarsest class counts as `sibling_weight` rows in the sum over all others.
 
-    Returns:
-        (R,) weighted mean over the anchors that have a positive.
+    Returns (R,) weighted mean over the anchors that have a positive.
     """
     from fractalctl.heads.losses import supervised_contrastive
 
@@ -89,11 +91,9 @@ def contrast_siblings(view: "View", temperature: float, sibling_weight: float) -
     return supervised_contrastive(shares - heavier.log() * others, fine, view.weights)
 
 
-STRATEGIES = (
-    Strategy(
-        "heal",
-        Heal(),
-        "parts",
-        meaning="contrastive: coarse classes in a block of their own, fine ones in the whole",
-    ),
+STRATEGIES = Strategy(
+    "heal",
+    Heal(),
+    "parts",
+    meaning="contrastive: coarse classes in a block of their own, fine ones in the whole",
 )

@@ -98,10 +98,8 @@ def _last_level(block: int, n_blocks: int, n_levels: int) -> int:
     return -(-block * (n_levels - 1) // (n_blocks - 1)) if n_blocks > 1 else n_levels - 1
 
 
-STRATEGIES = (
-    Strategy(
-        "lda",
-        Lda(),
-        meaning="discriminants in closed form: coarse ones alone in the first block, finer ones after it",
-    ),
+STRATEGIES = Strategy(
+    "lda",
+    Lda(),
+    meaning="discriminants in closed form: coarse ones alone in the first block, finer ones after it",
 )

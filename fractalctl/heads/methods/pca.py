@@ -1,4 +1,4 @@
-"""Principal components: directions of largest variance first, labels unseen; a floor for comparisons."""
+"""Floors for comparisons: principal components, and the backbone cut; labels are unseen."""
 
 from typing import TYPE_CHECKING
 
@@ -25,4 +25,19 @@ class Pca(LinearMap):
         return projection, -mean_of(examples.source) @ projection
 
 
-STRATEGIES = (Strategy("pca", Pca(), meaning="principal components of the features, largest variance first"),)
+class Raw(LinearMap):
+    """The first d columns of the feature, zeros where it has fewer."""
+
+    name = "raw"
+    source = "no training: what truncation does to the backbone itself"
+
+    def solve(self, examples: "Examples", settings: MethodSettings) -> tuple[np.ndarray, np.ndarray]:
+        """The identity, cut."""
+        width = examples.input_dimension
+        return np.eye(width, settings.dimension), np.zeros(settings.dimension)
+
+
+STRATEGIES = (
+    Strategy("pca", Pca(), meaning="principal components of the features, largest variance first"),
+    Strategy("raw", Raw(), meaning="the backbone's own feature, cut"),
+)

@@ -81,8 +81,7 @@ class Smec(GradientMethod):
     def objective(self, settings: SmecSettings, _n_levels: int) -> Objective:
         """A term for each stage, the longest prefix first.
 
-        Raises:
-            RequestError: the trunk has no columns that can be frozen, or selection has no sequence.
+        Raises RequestError: the trunk has no columns that can be frozen, or selection has no sequence.
         """
         from fractalctl.heads.losses import Loss
 
@@ -150,12 +149,12 @@ class Smec(GradientMethod):
         return msgspec.structs.replace(settings, epochs=max(1, round(settings.epochs / _n_stages(settings))))
 
 
-def _n_stages(settings: SmecSettings) -> int:
-    return max(1, settings.n_blocks - 1) if settings.sequential else 1
-
-
 def _importances(columns: int, _classes: int) -> dict[str, tuple[int, ...]]:
     return {"importance": (columns,)}
+
+
+def _n_stages(settings: SmecSettings) -> int:
+    return max(1, settings.n_blocks - 1) if settings.sequential else 1
 
 
 def _following(before: Fitted, after: Fitted, kept: int) -> Fitted:
@@ -259,11 +258,9 @@ def chosen(view: "View", kept: int, temperature: float) -> "Tensor":
     return (hard + soft - soft.detach())[:, None]
 
 
-STRATEGIES = (
-    Strategy(
-        "smec",
-        Smec(),
-        "linear",
-        meaning="lengths trained one after the other, with chosen columns and a memory for similarities",
-    ),
+STRATEGIES = Strategy(
+    "smec",
+    Smec(),
+    "linear",
+    meaning="lengths trained one after the other, with chosen columns and a memory for similarities",
 )

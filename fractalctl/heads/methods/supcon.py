@@ -39,11 +39,9 @@ class Supcon(GradientMethod):
         )
 
 
-STRATEGIES = (
-    Strategy(
-        "supcon",
-        Supcon(),
-        "mlp",
-        meaning="supervised contrastive: rows of a finest class together, full vector only",
-    ),
+STRATEGIES = Strategy(
+    "supcon",
+    Supcon(),
+    "mlp",
+    meaning="supervised contrastive: rows of a finest class together, full vector only",
 )

@@ -27,8 +27,7 @@ Weights = tuple[AtLeastZero, ...]
 class Supervision(TrainingSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Loss weights over J prefixes and D levels, L = full loss + prefix weight * prefix loss.
 
-    Raises:
-        ValueError: besides what its parts raise, the table is no J x D table, or gives nothing to learn.
+    Raises ValueError: besides what its parts raise, the table is no J x D table, or gives nothing to learn.
     """
 
     full: Annotated[
@@ -100,9 +99,6 @@ class Table:
     Attributes:
         full: how the full embedding is supervised, a key of `_ROWS` as a table of one row.
         prefix: how the prefixes are.
-        meaning: what it is, in half a line.
-        has_prefix_term: whether the prefix loss is trained at all.
-        has_block_dropout: whether blocks are dropped.
     """
 
     full: str
@@ -118,7 +114,7 @@ class Table:
         probabilities are the paper's four, interpolated over the blocks for another J.
         """
         falling = np.arange(blocks, 0, -1)
-        places = np.linspace(0, 3, blocks) if blocks > 1 else np.zeros(1)
+        places = np.linspace(0, 3, blocks)
         keep = np.interp(places, range(4), KEEP_AT_FOUR_BLOCKS) if self.has_block_dropout else np.ones(blocks)
         return {
             "full": _floats(_weights(self.full, 1, levels)[0]),
@@ -132,12 +128,11 @@ class Table:
 def aligned(blocks: int, levels: int) -> np.ndarray:
     """Prefix j at position (j-1)/(J-1) * (D-1) between the levels, weights rounded to one decimal.
 
-    Returns:
-        (J, D) float64; at J = 4, D = 2 the paper's L0 weights 1, 0.7, 0.3, 0 (Eq. 2).
+    Returns (J, D) float64; at J = 4, D = 2 the paper's L0 weights 1, 0.7, 0.3, 0 (Eq. 2).
     """
     positions = np.linspace(0, levels - 1, blocks) if blocks > 1 else np.array([levels - 1.0])
     distance = np.abs(positions[:, None] - np.arange(levels)[None, :])
-    table: np.ndarray = np.clip(1 - distance, 0, 1).round(1)
+    table: np.ndarray = np.clip(1 - distance, 0, None).round(1)
     return table
 
 
@@ -182,11 +177,7 @@ class SupervisionMethod(GradientMethod):
     Settings: ClassVar[type[MethodSettings]] = Supervision
 
     def objective(self, settings: Supervision, n_levels: int) -> Objective:
-        """A term for every level, part and loss that has a weight.
-
-        Raises:
-            RequestError: the table is for another number of levels.
-        """
+        """A term for every level, part and loss that weighs; RequestError if the table has other levels."""
         if settings.n_levels != n_levels:
             raise RequestError(
                 f"the table is {len(settings.prefix)} prefixes x {settings.n_levels} levels, "

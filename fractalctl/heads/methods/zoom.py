@@ -1,8 +1,8 @@
 """Zoom heads: prefixes with one knob, from keeping all to saying a class alone, beside discriminants."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
@@ -12,15 +12,6 @@ from fractalctl.heads.arms import Strategy
 from fractalctl.heads.fitted import DivergedError, Fitted, Validate, Weights
 from fractalctl.heads.method import GradientMethod
 from fractalctl.heads.settings import AtLeastOne, AtLeastZero, ContrastiveSettings, MethodSettings
-from fractalctl.heads.shares import (
-    LEARNED,
-    QUERIES,
-    REFERENCES,
-    SHARES,
-    Searched,
-    chosen_shares,
-    shares_of,
-)
 from fractalctl.heads.terms import FULL, Objective, Part, Term, Where
 from fractalctl.progress import Progress
 
@@ -30,6 +21,15 @@ if TYPE_CHECKING:
     from fractalctl.heads.examples import Examples
     from fractalctl.heads.trunks.parts import Parts
 
+SHARES = (0.98, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
+"""Of prefixes: among these is chosen."""
+LEARNED = (0.5, 0.25)
+"""Of the learned numbers in a last part that is learned and given: among these is chosen."""
+SHORTLIST = 64
+KEPT = 0.99
+"""Share of nearest neighbours that a shortlist is to keep."""
+REFERENCES, QUERIES = 20_000, 1_000
+"""Rows that take part, at most."""
 NARROWED = 0.9
 """Amount from which on prefixes are narrowed."""
 TRAINED_SHARE = 0.7
@@ -39,8 +39,64 @@ GIVEN = 2 / 3
 ROWS_AT_ONCE = 16384
 SHARPEST = 0.05
 """Temperature of the prototypes' softmax at amount 1."""
-
 Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Rows that search, or are searched.
+
+    Attributes:
+        parts: of their embeddings, (n, width) each, of unit length.
+        finest: (n,) int64, their finest class.
+    """
+
+    parts: Sequence["Tensor"]
+    finest: "Tensor"
+
+
+def shares_of(count: int, share: float, learned: float = 1) -> list[float]:
+    """Of each part in the squared length, where every prefix has a share of the next longer one.
+
+    Args:
+        learned: share of what is learned in the last part; below 1 the rest is given, a part of its own.
+
+    >>> shares_of(3, 0.5), shares_of(2, 0.5, 0.25)
+    ([0.25, 0.25, 0.5], [0.5, 0.125, 0.375])
+    """
+    found = [1.0]
+    for _ in range(count - 1):
+        found = [found[0] * share, found[0] * (1 - share), *found[1:]]
+    return found if learned == 1 else [*found[:-1], found[-1] * learned, found[-1] * (1 - learned)]
+
+
+def chosen_shares(
+    references: Searched, queries: Searched, candidates: Sequence[Sequence[float]], *, shortlisted: bool
+) -> Sequence[float]:
+    """Of each part, as the whole answers best.
+
+    A query's answer is its nearest reference by the whole; it is right if of the same finest class, and kept
+    if fewer than 64 references are as near by the first part alone. Taken are the shares with most answers
+    right, for a shortlist of those that keep 99 %, where any do. Of equals the first.
+
+    Args:
+        candidates: shares of each part, the better first.
+        shortlisted: whether the first part is made to find what the whole would.
+    """
+    import torch
+
+    if len(queries.parts) == 1:
+        return candidates[0]
+    pairs = zip(queries.parts, references.parts, strict=True)
+    cosines = torch.stack([query @ reference.T for query, reference in pairs])
+    answers = []
+    for shares in candidates:
+        nearest = torch.tensordot(cosines.new_tensor(shares), cosines, dims=1).argmax(dim=1)
+        near = cosines[0].gather(1, nearest[:, None])
+        kept = float(((cosines[0] >= near).sum(dim=1) <= SHORTLIST).double().mean())
+        right = float((references.finest[nearest] == queries.finest).double().mean())
+        answers.append((shortlisted and kept >= KEPT, right))
+    return candidates[answers.index(max(answers))]
 
 
 class ZoomSettings(ContrastiveSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,12 +141,13 @@ class Zoom(GradientMethod):
     Two things are done in closed form after that. Beyond an amount of .9 prefixes are narrowed, see
     `narrowed`. And the parts are given their shares of the embedding's length: the larger a prefix's share,
     the more of a full-length search's answers are among those that it finds first, and the less the
-    discriminants have to say, see `fractalctl.heads.shares.chosen_shares`.
+    discriminants have to say, see `fractalctl.heads.methods.zoom.chosen_shares`.
     """
 
     name = "zoom"
     source = "this project's; the loss is Khosla et al. 2020, Supervised Contrastive Learning, Eq. 2"
     Settings: ClassVar[type[MethodSettings]] = ZoomSettings
+    tuned = GradientMethod.tuned | {"dropout": (0.1, 0.6)}
 
     def trunk(self, settings: ZoomSettings) -> "Parts":
         """As many parts as the settings say; where there are several, most of the last one is given."""
@@ -103,7 +160,9 @@ class Zoom(GradientMethod):
         return replace(whole, shares=shares, given=given)
 
     def check(self, settings: ZoomSettings, n_levels: int) -> None:
-        """See that there are levels and prefixes for every part."""
+        """See that there are levels and prefixes for every part, and that no other trunk is asked for."""
+        if settings.trunk != "parts":
+            raise RequestError(f"zoom has parts of its own and no other trunk, so not {settings.trunk}")
         most = min(n_levels, settings.n_blocks)
         if settings.parts > most:
             raise RequestError(
@@ -132,7 +191,7 @@ class Zoom(GradientMethod):
             return {}
         import torch
 
-        from fractalctl.heads.draws import held_out
+        from fractalctl.heads.examples import held_out
         from fractalctl.heads.moments import Moments
 
         source, labels = examples.source, examples.labels[:, -1].cpu().numpy()
@@ -179,7 +238,7 @@ class Zoom(GradientMethod):
         """Of each part: what held-out rows choose when they search among rows trained on."""
         import torch
 
-        from fractalctl.heads.draws import held_out
+        from fractalctl.heads.examples import held_out
 
         def searched(rows: np.ndarray, most: int) -> Searched:
             some = rows[:: -(-len(rows) // most)]
@@ -191,7 +250,7 @@ class Zoom(GradientMethod):
         references, queries = searched(rows.training, REFERENCES), searched(rows.validation, QUERIES)
         candidates = [
             shares_of(settings.parts, share, learned)
-            for share in ((settings.share,) if settings.share else SHARES)[: settings.parts**2]
+            for share in ((settings.share,) if settings.share or settings.parts == 1 else SHARES)
             for learned in (LEARNED if self.trunk(settings).given else (1,))
         ]
         return chosen_shares(references, queries, candidates, shortlisted=not _narrows(settings))
@@ -200,7 +259,9 @@ class Zoom(GradientMethod):
         """The mean direction (K, width) of each class of its level, for each part but the last."""
         import torch
 
-        levels = _spread(settings.parts, len(examples.classes))[:-1]
+        from fractalctl.heads.trunks.parts import spread
+
+        levels = spread(settings.parts, len(examples.classes))[:-1]
         widths = self.trunk(settings).widths(settings.dims)
         sums = [
             torch.zeros(examples.classes[level], width) for level, width in zip(levels, widths, strict=False)
@@ -257,10 +318,8 @@ def narrowed(part: "Tensor", prototypes: "Tensor", amount: float) -> "Tensor":
     Args:
         part: (n, width), of unit length.
         prototypes: (K, width), of unit length.
-        amount: over .9.
 
-    Returns:
-        (n, width), of unit length.
+    Returns (n, width), of unit length.
     """
     import torch
     from torch.nn import functional
@@ -278,15 +337,11 @@ def _narrows(settings: ZoomSettings) -> bool:
     return settings.amount > NARROWED and settings.parts > 1
 
 
-def _spread(count: int, places: int) -> list[int]:
-    from fractalctl.heads.trunks.parts import spread
-
-    return spread(count, places)
-
-
 def _weighted(settings: ZoomSettings, n_levels: int) -> Iterator[tuple[int, Where, float]]:
     """Level, place and weight of each term."""
-    blocks, levels = _spread(settings.parts, settings.n_blocks), _spread(settings.parts, n_levels)
+    from fractalctl.heads.trunks.parts import spread
+
+    blocks, levels = spread(settings.parts, settings.n_blocks), spread(settings.parts, n_levels)
     for block, level in zip(blocks[:-1], levels[:-1], strict=True):
         yield level, Where(Part.PREFIX, block), settings.amount
         yield -1, Where(Part.PREFIX, block), 1 - settings.amount
@@ -294,18 +349,11 @@ def _weighted(settings: ZoomSettings, n_levels: int) -> Iterator[tuple[int, Wher
     yield 0, FULL, settings.coarse_weight
 
 
-def _by_depth(n_blocks: int, n_levels: int) -> dict[str, Any]:
-    """A part for each level, as far as there are prefixes."""
-    return {"parts": min(n_blocks, n_levels), "schedule": "one-cycle"}
-
-
-STRATEGIES = (
-    Strategy(
-        "zoom",
-        Zoom(),
-        "parts",
-        _by_depth,
-        meaning="contrastive parts with one knob: prefixes say the coarser classes, the whole the finest",
-        knob="amount",
-    ),
+STRATEGIES = Strategy(
+    "zoom",
+    Zoom(),
+    "parts",
+    lambda n_blocks, n_levels: {"parts": min(n_blocks, n_levels), "schedule": "one-cycle"},
+    meaning="contrastive parts with one knob: prefixes say the coarser classes, the whole the finest",
+    knob="amount",
 )

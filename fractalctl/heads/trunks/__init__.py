@@ -1,4 +1,4 @@
-"""Trunks: what carries a gradient method's losses, a module each with its ``TRUNK``.
+"""Trunks: what carries a gradient method's losses, modules each with their ``TRUNKS``.
 
 A trunk is arithmetic on stacked weights: every tensor has a leading dimension R of heads that are stepped
 together, so that R heads cost one batched matrix product where R separate ones would cost R calls.
@@ -7,6 +7,7 @@ together, so that R heads cost one batched matrix product where R separate ones 
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +15,6 @@ from torch import Tensor, addcmul, baddbmm, no_grad
 from torch.nn import functional
 
 from fractalctl.errors import RequestError
-from fractalctl.heads.layers import Affine, Layer
 from fractalctl.plugins import modules_of
 from fractalctl.randomness import Purpose, generator
 
@@ -23,17 +23,49 @@ Shapes = dict[str, tuple[int, ...]]
 Dims = Sequence[int]
 
 
+@dataclass(frozen=True)
+class Affine:
+    """x @ weight + bias.
+
+    Attributes:
+        weight: (inputs, outputs) float32.
+        bias: (outputs,) float32.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def after(self, mean: Tensor, scale: Tensor) -> "Affine":
+        """The same map of inputs that are still to be standardised: (x - mean) * scale before it."""
+        weight = scale.double()[:, None] * self.weight.double()
+        bias = self.bias.double() - mean.double() @ weight
+        return Affine(weight.float(), bias.float())
+
+
+@dataclass(frozen=True)
+class Norm:
+    """LayerNorm with gain and shift, (width,) float32 each."""
+
+    gain: Tensor
+    shift: Tensor
+
+
+@dataclass(frozen=True)
+class Gelu:
+    """The exact GELU of every number."""
+
+
+Layer = Affine | Norm | Gelu
+
+
 class Trunk(ABC):
     """One kind of map from features to blocks of an embedding.
 
     Attributes:
-        name: by which settings and files call it.
-        meaning: what it is, in a line.
         defaults: settings in which it departs from those of `fractalctl.heads.settings.TrainingSettings`.
         nested: whether the full embedding is the blocks themselves.
         unit: whether losses see embeddings of unit length. Classifiers then begin with a LayerNorm, and only
             the full path has block dropout, which leaves every row a block, for zeros have no direction.
-        dropout: rate of dropout inside the trunk.
         at_once: heads of one fleet on a processor: one where products are so large that more gain nothing.
     """
 
@@ -60,7 +92,6 @@ class Trunk(ABC):
         Args:
             weights: by name, with a leading dimension R.
             features: float32.
-            dims: ascending prefix lengths.
             dropout: (R, times, B, hidden width) factors, 0 or 1 / (1 - rate); None is no dropout.
         """
 
@@ -82,15 +113,12 @@ class Trunk(ABC):
 
 def trunks() -> dict[str, Trunk]:
     """Every trunk by name."""
-    return {module.TRUNK.name: module.TRUNK for module in modules_of(sys.modules[__name__])}
+    found = [trunk for module in modules_of(sys.modules[__name__]) for trunk in module.TRUNKS]
+    return {trunk.name: trunk for trunk in sorted(found, key=lambda trunk: trunk.name)}
 
 
 def trunk(name: str) -> Trunk:
-    """A trunk by name.
-
-    Raises:
-        RequestError: there is none.
-    """
+    """A trunk by name; RequestError if there is none."""
     known = trunks()
     if name not in known:
         raise RequestError(f"trunk '{name}' is not known; choose from {', '.join(known)}")

@@ -90,4 +90,4 @@ class Fractal(Trunk):
         return functional.normalize(layer_norm(blocks, weights["full_norm"]), dim=2)
 
 
-TRUNK = Fractal()
+TRUNKS = (Fractal(),)

@@ -8,9 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fractalctl.heads.trunks import Dims, Shapes, Trunk, Weights, affine, layer_norm
-
-HIDDEN = 512
-"""Width of the hidden layers, that of the contrastive heads of the published runs."""
+from fractalctl.heads.trunks.plain import HIDDEN
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,6 @@ class Parts(Trunk):
         shares: of each part in the squared length of the embedding, which is then 1; the last of what is
             given, where something is.
         fixed_lengths: whether parts have these lengths, rather than come as they are.
-        depth: number of hidden layers.
         normalise: whether a LayerNorm stands before each GELU.
         dropout: rate after each hidden layer.
         shortcut: whether a linear map of the features is added to what the hidden layers give.
@@ -102,4 +99,4 @@ def spread(count: int, places: int) -> list[int]:
     return [(2 * number * (places - 1) + count - 1) // (2 * (count - 1)) for number in range(count)]
 
 
-TRUNK = Parts()
+TRUNKS = (Parts(),)

@@ -27,12 +27,9 @@ if TYPE_CHECKING:
     from fractalctl.heads.head import Head
 
 EVERY, NONE = "all", "none"
-VERSION = "2.0"
-"""Of what the built-in metrics compute; parts of another version are measured again."""
-
+VERSION = "2.0"  # of what the built-in metrics compute; parts of another version are measured again
 Result = TypeVar("Result", bound=msgspec.Struct)
-ByLevel = dict[str, float]
-"""Values by level: ``L0`` is the coarsest."""
+ByLevel = dict[str, float]  # values by level: ``L0`` is the coarsest
 
 
 @dataclass(frozen=True)
@@ -84,11 +81,7 @@ class Subject:
         return self.head.prefixes(features, self.evaluator.device)
 
     def needs_two_lengths(self, metric: str) -> None:
-        """Refuse a head of a single prefix length, which cannot be cut.
-
-        Raises:
-            RequestError: there is only one.
-        """
+        """Refuse a head of a single prefix length, which cannot be cut."""
         if len(self.dims) < 2:
             raise RequestError(
                 f"{self.head.folder}: {metric} compares prefix lengths, but this head has only "
@@ -125,9 +118,7 @@ class Metric(Generic[Result]):
     def identity(self, evaluation_identity: str, matched: Mapping[str, "Head"]) -> str:
         """Hexadecimal SHA-256 of all that decides the numbers; look-up and write both use it.
 
-        Args:
-            evaluation_identity: of the evaluation that the result belongs to.
-            matched: heads by strategy that it compares with.
+        That is the identity of the evaluation, and of the matched heads, by strategy, that it compares with.
         """
         fixed = {
             "version": VERSION,
@@ -141,10 +132,8 @@ class Metric(Generic[Result]):
     def part(self, subject: Subject) -> MetricPart:
         """Measure a head: what goes into its evaluation file under the metric's name.
 
-        Raises:
-            RequestError: a matched head is missing, or the head or its features do not fit the metric.
-            FractalError: the metric gave something that is not of its own type, or a number that is not
-                finite.
+        RequestError where a matched head is missing; FractalError where the metric gave something that is not
+        of its own type, or a number that is not finite.
         """
         if missing := [strategy for strategy in self.needs if strategy not in subject.matched]:
             raise RequestError(f"{subject.head.folder}: {self.name} needs heads of {' and '.join(missing)}")
@@ -160,29 +149,14 @@ class Metric(Generic[Result]):
         return MetricPart(identity=identity, versions=versions(), result=result)
 
     def read(self, evaluation: Evaluation) -> Result | None:
-        """The metric's result in an evaluation; None where it was not measured.
-
-        Raises:
-            FractalError: it is damaged, or of another version of the metric; the message names the field.
-        """
-        part = evaluation.metrics.get(self.name)
-        if part is None:
-            return None
-        try:
-            return msgspec.convert(part.result, self.result)
-        except msgspec.ValidationError as error:
-            raise FractalError(
-                f"evaluation of {evaluation.corpus}/{evaluation.features.name}/{evaluation.arm}, seed "
-                f"{evaluation.seed}: metric '{self.name}' cannot be read ({error}); make it again with "
-                f"fractalctl evaluate --metrics {self.name} --overwrite always"
-            ) from error
+        """The metric's result in an evaluation, see `fractalctl.documents.evaluation.Evaluation.result`."""
+        return evaluation.result(self.name, self.result)
 
 
 def metrics() -> dict[str, Metric[Any]]:
     """Every metric by name: built-in ones by name, then those of installed packages.
 
-    Raises:
-        FractalError: a plug-in cannot be loaded or is no metric, or a name comes twice.
+    FractalError where a plug-in cannot be loaded or is no metric, or a name comes twice.
     """
     return dict(_metrics(tuple(__path__), tuple(sys.path)))
 
@@ -197,8 +171,7 @@ def _metrics(*_places: tuple[str, ...]) -> dict[str, Metric[Any]]:
 def metric_names(wanted: Sequence[str]) -> tuple[str, ...]:
     """Names of metrics, each once, in the order of `metrics`; ``all`` stands for every one.
 
-    Raises:
-        RequestError: there is no such metric.
+    RequestError where there is no such metric.
     """
     known = metrics()
     if unknown := [name for name in wanted if name not in (*known, EVERY)]:
@@ -209,11 +182,7 @@ def metric_names(wanted: Sequence[str]) -> tuple[str, ...]:
 
 
 def metrics_to_measure(wanted: Sequence[str]) -> tuple[str, ...]:
-    """Names of the standard metrics and of those asked for; ``none`` leaves the standard ones out.
-
-    Raises:
-        RequestError: there is no such metric.
-    """
+    """Names of the standard metrics and of those asked for; ``none`` leaves the standard ones out."""
     standard = [] if NONE in wanted else [name for name, metric in metrics().items() if metric.standard]
     return metric_names([*standard, *(name for name in wanted if name != NONE)])
 

@@ -11,8 +11,7 @@ from fractalctl.measures.metrics import Metric, Subject, coarse_and_fine
 if TYPE_CHECKING:
     from fractalctl.heads.head import Head
 
-BYTES_PER_NUMBER = 4
-"""Embeddings are stored as float32."""
+BYTES_PER_NUMBER = 4  # embeddings are stored as float32
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):

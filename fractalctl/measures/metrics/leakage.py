@@ -7,13 +7,12 @@ import numpy as np
 from fractalctl.documents.evaluation import Leakage
 from fractalctl.measures.evaluation import Evaluator
 from fractalctl.measures.metrics import ByLevel, Metric, Subject
+from fractalctl.measures.metrics.cascade import unit
 from fractalctl.measures.probes import linear_probe
 from fractalctl.measures.protocols import take
-from fractalctl.measures.shortlists import unit
 from fractalctl.randomness import Purpose, generator
 
-MOST_ROWS = 20_000
-"""Training rows that probes learn from; of more, a random sample."""
+MOST_ROWS = 20_000  # training rows that probes learn from; of more, a random sample
 ROWS_SEED = 42
 
 
@@ -34,14 +33,7 @@ def leakage(subject: Subject) -> Leakage:
 
 
 def probed(known: np.ndarray, labels: np.ndarray, asked: np.ndarray, asked_labels: np.ndarray) -> ByLevel:
-    """Accuracy of a linear probe at every level, on rows of length 1.
-
-    Args:
-        known: (n, d) rows to learn from.
-        labels: (n, D) their classes.
-        asked: (q, d) rows to answer about.
-        asked_labels: (q, D) their classes.
-    """
+    """Accuracy at every level of a linear probe, of rows (n, d) with classes (n, D), brought to length 1."""
     known, asked = unit(known), unit(asked)
     columns = zip(labels.T, asked_labels.T, strict=True)
     return {

@@ -51,8 +51,7 @@ class Localisation(msgspec.Struct, frozen=True, kw_only=True):
 def localisation(subject: Subject) -> Localisation:
     """k-NN with the first block alone and with blocks 2..J alone, per level (paper, Section 5.1).
 
-    Raises:
-        RequestError: the head has a single block, or no blocks at all.
+    RequestError where the head has a single block, or no blocks at all.
     """
     subject.needs_two_lengths("localisation")
     subject.head.needs_columns("localisation")

@@ -78,12 +78,7 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def retention(subject: Subject) -> Retention:
-    """Quality, storage and speed at each length, for the head and for the untouched backbone cut likewise.
-
-    The measures of the Matryoshka guide: quality as k-NN accuracy under the protocol and as hit rate at 10
-    (`fractalctl.measures.metrics.retrieval`), both per level and as a share of the same embedding's full
-    length.
-    """
+    """Quality, storage and speed at each length, for the head and for the untouched backbone cut likewise."""
     evaluator, dims = subject.evaluator, subject.dims
     reference = subject.embed(evaluator.rows.reference)
     k = evaluator.protocol.k

@@ -43,14 +43,7 @@ class Retrieval(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def retrieval(subject: Subject) -> Retrieval:
-    """Hit rate at each cutoff and mean reciprocal rank per prefix and level (paper, Table 7 and Figure 9).
-
-    The test sample is split in half at random into queries and documents, the same halves for every head of
-    a feature set.
-
-    Raises:
-        RequestError: the test sample has fewer than two rows.
-    """
+    """Hit rate at each cutoff and mean reciprocal rank per prefix and level (paper, Table 7 and Figure 9)."""
     queries, documents = halves(len(subject.test_labels))
     ranks = ranks_between(
         subject.test, subject.test_labels, queries, documents, subject.dims, subject.evaluator.device
@@ -80,11 +73,7 @@ METRIC = Metric("retrieval", Retrieval, retrieval, {"seed": SPLIT_SEED, "cutoffs
 
 
 def halves(rows: int, seed: int = SPLIT_SEED) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that ask and rows that are searched: a random half each, ascending.
-
-    Raises:
-        RequestError: there are fewer than two rows.
-    """
+    """Rows that ask and rows that are searched: a random half each, ascending; RequestError for one row."""
     if rows < 2:
         raise RequestError(f"retrieval splits the test rows in two halves, but there is {rows}")
     order = generator(seed, Purpose.RETRIEVAL_SPLIT).permutation(rows)
@@ -115,15 +104,7 @@ def first_relevant(
     """Rank of the first document of each query's class, by falling cosine, over all documents.
 
     One search finds the nearest of all prefixes; only queries without a relevant one among these are ranked
-    against every document.
-
-    Args:
-        queries: of q rows.
-        documents: of n rows.
-        query_labels: (q, D) classes.
-        document_labels: (n, D) classes.
-        dims: ascending prefix lengths.
-        device: where to search; None is the CPU.
+    against every document. Classes of queries and documents are (q, D) and (n, D).
 
     Returns:
         (q, len(dims), D) int64, from 1; 0 where no document is of the class. Equal cosines by row number.

@@ -6,9 +6,7 @@ from fractalctl.documents.measured import Accuracy
 from fractalctl.measures.metrics import Metric, Subject, coarse_and_fine
 
 STEPS = 20
-ALPHAS = tuple(step / STEPS for step in range(STEPS + 1))
-"""Shares of coarse queries in a workload."""
-
+ALPHAS = tuple(step / STEPS for step in range(STEPS + 1))  # shares of coarse queries in a workload
 Ends = tuple[float, float]
 """Accuracy on fine queries and on coarse ones: a mixed accuracy is the straight line between them."""
 
@@ -54,11 +52,7 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
 def routing(subject: Subject) -> Routing:
     """Mixed accuracy against the share of coarse queries (paper, Section 7 and Figure 11).
 
-    Adaptive routing is held against the same head at each fixed length, and against the matched mrl head at
-    its full length where there is one.
-
-    Raises:
-        RequestError: the head has a single prefix length, so there is nothing to route between.
+    RequestError where the head has a single length.
     """
     subject.needs_two_lengths("routing")
     short, full = subject.dims[0], subject.dims[-1]

@@ -1,4 +1,4 @@
-"""Every part of a report: a module each with ``build(results) -> Section | None``.
+"""Every part of a report: modules with ``build(results)``, which gives a `Section`, several, or None.
 
-A module that shows a metric has the metric's name, and ``metric_tables(results)`` for the terminal.
+A module that shows metrics has a `fractalctl.report.metrics.Shown` for each, in a tuple ``SHOWN``.
 """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from fractalctl.documents.ablation import Ablation
+from fractalctl.documents.experiments import Ablation
 from fractalctl.documents.measured import Run
 from fractalctl.documents.statistics import Statistics, Subject
 from fractalctl.numbers import interval, listed, mean_sd, percent, percents, signed

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from fractalctl.documents.ablation import Ablation
 from fractalctl.documents.compare import ArmAtPlace, ArmsCompared, PlaceCompared
+from fractalctl.documents.experiments import Ablation
 from fractalctl.numbers import MISSING, listed, percent, percents, signed
 from fractalctl.report.results import Results, corpus_names, grouped, setting_of, slug
 from fractalctl.report.writers import markdown_text
@@ -38,10 +38,8 @@ class Question:
     """What somebody may want of a head.
 
     Attributes:
-        asked: in a heading's words.
-        measure: that answers it, see `fractalctl.statistics.frontier`; more is better.
+        measure: that answers it, see `fractalctl.statistics.side_by_side`; more is better.
         needs: what an arm must have to be considered.
-        more: what is said of it.
     """
 
     asked: str

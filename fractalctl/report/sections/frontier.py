@@ -1,17 +1,29 @@
-"""Arms side by side: which of them no other one beats."""
+"""Arms side by side: which of them no other one beats, as tables and drawn over leakage."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from fractalctl.documents.compare import ArmAtPlace, ArmsCompared, PlaceCompared
+from fractalctl.documents.compare import ArmAtPlace, ArmsCompared, MeanValue, PlaceCompared, Untrained
 from fractalctl.numbers import MISSING, listed, number, p_value, percent, signed, spread
-from fractalctl.report.figures import mean_interval
-from fractalctl.report.frontier_figure import draw_frontier
+from fractalctl.report.figures import COLOURS, frame, legend, mean_interval, new_figure, wrapped
 from fractalctl.report.results import Results, slug
 from fractalctl.report.writers import markdown_text
+from fractalctl.statistics.side_by_side import FLOAT32_BYTES
 from fractalctl.tables import Explorer, Part, Picture, Section, Table
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PANELS = {
+    "short_coarse": "{coarse} at the shortest prefix (%)",
+    "full_fine": "{fine} at full length (%)",
+    "leakage": "leakage: {fine} by a linear probe of the prefix (%), less is better",
+    "kept_64": "neighbours kept by a shortlist of 64 (%)",
+}
+"""The criteria as they are drawn, with the name of each axis."""
 ORDER = 35
 SHARES = ("short_coarse", "short_fine", "full_coarse", "full_fine")
 DETAILS = ("seeds", "kept 1 %", "R@1 cascade", "R@1 full", "bytes", "head kB")
@@ -32,33 +44,74 @@ EXPLAINED = (
 )
 
 
+def draw_frontier(document: ArmsCompared) -> "Figure":
+    """A row of panels for each place, one for each criterion, in it a line for each arm.
+
+    Arms on the frontier are on top, those that leak least first. Dashed lines are the backbone cut, dotted
+    ones its principal components.
+    """
+    most = max(len(place.arms) for place in document.places)
+    figure = new_figure(12.0, (1.2 + 0.2 * most) * len(document.places))
+    grid = figure.subplots(len(document.places), len(PANELS), squeeze=False, sharey="row")
+    for row, place in zip(grid, document.places, strict=True):
+        levels = dict(zip(("coarse", "fine"), place.titles or place.levels, strict=True))
+        arms = sorted(place.arms, key=lambda one: (bool(one.dominated_by), one.measures["leakage"].mean))
+        for axes, (measure, name) in zip(row, PANELS.items(), strict=True):
+            _panel(axes, arms, measure)
+            for one, style in zip(_alike(place), ("--", ":"), strict=False):
+                if measure in one.measures:
+                    axes.axvline(100 * one.measures[measure], color="0.4", linestyle=style, label=one.name)
+            frame(axes, xlabel=name.format(**levels))
+        row[0].set_yticks(range(len(arms)), labels=[wrapped(one.arm) for one in arms], fontsize="small")
+        row[0].set(ylim=(len(arms) - 0.5, -0.5), title=place.label)
+    legend(figure)
+    return figure
+
+
+def _alike(place: PlaceCompared) -> list[Untrained]:
+    """What needs no training, where all arms have its lengths."""
+    return place.untrained if len({tuple(one.dims) for one in place.arms}) == 1 else []
+
+
+def _panel(axes: "Axes", arms: Sequence[ArmAtPlace], measure: str) -> None:
+    """One criterion: means with 95 % intervals over seeds; arms on the frontier are filled."""
+    for place, one in enumerate(arms):
+        value, colour = one.measures[measure], "0.45" if one.dominated_by else COLOURS[0]
+        style: dict[str, Any] = {"color": colour, "marker": "o", "markersize": 5, "capsize": 2}
+        style["markerfacecolor"] = "white" if one.dominated_by else colour
+        axes.errorbar(100 * value.mean, place, xerr=_bars(value), linestyle="none", **style)
+
+
+def _bars(value: MeanValue) -> list[list[float]] | None:
+    """Lengths of the two halves of an interval, in points."""
+    if value.ci is None:
+        return None
+    return [[100 * (value.mean - value.ci[0])], [100 * (value.ci[1] - value.mean)]]
+
+
 def build(results: Results) -> Section | None:
     """The report's part on the frontier."""
-    parts = [part for one in results.compared for part in _parts(one, results.places)]
+    parts = [part for one in results.compared for part in _parts(one)]
     return Section("The frontier", [EXPLAINED, Explorer(results.compared), *parts], ORDER) if parts else None
 
 
-def _parts(document: ArmsCompared, places: dict[str, int]) -> list[Part]:
-    known = {arm: places.get(arm, len(places) + turn) for turn, arm in enumerate(_arms(document))}
+def _parts(document: ArmsCompared) -> list[Part]:
     notes = [markdown_text(f"{note}.") for note in document.notes]
-    return [*tables(document), *notes, *(_picture(place, document, known) for place in document.places)]
+    return [*tables(document), *notes, *(_picture(place, document) for place in document.places)]
 
 
-def _picture(place: PlaceCompared, document: ArmsCompared, known: dict[str, int]) -> Picture:
-    """One place, three criteria over leakage."""
+def _picture(place: PlaceCompared, document: ArmsCompared) -> Picture:
+    """One place, every criterion."""
     caption = (
-        f"{place.label}, protocol {document.protocol}: three criteria over leakage; up and to the left is "
-        "better. Means with 95 % intervals over seeds; arms on the frontier are filled."
+        f"{place.label}, protocol {document.protocol}: the four criteria of the frontier. Arms on it are "
+        "filled and stand on top, those that leak least first. Means with 95 % intervals over seeds; lines: "
+        "the backbone cut (dashed) and its principal components (dotted)."
     )
     best = [one.arm for one in place.arms if not one.dominated_by]
     alt = f"The frontier of {place.label}: {len(best)} of {len(place.arms)} arms are on it ({listed(best)})."
     alone = msgspec.structs.replace(document, places=[place])
     name = slug(f"frontier-{place.label}-{_where(document)}")
-    return Picture(name, caption, lambda: draw_frontier(alone, known), alt)
-
-
-def _arms(document: ArmsCompared) -> list[str]:
-    return list(dict.fromkeys(one.arm for place in document.places for one in place.arms))
+    return Picture(name, caption, lambda: draw_frontier(alone), alt)
 
 
 def _where(document: ArmsCompared) -> str:
@@ -89,7 +142,7 @@ def _place(place: PlaceCompared, document: ArmsCompared) -> Table:
         f"{fine}@{full}", "S", "lossless S", "leakage", "kept 64", "kept 1 %", "R@1 cascade", "R@1 full",
         "cost", "bytes", "head kB",
     ]  # fmt: skip
-    rows = [_row(one) for one in place.arms]
+    rows = [*map(_row, place.arms), *(_untrained_row(one, len(dims) > 1) for one in place.untrained)]
     flat = [f"{one.level} {percent(one.accuracy, 1)} ({one.source})" for one in place.references]
     caption = (
         f"{place.label}, {document.protocol}: {place.n_queries} queries, {place.n_reference} rows answer. "
@@ -110,6 +163,14 @@ def _row(one: ArmAtPlace) -> list[object]:
     shown += [_shown(one, name) for name in ("leakage", "kept_64", "kept_1%", "cascade_64", "recall_at_1")]
     cost = number(one.measures["cost_64"].mean)
     return [one.arm, standing, len(one.seeds), *shown, cost, one.bytes_per_vector, size]
+
+
+def _untrained_row(one: Untrained, several: bool) -> list[object]:
+    """What training has to beat; with its lengths where arms of several stand in the table."""
+    name = f"{one.name} to {listed([*map(str, one.dims)])}" if several else one.name
+    shown = [number(100 * one.measures[share], 1) for share in SHARES]
+    size = FLOAT32_BYTES * one.dims[-1]
+    return [name, *[MISSING] * 2, *shown, signed(one.measures["S"]), *[MISSING] * 7, size, MISSING]
 
 
 def _shown(one: ArmAtPlace, name: str, scale: float = 100, decimals: int = 1) -> str:

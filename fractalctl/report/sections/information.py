@@ -5,32 +5,9 @@ from collections.abc import Sequence
 
 from fractalctl.numbers import mean_sd, number, percents
 from fractalctl.report.figures import highest, row_panels
-from fractalctl.report.metrics import SPREAD, by_dims, metric_groups
+from fractalctl.report.metrics import SPREAD, Shown, by_dims, metric_groups
 from fractalctl.report.results import Group, Measured, Results
-from fractalctl.tables import Picture, Section, Table
-
-ORDER = 84
-
-
-def build(results: Results) -> Section | None:
-    """The report's part on information."""
-    text = (
-        "Lower bounds on mutual information in bits, I >= H - CE, from calibrated logistic probes on test "
-        "rows. A difference of two lower bounds proves nothing by itself; a bound above the other side's "
-        "entropy does. Fano's least error is that of any classifier if the prefix held no more than the "
-        "bound."
-    )
-    pictures = [_picture(group, results.places) for group in _groups(results)]
-    return Section("Information", [text, *metric_tables(results), *pictures], ORDER) if pictures else None
-
-
-def metric_tables(results: Results) -> list[Table]:
-    """Bounds by prefix, and what is sure of coarse and fine information at the shortest."""
-    return [
-        table
-        for lengths, dims, groups in by_dims(_groups(results))
-        for table in (_bounds_table(lengths, dims, groups), _shortest_table(lengths, groups))
-    ]
+from fractalctl.tables import Picture, Table
 
 
 def _groups(results: Results) -> list[Group]:
@@ -46,7 +23,9 @@ def _bits(values: Sequence[float]) -> str:
     return mean_sd(values, 2, sign=False)
 
 
-def _bounds_table(lengths: str, dims: Sequence[int], groups: Sequence[Group]) -> Table:
+def _bounds_table(lengths: str, groups: Sequence[Group]) -> Table:
+    """Bounds by prefix."""
+    dims = groups[0].first.dims
     short, rows = dims[0], []
     for group in groups:
         for quantity, entropy in group.rows[0].result.entropy.items():
@@ -67,6 +46,7 @@ def _bounds_table(lengths: str, dims: Sequence[int], groups: Sequence[Group]) ->
 
 
 def _shortest_table(lengths: str, groups: Sequence[Group]) -> Table:
+    """What is sure of coarse and fine information at the shortest prefix."""
     rows = []
     for group, arm in ((one, arm) for one in groups for arm in one.arms):
         found = [row.result.theorem_1 for row in group.of(arm)]
@@ -108,3 +88,19 @@ def _picture(group: Group, places: dict[str, int]) -> Picture:
     labels = "dimensions", "at least (bits)"
     name, alt = f"information-{group.slug}", f"Bits of each level, {group.name}. {highest(panels)}"
     return Picture(name, caption, lambda: row_panels(panels, places, *labels), alt)
+
+
+SHOWN = (
+    Shown(
+        "information",
+        "Information",
+        84,
+        "Lower bounds on mutual information in bits, I >= H - CE, from calibrated logistic probes on test "
+        "rows. A difference of two lower bounds proves nothing by itself; a bound above the other side's "
+        "entropy does. Fano's least error is that of any classifier if the prefix held no more than the "
+        "bound.",
+        by_dims(_groups, _bounds_table, _shortest_table),
+        _groups,
+        _picture,
+    ),
+)

@@ -6,35 +6,15 @@ from typing import Any
 
 from fractalctl.numbers import mean_sd, number, percents
 from fractalctl.report.figures import highest, row_panels
-from fractalctl.report.metrics import SPREAD, by_dims, metric_groups
+from fractalctl.report.metrics import SPREAD, Shown, by_dims, metric_groups
 from fractalctl.report.results import Group, Results
-from fractalctl.tables import Picture, Section, Table
+from fractalctl.tables import Picture, Table
 
-ORDER = 85
 KINDS = {"retained_accuracy": "k-NN accuracy", "retained_hit_rate_at_10": "hit rate at 10"}
 
 
-def build(results: Results) -> Section | None:
-    """The report's part on retention."""
-    text = (
-        "Quality kept at each length, as a share of the same embedding's own full length: of heads, and of "
-        "the untouched backbone's features cut to their first numbers. A head can keep more than 100 %."
-    )
-    pictures = [_picture(group, results.places) for group in metric_groups(results, "retention")]
-    return (
-        Section("What a shorter vector keeps", [text, *metric_tables(results), *pictures], ORDER)
-        if pictures
-        else None
-    )
-
-
-def metric_tables(results: Results) -> list[Table]:
-    """Quality kept, and what it costs."""
-    return [
-        table
-        for lengths, _, groups in by_dims(metric_groups(results, "retention"))
-        for table in (_kept_table(lengths, groups), _cost_table(lengths, groups))
-    ]
+def _groups(results: Results) -> list[Group]:
+    return metric_groups(results, "retention")
 
 
 def _sides(group: Group) -> dict[str, list[Mapping[str, Any]]]:
@@ -60,10 +40,8 @@ def _kept_table(lengths: str, groups: Sequence[Group]) -> Table:
 def _cost_table(lengths: str, groups: Sequence[Group]) -> Table:
     rows = []
     for group in groups:
-        first, times = (
-            group.rows[0].result,
-            [row.result.measured_here.microseconds_per_query for row in group.rows],
-        )
+        first = group.rows[0].result
+        times = [row.result.measured_here.microseconds_per_query for row in group.rows]
         full = mean(one[str(group.first.dims[-1])] for one in times)
         for d in map(str, group.first.dims):
             length, spent = first.head[d], [one[d] for one in times]
@@ -102,3 +80,17 @@ def _picture(group: Group, places: dict[str, int]) -> Picture:
 def _kept(part: Mapping[str, Any], level: str) -> list[float]:
     shares = [length.retained_accuracy[level] for length in part.values()]
     return [float("nan") if share is None else 100 * share for share in shares]
+
+
+SHOWN = (
+    Shown(
+        "retention",
+        "What a shorter vector keeps",
+        85,
+        "Quality kept at each length, as a share of the same embedding's own full length: of heads, and of "
+        "the untouched backbone's features cut to their first numbers. A head can keep more than 100 %.",
+        by_dims(_groups, _kept_table, _cost_table),
+        _groups,
+        _picture,
+    ),
+)

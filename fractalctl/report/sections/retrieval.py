@@ -4,32 +4,11 @@ from collections.abc import Sequence
 
 from fractalctl.numbers import percents
 from fractalctl.report.figures import highest, row_panels
-from fractalctl.report.metrics import SPREAD, by_dims, metric_groups
+from fractalctl.report.metrics import SPREAD, Shown, by_dims, metric_groups
 from fractalctl.report.results import Group, Measured, Results
-from fractalctl.tables import Picture, Section, Table
+from fractalctl.tables import Picture, Table
 
-ORDER = 80
 DEPTHS = ("5", "10", "20")
-
-
-def build(results: Results) -> Section | None:
-    """The report's part on retrieval."""
-    text = (
-        "The test rows are split in half at random: one half asks, the other is searched by cosine, every "
-        "prefix normalised anew. The hit rate at k is the share of queries with a document of their class "
-        "among the first k."
-    )
-    pictures = [_picture(group, results.places) for group in _groups(results)]
-    return Section("Retrieval", [text, *metric_tables(results), *pictures], ORDER) if pictures else None
-
-
-def metric_tables(results: Results) -> list[Table]:
-    """Hit rate at 1 by prefix, and how hits and ranks go on at the two ends."""
-    return [
-        table
-        for lengths, dims, groups in by_dims(_groups(results))
-        for table in (_rates_table(lengths, dims, groups), _depth_table(lengths, dims, groups))
-    ]
 
 
 def _groups(results: Results) -> list[Group]:
@@ -43,8 +22,9 @@ def _rate(row: Measured, length: int, level: str, k: str = "1") -> float:
     return float(row.result.hit_rate[str(length)][level][k])
 
 
-def _rates_table(lengths: str, dims: Sequence[int], groups: Sequence[Group]) -> Table:
-    rows = []
+def _rates_table(lengths: str, groups: Sequence[Group]) -> Table:
+    """Hit rate at 1 by prefix."""
+    dims, rows = groups[0].first.dims, []
     for group, level, arm, found in (
         (g, level, arm, g.of(arm)) for g in groups for level in g.levels for arm in g.arms
     ):
@@ -57,9 +37,10 @@ def _rates_table(lengths: str, dims: Sequence[int], groups: Sequence[Group]) -> 
     )
 
 
-def _depth_table(lengths: str, dims: Sequence[int], groups: Sequence[Group]) -> Table:
+def _depth_table(lengths: str, groups: Sequence[Group]) -> Table:
+    """How hits and ranks go on at the two ends."""
+    dims, rows = groups[0].first.dims, []
     ends = list(dict.fromkeys((dims[0], dims[-1])))
-    rows = []
     for group, level, arm, found in (
         (g, level, arm, g.of(arm)) for g in groups for level in g.ends for arm in g.arms
     ):
@@ -90,3 +71,18 @@ def _picture(group: Group, places: dict[str, int]) -> Picture:
     labels = "dimensions", "hit rate at 1 (%)"
     name, alt = f"retrieval-{group.slug}", f"Hit rate at 1, {group.name}. {highest(panels)}"
     return Picture(name, caption, lambda: row_panels(panels, places, *labels), alt)
+
+
+SHOWN = (
+    Shown(
+        "retrieval",
+        "Retrieval",
+        80,
+        "The test rows are split in half at random: one half asks, the other is searched by cosine, every "
+        "prefix normalised anew. The hit rate at k is the share of queries with a document of their class "
+        "among the first k.",
+        by_dims(_groups, _rates_table, _depth_table),
+        _groups,
+        _picture,
+    ),
+)

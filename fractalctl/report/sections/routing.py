@@ -6,32 +6,25 @@ from typing import TYPE_CHECKING
 
 from fractalctl.numbers import MISSING, listed, number, percents, signed
 from fractalctl.report.figures import draw_lines, frame, half_width, legend, look, new_figure
-from fractalctl.report.metrics import SPREAD, metric_groups
+from fractalctl.report.metrics import SPREAD, Shown, metric_groups
 from fractalctl.report.results import Group, Measured, Results
-from fractalctl.tables import Picture, Section, Table
+from fractalctl.tables import Picture, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ORDER = 82
 EVEN = 0.5
 """The workload that tables show: as many coarse queries as fine ones."""
 
 
-def build(results: Results) -> Section | None:
-    """The report's part on routing."""
-    text = (
-        "Adaptive routing answers coarse queries at the shortest prefix and fine ones at the full length. "
-        "alpha is the share of coarse queries; it is known here which query is which."
-    )
-    pictures = [_picture(group, results.places) for group in metric_groups(results, "routing")]
-    return Section("Routing", [text, *metric_tables(results), *pictures], ORDER) if pictures else None
+def _groups(results: Results) -> list[Group]:
+    return metric_groups(results, "routing")
 
 
-def metric_tables(results: Results) -> list[Table]:
+def _tables(results: Results) -> list[Table]:
     """What an even mix gains and saves, and where adaptive routing is ahead of the best full length."""
     rows = []
-    for group in metric_groups(results, "routing"):
+    for group in _groups(results):
         full = {arm: [_at_even(row, _own_full(row)) for row in group.of(arm)] for arm in group.arms}
         best = max(full, key=lambda arm: mean(full[arm]))
         for arm in group.arms:
@@ -116,3 +109,17 @@ def _draw(group: Group, places: dict[str, int]) -> "Figure":
     frame(even, xlabel="mean dimensions per query", ylabel="mixed accuracy (%), half coarse", xticks=ticks)
     legend(figure)
     return figure
+
+
+SHOWN = (
+    Shown(
+        "routing",
+        "Routing",
+        82,
+        "Adaptive routing answers coarse queries at the shortest prefix and fine ones at the full length. "
+        "alpha is the share of coarse queries; it is known here which query is which.",
+        _tables,
+        _groups,
+        _picture,
+    ),
+)

@@ -5,10 +5,11 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from fractalctl.documents.estimates import Peak
-from fractalctl.documents.synth import PartitionResult, Synthesis
+from fractalctl.documents.experiments import PartitionResult, Synthesis
 from fractalctl.numbers import MISSING, interval, listed, mean_sd, number, p_value, percent, signed
 from fractalctl.report.figures import COLOURS, MARKERS, frame, legend, look, new_figure, wrapped
 from fractalctl.report.results import Results, corpus_names, grouped, setting_of, slug
+from fractalctl.report.sections.answer import protocol_in_words
 from fractalctl.report.statistics_tables import pairs_table
 from fractalctl.tables import Part, Picture, Section, Table
 
@@ -60,7 +61,7 @@ def overview_tables(found: Sequence[Synthesis]) -> list[Table]:
     caption = (
         "Steerability over random partitions into K0 coarse classes, mean ± standard deviation over "
         "partitions; 'own' is the corpus's own coarse level, over training seeds. Entropies in bits, on the "
-        "training rows."
+        f"training rows; {', '.join(dict.fromkeys(map(protocol_in_words, found)))}."
     )
     columns = ["where", "K0", "H(L0)", "H(L1|L0)", "branch", *(f"{arm} S" for arm in arms)]
     made = [Table("synthetic", caption, columns, sizes)]
