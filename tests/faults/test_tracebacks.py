@@ -296,7 +296,8 @@ def test_an_interrupt_at_any_time_of_the_start_ends_with_130(tmp_path, seconds):
 
 
 SWALLOWED = """
-import os, sys, time, weakref
+import os, signal, sys, time, weakref
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 import fractalctl.cli
 from fractalctl import __main__ as program
 class Thing: pass
