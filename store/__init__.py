@@ -35,18 +35,19 @@ if TYPE_CHECKING:
     from store.draft import Draft as Draft
     from store.draft import Writer as Writer
     from store.features import FeatureSet as FeatureSet
-    from store.features import Seen as Seen
-    from store.features import find_seen as find_seen
     from store.layout import verify as verify
     from store.recipe import Recipe as Recipe
     from store.recipe import safe_name as safe_name
+    from store.seen import Seen as Seen
+    from store.seen import find_seen as find_seen
 
 _NAMES = {
     "answers": "Answers",
     "catalogue": "FeatureStore",
     "contents": "Block Contents Parts",
     "draft": "Draft Writer",
-    "features": "FeatureSet Seen find_seen",
+    "features": "FeatureSet",
+    "seen": "Seen find_seen",
     "layout": "verify",
     "recipe": "Recipe safe_name",
 }

@@ -44,16 +44,16 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
         monkeypatch.setenv("OLLAMA_API_KEY", KEY)
         monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
         monkeypatch.setattr("fractalctl.backbones.services.clients.RETRIES", 2)
-        monkeypatch.setattr("fractalctl.backbones.services.clients.ATTEMPTS", 3)
-        monkeypatch.setattr("fractalctl.backbones.services.clients.LONGEST_WAIT", 0.02)
+        monkeypatch.setattr("fractalctl.backbones.services.ollama.ATTEMPTS", 3)
+        monkeypatch.setattr("fractalctl.backbones.services.ollama.LONGEST_WAIT", 0.02)
         monkeypatch.setattr(library, "TEXTS_PER_REQUEST", 4)
         yield server
 
 
 def be_impatient(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Give up on a silent server soon."""
-    for service in ("openai", "ollama"):
-        monkeypatch.setattr(f"fractalctl.backbones.services.clients.{service.upper()}_TIMEOUT", seconds)
+    for place in ("clients.OPENAI_TIMEOUT", "ollama.TIMEOUT"):
+        monkeypatch.setattr(f"fractalctl.backbones.services.{place}", seconds)
 
 
 def table(path: Path, texts: list[str]) -> CorpusRequest:
@@ -224,7 +224,7 @@ def test_a_model_of_ollama_is_known_by_its_digest(
 
 def test_without_a_server_or_a_key_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
-    monkeypatch.setattr("fractalctl.backbones.services.clients.LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("fractalctl.backbones.services.ollama.LONGEST_WAIT", 0.01)
     with pytest.raises(UnreachableError, match=r"ollama serve.*OLLAMA_HOST"):
         resolve_backbone("ollama:words")
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):

@@ -1,30 +1,20 @@
 """The official clients of services, with their errors in our words: OpenAI's, and that of Ollama."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fractalctl.backbones.services.ollama import asked, client, digest_of, without_keys
 from fractalctl.backbones.services.spec import USUAL_ENDPOINT, ServiceSpec
 from fractalctl.errors import FractalError, MissingExtraError, RequestError, UnreachableError
 
 if TYPE_CHECKING:
-    import ollama
     import openai
 
-    from fractalctl.backbones.services.spec import ServiceSpec
-
-LONGEST = 300
-"""Characters of a service's own message that are passed on."""
-Result = TypeVar("Result")
-OLLAMA_TIMEOUT = 300.0
-"""Seconds for one attempt: the first one loads the model, which may be large."""
-ATTEMPTS = 5
-LONGEST_WAIT = 8.0
-"""Seconds between two attempts at most; they begin at half a second and double."""
 OPENAI_TIMEOUT = 60.0
 """Seconds for one attempt; the client's own ten minutes are a long time in front of a silent server."""
 RETRIES = 8
@@ -63,14 +53,6 @@ class Client(Protocol):
         """Ask for nothing more."""
 
 
-def without_keys(message: str) -> str:
-    """A foreign message in one line of bounded length, without any of the keys that it may repeat."""
-    for name, value in os.environ.items():
-        if name.startswith(("OPENAI_", "OLLAMA_")) and name.endswith("KEY") and value.strip():
-            message = message.replace(value.strip(), "***")
-    return " ".join(message.split())[:LONGEST]
-
-
 class OllamaClient:
     """Asks for embeddings; texts longer than the model takes are cut by the server.
 
@@ -83,7 +65,7 @@ class OllamaClient:
     simultaneous = 1
     """The server is as a rule on this machine, which one request keeps busy."""
 
-    def __init__(self, spec: "ServiceSpec") -> None:
+    def __init__(self, spec: ServiceSpec) -> None:
         self._spec = spec
         found = digest_of(spec.model)
         if found != spec.digest:
@@ -91,12 +73,12 @@ class OllamaClient:
                 f"{spec} is another model now: its digest is {found[:12]}, expected {str(spec.digest)[:12]}; "
                 f"fetch that one again, or make new features with {spec}"
             )
-        self._client: Any = _client()  # whose close is not typed
+        self._client: Any = client()  # whose close is not typed
 
     def embed(self, texts: Sequence[str]) -> Answer:
         """Ask for the vectors of texts, see `Client.embed`."""
         spec = self._spec
-        found = _asked(
+        found = asked(
             lambda: self._client.embed(model=spec.model, input=list(texts), dimensions=spec.dimensions)
         )
         return Answer(found.embeddings, found.prompt_eval_count)
@@ -104,75 +86,6 @@ class OllamaClient:
     def close(self) -> None:
         """Ask for nothing more, see `Client.close`."""
         self._client.close()
-
-
-def digest_of(model: str, wanted: str | None = None) -> str:
-    """SHA-256 of a model of the server, as it names it.
-
-    Args:
-        model: with or without its tag; ``latest`` is the usual one.
-        wanted: beginning of the digest that is expected.
-
-    Raises:
-        RequestError: the server has not got it.
-        UnreachableError: there is no server.
-        MissingExtraError: the client is not installed.
-    """
-    listed = _asked(_client().list).models
-    digests = {str(one.model): str(one.digest).removeprefix("sha256:") for one in listed}
-    found = digests.get(model) or digests.get(f"{model}:latest")
-    if not found:
-        there = f"there is {', '.join(sorted(digests))}" if digests else "there is none"
-        raise RequestError(f"Ollama has no model {model!r} ({there}); fetch it with: ollama pull {model}")
-    if wanted and not found.startswith(wanted.removeprefix("sha256:")):
-        raise RequestError(f"--revision {wanted}: ollama:{model} has the digest {found}")
-    return found
-
-
-def _client() -> "ollama.Client":
-    try:
-        import ollama
-    except ImportError:
-        raise MissingExtraError("ollama:MODEL", "remote") from None
-    return ollama.Client(timeout=OLLAMA_TIMEOUT)
-
-
-def _asked(request: Callable[[], Result]) -> Result:
-    """Make a request, again where that may help, which the client itself does not do."""
-    import httpx
-    import ollama
-    import tenacity
-
-    def may_pass(error: BaseException) -> bool:
-        if isinstance(error, ollama.ResponseError):
-            return error.status_code in (408, 429) or error.status_code >= 500
-        return isinstance(error, (httpx.TransportError, ConnectionError))
-
-    again: Any = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(may_pass),
-        wait=tenacity.wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT),
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
-        reraise=True,
-    )
-    try:
-        result: Result = again(request)
-    except ollama.ResponseError as error:
-        kind = RequestError if error.status_code < 500 else FractalError
-        raise kind(f"Ollama: {without_keys(str(error))}; what was answered is kept") from None
-    except ConnectionError:
-        raise UnreachableError(
-            "no Ollama server answers; start it (ollama serve), or say where it is with OLLAMA_HOST"
-        ) from None
-    except httpx.HTTPError as error:
-        raise UnreachableError(
-            f"Ollama does not answer ({type(error).__name__}), {ATTEMPTS} times in a row; what was answered "
-            "is kept"
-        ) from None
-    except (TypeError, ValueError) as error:
-        raise FractalError(
-            f"Ollama answers no list of vectors ({without_keys(str(error))}); that answer is dropped"
-        ) from None
-    return result
 
 
 class OpenAIClient:

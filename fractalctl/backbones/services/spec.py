@@ -172,7 +172,7 @@ def _endpoint(address: str) -> str | None:
 
 
 def _digest(model: str, wanted: str | None) -> str:
-    from fractalctl.backbones.services.clients import digest_of
+    from fractalctl.backbones.services.ollama import digest_of
 
     return digest_of(model, wanted)
 
