@@ -51,7 +51,11 @@ def digest_of(model: str, wanted: str | None = None) -> str:
 
 
 def client() -> "ollama.Client":
-    """The official client of the server that ``OLLAMA_HOST`` names; `MissingExtraError` where there is none."""
+    """Return the official client of the server that ``OLLAMA_HOST`` names.
+
+    Raises:
+        MissingExtraError: the client is not installed.
+    """
     try:
         import ollama
     except ImportError:
