@@ -132,6 +132,7 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure speed against named peers, print the table and write docs/performance.md."""
     install(session, "test")
+    session.install("--constraint", "constraints.txt", "accelerate")
     session.run(
         "pytest", "tests/benchmarks", "--benchmark-only", "--benchmark-json=benchmarks.json", *session.posargs
     )

@@ -31,10 +31,10 @@ LIMITS = """## Where the limits lie
 
 - *Encoding.* The peer pads less than one would think: short texts leave little to gain but batches that
   stay in the processor's cache. What is left is the matrix product itself; see the share of its rate above.
-- *A linear fleet.* A step of one run is small matrix products and a pass of AdamW over weights and moments.
-  All runs of a fleet together exceed the cache, so that pass runs at the speed of memory; smaller fleets
-  gain nothing, since then the products are too small. Norms for clipping from Gram matrices, and
-  temporaries that are kept, were tried; the second is in.
+- *Linear heads.* A step of one head is small matrix products, a pass of AdamW over weights and moments, and the
+  calls of some two hundred operations, which cost the same for one head as for several. The heads of one arm
+  share them. All heads of five arms at once would share more of them and take about half the time; arms would
+  then have to agree on rows, batches and epochs to be trained at all.
 - *A fractal fleet.* Nearly all of a step is matrix products, which the plain loop does at nearly the same
   rate. Products in bfloat16 were tried and gain about a quarter on a processor, for other numbers; they are
   not offered.
@@ -45,8 +45,9 @@ LIMITS = """## Where the limits lie
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) -> str:
-    """A table in Markdown without a caption."""
-    return markdown_table(Table("speed", "", columns, list(rows), left)).partition("\n\n")[2]
+    """A table in Markdown without a caption; benchmarks name commands as code."""
+    written = markdown_table(Table("speed", "", columns, list(rows), left)).partition("\n\n")[2]
+    return written.replace("\\`", "`")
 
 
 def performance(measured: dict[str, Any], output: Path) -> Path:

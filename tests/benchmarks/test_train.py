@@ -1,6 +1,7 @@
 """Heads trained together against plain PyTorch loops, and against encoding at every step."""
 
 from importlib.util import find_spec
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -122,5 +123,23 @@ def test_a_zoom_head(benchmark, clinc: FeatureSet) -> None:
         lambda: zoom.fit(examples, SEEDS[:1], lambda *_: [0.0]),
         lambda: heal.fit(examples, SEEDS[:1], lambda *_: [0.0]),
         "a heal head as its published runs train it",
+        goal=3,
+    )
+
+
+def test_a_matryoshka_head(benchmark, clinc: FeatureSet, tmp_path: Path) -> None:
+    """Against the library's trainer on the same features: the same layers, rows, batches and epochs."""
+    pytest.importorskip("accelerate", reason="sentence-transformers' trainer wants the package accelerate")
+    from tests.benchmarks.trainer import train_with_library
+
+    arm, rows = build_arm("matryoshka", 2, settings={"epochs": 5}), 3000
+    examples, ready = examples_of(clinc, rows=rows), in_memory(examples_of(clinc, rows=rows))
+    features = ready.take(torch.arange(rows)).numpy()
+    compare(
+        benchmark,
+        "a matryoshka head, 3,000 rows, 5 epochs",
+        lambda: arm.fit(examples, SEEDS[:1], lambda *_: [0.0]),
+        lambda: train_with_library(features, ready.labels[:, -1].numpy(), arm.settings, tmp_path),
+        "SentenceTransformerTrainer, MatryoshkaLoss over BatchHardSoftMarginTripletLoss",
         goal=3,
     )
