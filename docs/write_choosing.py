@@ -1,4 +1,4 @@
-"""Write choosing.md and README's table from evaluations: ``python docs/write_choosing.py RUNS``."""
+"""Write choosing.md and README's table from results: ``python docs/write_choosing.py RUNS STORE``."""
 
 import re
 import sys
@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from write_goals import goals
+
 from fractalctl.documents.compare import ArmAtPlace, ArmsCompared
 from fractalctl.report.results import read_results
 from fractalctl.report.sections import choosing
 from fractalctl.report.writers import markdown_page
 from fractalctl.statistics.summary import compare_all
+from store import FeatureStore
 from store.files import write_aside
 
 DOCS = Path(__file__).parent
@@ -18,6 +21,7 @@ ARMS = {
     "raw": "MiniLM, cut",
     "pca": "PCA",
     "mrl": "Matryoshka",
+    "zoom-0": "`zoom-0`",
     "zoom": "`zoom`",
     "zoom-0.95": "`zoom-0.95`",
 }
@@ -54,7 +58,8 @@ if __name__ == "__main__":
     section = choosing.build(replace(results, compared=compared))
     if section is None:
         sys.exit(f"{sys.argv[1]}: no two arms have leakage and cascade; 'fractalctl evaluate' adds them")
-    write(DOCS / "choosing.md", markdown_page("Choosing a head", [section]))
+    aims = goals(replace(results, compared=compared), FeatureStore(Path(sys.argv[2])))
+    write(DOCS / "choosing.md", markdown_page("Choosing a head", [section, aims]))
     index = next(one for one in compared if one.protocol == "index")
     readme = DOCS.parent / "README.md"
     table = "\n".join(rows(index))

@@ -9,6 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -116,7 +117,18 @@ def _rows(kind: Struct) -> Iterator[str]:
     for field in [field for field in msgspec.structs.fields(kind) if field.name not in known]:
         meaning = meanings.get(field.name) or meanings.get(field.encode_name, "")
         cells = [f"`{field.encode_name}`", _type(types[field.name]), meaning]
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        yield f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: str) -> str:
+    r"""Markdown in a table: a bar in code is an entity, since sites show a backslash there.
+
+    >>> print(_cell("`L1|L0` of a|b"))
+    <code>L1&#124;L0</code> of a\|b
+    """
+    parts = re.split(r"`([^`]*\|[^`]*)`", text)
+    parts[1::2] = [f"<code>{escape(code).replace('|', '&#124;')}</code>" for code in parts[1::2]]
+    return "".join(part if place % 2 else part.replace("|", r"\|") for place, part in enumerate(parts))
 
 
 def _meanings(kind: Struct) -> dict[str, str]:
@@ -265,8 +277,7 @@ def _record(parameter: Any) -> tuple[str, str]:
 def _table(rows: list[tuple[str, str]], heading: str) -> str:
     lines = [f"| {heading} | meaning |", "|:--|:--|"]
     for words, meaning in rows:
-        code = words.replace("|", "\\|")
-        lines.append(f"| `{code}` | {_prose(meaning)} |")
+        lines.append(f"| {_cell(f'`{words}`')} | {_prose(meaning)} |")
     return "\n".join(lines)
 
 

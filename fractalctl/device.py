@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fractalctl.errors import RequestError
+from fractalctl.errors import RequestError, first_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ def choose_device(name: str = "auto") -> "torch.device":
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise RequestError(f"device '{name}' cannot be used here: {str(error).splitlines()[0]}") from error
+        raise RequestError(f"device '{name}' cannot be used here: {first_line(error)}") from error
     return device
 
 

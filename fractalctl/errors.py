@@ -16,6 +16,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 
+def first_line(error: Exception) -> str:
+    """What a library's error says, in one line; its type where it says nothing."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 class FractalError(Exception):
     """It failed: a file cannot be read, is corrupt, or a service cannot be reached. Exit code 1.
 

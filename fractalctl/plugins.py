@@ -1,10 +1,12 @@
-"""What can be added from outside: modules of a package of ours, and entry points of other packages."""
+"""What is registered: tables and modules of packages of ours, and entry points of other packages."""
 
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.resources import files
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
@@ -51,6 +53,11 @@ def collect(
                 )
             found[item.name], sources[item.name] = item, source
     return found
+
+
+def packaged_tables(package: str, file: str) -> dict[str, Any]:
+    """The tables of a TOML file that lies in a package of ours."""
+    return tomllib.loads(files(package).joinpath(file).read_text("utf-8"))
 
 
 def load_plugins(group: str) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
 
 @contextmanager
-def silent(description: str, total: int) -> Iterator[Advance]:  # noqa: ARG001  the shape of Progress
+def silent(_description: str, _total: int) -> Iterator[Advance]:
     """Show nothing: what library functions do unless told otherwise."""
     yield lambda _: None
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from store.errors import StoreError
+from store.errors import REMEDY, StoreError
 from store.files import read_json
 from store.layout import opened, verify
 
@@ -32,7 +32,6 @@ TYPES = {
 """Number type and axes of each dataset, by the last part of its name."""
 ROWS = ("features", "labels", "ids", "text_ends")  # datasets of a split that have a row each
 _ROWS_AT_ONCE = 1 << 14
-REMEDY = "remove it (fractalctl store rm) and featurize again"
 
 
 def note_path(path: Path) -> Path:

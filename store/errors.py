@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+REMEDY = "remove it (fractalctl store rm) and featurize again"
+
 
 class StoreError(Exception):
     """A feature set cannot be read, written or trusted; the message names the file. Exit code 1."""
@@ -22,7 +24,4 @@ class ChangedError(StoreError):
     def __init__(self, path: Path, changed: Sequence[str]) -> None:
         self.path = path
         self.changed = tuple(changed)
-        super().__init__(
-            f"{path}: changed since it was written: {', '.join(self.changed)}; "
-            "remove it (fractalctl store rm) and featurize again"
-        )
+        super().__init__(f"{path}: changed since it was written: {', '.join(self.changed)}; {REMEDY}")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.checked import check, stamp
-from store.errors import StoreError, StoreRequestError
+from store.errors import REMEDY, StoreError, StoreRequestError
 from store.layout import check_encoding, opened, text_attribute
 from store.recipe import Recipe
 
@@ -59,7 +59,7 @@ class FeatureSet:
             recipe = self._recipe()
             status = self.path.stat()
         if recipe.identity() != self.identity or not self.splits:
-            raise StoreError(f"{self.path}: its recipe is damaged; remove it and featurize again")
+            raise StoreError(f"{self.path}: its recipe is damaged; {REMEDY}")
         self.corpus, self.backbone = recipe.corpus, recipe.backbone
         self.dimension = int(self._shapes[self.splits[0]][1])
         self.n_bytes, self.written = status.st_size, status.st_mtime_ns
@@ -69,7 +69,7 @@ class FeatureSet:
         try:
             return Recipe.from_document(self.recipe)
         except StoreRequestError as error:
-            raise StoreError(f"{self.path}: its recipe is damaged ({error})") from error
+            raise StoreError(f"{self.path}: its recipe is damaged ({error}); {REMEDY}") from error
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to other processes, whose working directory may be another one."""

@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from fnmatch import fnmatch
@@ -153,8 +154,12 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON document; StoreRequestError where there is no such file, else as `parse_json`."""
-    return parse_json(read_bytes(path), str(path))
+    """Read a JSON file of ours; StoreRequestError where there is none, StoreError where it is damaged."""
+    data = read_bytes(path)
+    try:
+        return parse_json(data, str(path))
+    except StoreError as error:
+        raise StoreError(f"{error}; make it again") from error
 
 
 def parse_json(data: bytes | str, source: str) -> Any:
@@ -166,20 +171,19 @@ def parse_json(data: bytes | str, source: str) -> Any:
         return json.loads(data, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise StoreError(f"{source}: not JSON ({error.msg}, {where}); make it again") from error
+        raise StoreError(f"{source}: not JSON ({error.msg}, {where})") from error
     except UnicodeDecodeError as error:
-        raise StoreError(f"{source}: not UTF-8 text ({error.reason}); make it again") from error
+        raise StoreError(f"{source}: not UTF-8 text ({error.reason})") from error
     except RecursionError as error:
-        raise StoreError(f"{source}: not JSON (nested too deeply); make it again") from error
+        raise StoreError(f"{source}: not JSON (nested too deeply)") from error
     except ValueError as error:
-        raise StoreError(f"{source}: {error}; make it again") from error
+        raise StoreError(f"{source}: {error}") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
         raise ValueError(f"the key '{twice}' stands twice in one object")
     return found
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.contents import Contents, Parts, checksum
-from store.errors import ChangedError, StoreError, StoreRequestError
+from store.errors import REMEDY, ChangedError, StoreError, StoreRequestError
 from store.files import sha256_of
 from store.recipe import Recipe, canonical_json
 
@@ -27,8 +27,7 @@ _BYTES_AT_ONCE = 1 << 24
 _ALL_ELSE = 1 << 16  # more than the structures of a file take
 
 _DAMAGE = (
-    *(OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError, IndexError),
-    SystemError,
+    *(OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, MemoryError, SystemError),
 )
 """What h5py raises, depending on the byte that is wrong."""
 
@@ -123,8 +122,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
     StoreRequestError where there is no such file; StoreError where it is no HDF5 file, is cut short, or lacks
     what was asked of it.
     """
-    if not path.is_file():
-        raise StoreRequestError(f"{path}: no such feature set (fractalctl store ls shows what there is)")
+    _require(path)
     try:
         with h5py.File(path, "r", locking=False) as file:
             yield file
@@ -132,20 +130,24 @@ def opened(path: Path) -> Iterator[h5py.File]:
         raise StoreError(f"{path}: {_explain(error)}") from error
 
 
+def _require(path: Path) -> None:
+    if not path.is_file():
+        raise StoreRequestError(f"{path}: no such feature set (fractalctl store ls shows what there is)")
+
+
 def _explain(error: Exception) -> str:
-    remedy = "remove it (fractalctl store rm) and featurize again"
     text = str(error)
     if isinstance(error, OSError) and error.errno is not None:
         return f"cannot be read ({os.strerror(error.errno)})"
     if "locking flag" in text:
         return "open in this process with HDF5's own lock; close it, or open it with h5py's locking=False"
     if "truncated" in text:
-        return f"cut short, as by an interrupted copy; copy it again, or {remedy}"
+        return f"cut short, as by an interrupted copy; copy it again, or {REMEDY}"
     if "signature not found" in text:
         return "not an HDF5 file; a feature set is made by fractalctl featurize"
     if isinstance(error, KeyError):
-        return f"incomplete ({text.strip(chr(34))}); {remedy}"
-    return f"damaged ({text}); {remedy}"
+        return f"incomplete ({text.strip(chr(34))}); {REMEDY}"
+    return f"damaged ({text}); {REMEDY}"
 
 
 def text_attribute(file: h5py.File, name: str) -> str:
@@ -192,8 +194,7 @@ def verify(path: Path) -> None:
     published. Where the seal is broken, ChangedError names the datasets whose checksum tells of a change, or
     says that it lies outside of them; StoreError where it is no readable feature set any more.
     """
-    if not path.is_file():
-        raise StoreRequestError(f"{path}: no such feature set (fractalctl store ls shows what there is)")
+    _require(path)
     digest = sha256_of(path, start=SEAL_BYTES)
     with path.open("rb") as stream:
         if stream.read(SEAL_BYTES) == _seal_for(digest):

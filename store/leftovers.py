@@ -93,10 +93,8 @@ def _is_alive(process: int) -> bool:
         return False
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:  # another one may be somebody else's process
+        return not isinstance(error, ProcessLookupError)
     return True
 
 

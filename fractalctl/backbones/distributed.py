@@ -51,7 +51,7 @@ class WorkersBackbone:
     def encode_each(
         self, groups: Iterable[tuple[Key, list[str]]], advance: Advance = lambda _: None
     ) -> Iterator[tuple[Key, NDArray[np.float32]]]:
-        """Encode groups of texts, each in one worker; the bytes are those of `Backbone.encode_each`.
+        """Encode groups of texts, each in one worker; the bytes are those of `Backbone.encode`.
 
         Yields:
             Keys and their features (n, h) float32, in the order in which they are ready.

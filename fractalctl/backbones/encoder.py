@@ -1,9 +1,9 @@
 """A backbone in memory: texts in, features out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -22,8 +22,6 @@ from fractalctl.errors import FractalError, RequestError
 from fractalctl.progress import Advance
 from store import FeatureStore
 from store.files import sha256_of
-
-Key = TypeVar("Key")
 
 LIBRARIES = ("torch", "transformers", "tokenizers")
 ENGINE_LIBRARIES = {Engine.TORCH: LIBRARIES, Engine.ONNX: (*LIBRARIES, "onnxruntime")}
@@ -77,18 +75,15 @@ class Backbone:
             return int(counts[rows].sum())
 
         lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
-        on_processor = self._device.type == "cpu"
-        batches = token_batches(lengths, PROCESSOR_TOKENS if on_processor else GPU_TOKENS)
-        for n_texts in side_by_side(encode_batch, batches) if on_processor else map(encode_batch, batches):
+        batches = token_batches(lengths, self._tokens_at_once)
+        alone = self._device.type != "cpu"
+        for n_texts in map(encode_batch, batches) if alone else side_by_side(encode_batch, batches):
             advance(n_texts)
         return features[once.positions]
 
-    def encode_each(
-        self, groups: Iterable[tuple[Key, list[str]]], advance: Advance = lambda _: None
-    ) -> Iterator[tuple[Key, NDArray[np.float32]]]:
-        """Encode groups of texts one after the other, each by itself; yields keys and features."""
-        for key, texts in groups:
-            yield key, self.encode(texts, advance)
+    @property
+    def _tokens_at_once(self) -> int:
+        return PROCESSOR_TOKENS if self._device.type == "cpu" else GPU_TOKENS
 
     def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         """Token numbers of each text with its prompt, special tokens included, cut to the maximum length."""

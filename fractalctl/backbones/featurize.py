@@ -1,12 +1,14 @@
 """From a corpus and a backbone to a feature set in the store."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from fractalctl.backbones.distributed import Order, WorkersBackbone
 from fractalctl.backbones.resolve import resolve_backbone
 from fractalctl.backbones.services.backbone import Agree, ServiceBackbone, announce, unasked
 from fractalctl.backbones.services.spec import ServiceSpec, dollars
@@ -14,11 +16,10 @@ from fractalctl.backbones.spec import Spec
 from fractalctl.corpora.request import CorpusRequest
 from fractalctl.errors import RequestError, UnreachableError
 from fractalctl.executors import Executor
-from fractalctl.progress import Progress, silent
-from store import Contents, FeatureSet, FeatureStore, Recipe, Seen, find_seen
+from fractalctl.progress import Advance, Progress, silent
+from store import Block, Contents, FeatureSet, FeatureStore, Recipe, Seen, find_seen
 
 if TYPE_CHECKING:
-    from fractalctl.backbones.distributed import WorkersBackbone
     from fractalctl.backbones.encoder import Backbone
     from fractalctl.corpora.corpus import Corpus
     from store import Draft
@@ -95,15 +96,6 @@ def featurize(
         return draft.publish()
 
 
-def duplicates(features: FeatureSet) -> int | None:
-    """How many test rows of a set stand in its training split too, see `Corpus.duplicates`.
-
-    Returns None where the corpus has no test rows, or where the set does not say.
-    """
-    count: int | None = features.recipe["observed"].get("duplicates")
-    return count
-
-
 @contextmanager
 def _encoder(
     spec: Spec,
@@ -125,8 +117,6 @@ def _encoder(
 
         yield load_backbone(spec, device=device, offline=offline)
         return
-    from fractalctl.backbones.distributed import Order, WorkersBackbone
-
     with executor.connect() as workers:
         note(f"{workers.count} worker{'s' * (workers.count > 1)} ({executor.kind})")
         yield WorkersBackbone(Order(spec, device, offline), workers)
@@ -180,6 +170,15 @@ def _contents(corpus: "Corpus", splits: Sequence[str]) -> Contents:
     return Contents(chosen, corpus.tree.names, corpus.tree.parents)
 
 
+def _encoded(
+    encoder: "AnyEncoder", groups: Iterable[tuple[Block, list[str]]], advance: Advance
+) -> Iterator[tuple[Block, NDArray[np.float32]]]:
+    """Features of the texts of blocks, each block by itself, in the order in which they are ready."""
+    if isinstance(encoder, WorkersBackbone):
+        return encoder.encode_each(groups, advance)
+    return ((block, encoder.encode(texts, advance)) for block, texts in groups)
+
+
 def _encode(
     draft: "Draft", encoder: "AnyEncoder", seen: Seen, progress: Progress, note: Callable[[str], None]
 ) -> None:
@@ -206,7 +205,7 @@ def _encode(
                 block, seen.complete(texts[block], np.empty((0, encoder.dimension), np.float32))
             )
         groups = ((block, rows) for block, rows in fresh.items() if rows)
-        for block, features in encoder.encode_each(groups, advance):
+        for block, features in _encoded(encoder, groups, advance):
             draft.write_block(block, seen.complete(texts[block], features))
     seconds = perf_counter() - started
     if n_fresh:

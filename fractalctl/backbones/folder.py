@@ -177,7 +177,7 @@ def _read(path: Path, kind: type[Any] = dict) -> Any:
             "transformers or sentence-transformers has saved a model"
         ) from None
     except StoreError as error:
-        raise RequestError(str(error).removesuffix("; make it again")) from error
+        raise RequestError(str(error)) from error
     if not isinstance(found, kind):
         raise RequestError(f"{path}: holds a {type(found).__name__}, expected a {kind.__name__}")
     return found

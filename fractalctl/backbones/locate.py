@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +17,7 @@ from fractalctl.backbones.folder import (
 )
 from fractalctl.backbones.spec import BackboneSpec
 from fractalctl.corpora.hub import endpoint, unreachable, why_unreachable
-from fractalctl.errors import RequestError, UnreachableError
+from fractalctl.errors import RequestError, UnreachableError, first_line
 
 OFFLINE_SWITCHES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 
@@ -46,25 +46,24 @@ def locate(spec: BackboneSpec, *, offline: bool = False) -> Path:
     """
     if spec.hub is None:
         return Path(str(spec.folder))
-    return _packaged(spec) or _found(
-        Repository(spec.hub, spec.revision, str(spec)), _is_complete, offline=offline
-    )
+    repository = Repository(spec.hub, spec.revision, str(spec))
+    return _packaged(spec) or _found(repository, whole=True, offline=offline)
 
 
 def configuration(repository: Repository, *, offline: bool = False) -> Path:
     """Find a folder with at least the JSON files of a repository; see `locate`."""
-    return _found(repository, _says_how_to_pool, offline=offline)
+    return _found(repository, whole=False, offline=offline)
 
 
-def _found(repository: Repository, suffices: Callable[[Path], bool], *, offline: bool) -> Path:
-    """The cached folder of a repository if it suffices, else what the hub gives."""
+def _found(repository: Repository, *, whole: bool, offline: bool) -> Path:
+    """The cached folder of a repository if it has the whole model, or says how to pool; else the hub's."""
     cached = _cached(repository)
-    if cached and suffices(cached):
+    if cached and (_is_complete(cached) if whole else (cached / "modules.json").is_file()):
         return cached
     reason = "--offline" if offline else why_unreachable()
     if reason is None:
-        return _fetched(repository, CONFIGURATION_FILES if suffices is _says_how_to_pool else MODEL_FILES)
-    if cached and suffices is _says_how_to_pool:
+        return _fetched(repository, MODEL_FILES if whole else CONFIGURATION_FILES)
+    if cached and not whole:
         return cached  # plain transformers repositories never say it
     raise _unreachable(repository, reason)
 
@@ -83,10 +82,6 @@ def _cached(repository: Repository) -> Path | None:
         if isinstance(found, str):
             return Path(found).parent
     return None
-
-
-def _says_how_to_pool(folder: Path) -> bool:
-    return (folder / "modules.json").is_file()
 
 
 def _is_complete(folder: Path) -> bool:
@@ -117,7 +112,7 @@ def _fetched(repository: Repository, patterns: tuple[str, ...]) -> Path:
             f"{endpoint()} has no model {repository.id}, or not for you: a private one needs HF_TOKEN"
         ) from None
     except OSError as error:
-        raise _unreachable(repository, str(error).strip().partition("\n")[0]) from error
+        raise _unreachable(repository, first_line(error)) from error
     return Path(folder)
 
 

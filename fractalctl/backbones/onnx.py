@@ -14,7 +14,7 @@ from filelock import FileLock
 from fractalctl.backbones.folder import ModelFolder
 from fractalctl.backbones.spec import BackboneSpec, Dtype
 from fractalctl.backbones.transformer import load_transformer
-from fractalctl.errors import FractalError, MissingExtraError, RequestError
+from fractalctl.errors import FractalError, MissingExtraError, RequestError, first_line
 from store.files import sha256_of, write_aside
 from store.recipe import identity_of
 
@@ -44,20 +44,25 @@ class ExportedTransformer(torch.nn.Module):
     """
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
         super().__init__()
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # no warnings, which are for those who write exporters
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = open_graph(path, n_threads=1)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> TokenStates:
         """Token numbers and mask, (n, t) int64 each, to the states of the last layer."""
         given = dict(zip(INPUTS, (input_ids.numpy(), attention_mask.numpy()), strict=True))
         (states,) = self._session.run([OUTPUT], given)
         return TokenStates(torch.from_numpy(states))
+
+
+def open_graph(path: Path, n_threads: int = 0) -> Any:
+    """A session of ONNX Runtime that runs a file on the processor; 0 threads are as many as it likes."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = options.inter_op_num_threads = n_threads
+    options.log_severity_level = 3  # no warnings, which are for those who write exporters
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 class _StatesOnly(torch.nn.Module):
@@ -124,7 +129,7 @@ def load_exported(said: ModelFolder, weights: Mapping[str, str]) -> ExportedTran
         return ExportedTransformer(path)
     except Exception as error:  # ONNX Runtime's have no other base
         raise FractalError(
-            f"{path}: ONNX Runtime cannot read it ({_reason(error)}); remove it, and it is exported again"
+            f"{path}: ONNX Runtime cannot read it ({first_line(error)}); remove it, and it is exported again"
         ) from error
 
 
@@ -214,12 +219,8 @@ def _explained(said: ModelFolder) -> Iterator[None]:
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        raise _not_exported(said, _reason(error)) from error
+        raise _not_exported(said, first_line(error)) from error
 
 
 def _not_exported(said: ModelFolder, reason: str) -> RequestError:
     return RequestError(f"{said.transformer}: cannot be exported to ONNX: {reason}; use --engine torch")
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__

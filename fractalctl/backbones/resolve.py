@@ -17,11 +17,11 @@ from fractalctl.backbones.spec import (
     registered_backbones,
     with_weights,
 )
+from fractalctl.corpora.records import HUB_PREFIX
 from fractalctl.errors import RequestError, did_you_mean
 from store import FeatureSet
 from store.recipe import safe_name
 
-HUB_PREFIX = "hub:"
 NOT_OF_SERVICES = {
     "pooling": (None, "a service pools by itself"),
     "max_length": (None, "a service decides by itself how long a text may be"),

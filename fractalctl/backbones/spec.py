@@ -1,18 +1,16 @@
 """What a backbone is, and the registered ones: those of ``backbones.toml`` and of installed packages."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fractalctl.backbones.services.spec import ServiceSpec
 from fractalctl.errors import RequestError
-from fractalctl.plugins import collect
+from fractalctl.plugins import collect, packaged_tables
 from fractalctl.progress import Advance
 from store.recipe import check_name
 
@@ -133,7 +131,7 @@ def registered_backbones() -> Mapping[str, BackboneSpec]:
 
     Raises FractalError: an installed package offers what is no backbone, or one whose name is taken.
     """
-    tables = tomllib.loads(files(__package__).joinpath("backbones.toml").read_text("utf-8"))
+    tables = packaged_tables(__package__, "backbones.toml")
     ours = [BackboneSpec(name, **table) for name, table in tables.items()]
     return collect(GROUP, BackboneSpec, [("fractalctl", ours)])
 

@@ -10,7 +10,7 @@ import transformers
 from transformers.utils import logging
 
 from fractalctl.backbones.spec import Dtype, Pooling
-from fractalctl.errors import RequestError
+from fractalctl.errors import RequestError, first_line
 
 UNUSED_WEIGHTS = ("pooler.",)
 """Parameters that do not touch the token states, so that they may be missing from a checkpoint."""
@@ -60,10 +60,8 @@ def _explained(folder: Path, what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise RequestError(
-            f"{folder}: transformers {transformers.__version__} cannot load the {what}: {reason}"
-        ) from error
+        library = f"transformers {transformers.__version__}"
+        raise RequestError(f"{folder}: {library} cannot load the {what}: {first_line(error)}") from error
 
 
 @contextmanager

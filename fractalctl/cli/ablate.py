@@ -94,7 +94,8 @@ def ablate(
 
     console, row = invocation.console, ablation.axis_called(axis)
     sets = shared.choose_features(invocation, features)
-    protocol = replace(rule, max_test=rule.max_test or row.max_test).otherwise(common_protocol(sets))
+    usual = common_protocol(sets)
+    protocol = replace(rule, max_test=rule.max_test or row.max_test).otherwise(usual)
     given = {
         "values": shared.numbers(values, "--values") if values else None,
         "layers": layers,
@@ -118,6 +119,7 @@ def ablate(
                 features=[chosen.path], protocol=protocol.name, max_test=protocol.max_test, device=None
             ),
             note=console.note,
+            usual=usual,
             **{name: value for name, value in given.items() if value is not None},
         )
         for chosen in sets
@@ -125,4 +127,4 @@ def ablate(
     documents = [document for _, document in results]
     caption = f"{axis.capitalize()}, protocol {protocol.name}; p adjusted by Holm over the feature sets"
     console.tables([*ablation_answers(documents), comparison_table(caption, compare_ablations(documents))])
-    console.emit([path for path, _ in results], documents[0] if len(documents) == 1 else documents)
+    console.emit_results(results)

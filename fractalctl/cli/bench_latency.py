@@ -12,7 +12,6 @@ from fractalctl.experiments.policy import Overwrite
 
 if TYPE_CHECKING:
     from fractalctl.documents.latency import LatencyRecipe
-    from fractalctl.heads.head import Head
 
 UNDISTURBED = 0.9
 """Share of its core that the timing process should have."""
@@ -48,7 +47,7 @@ def recipe(
     return LatencyRecipe(
         sizes=shared.numbers(sizes, "--sizes"),
         indexes=shared.names([index]),
-        dims=shared.numbers(dims, "--dims") if dims else (),
+        dims=shared.lengths(dims) or (),
         m=m,
         ef_construction=ef_construction,
         ef_search=shared.numbers(ef_search, "--ef-search"),
@@ -97,8 +96,8 @@ def bench_latency(
         fractalctl bench-latency --random --sizes 1000 --index flat,ivf --rounds 1
     """
     from fractalctl.experiments.latency import bench_head, bench_random
-    from fractalctl.report import overview
-    from store import FeatureStore
+    from fractalctl.heads.head import find_heads
+    from fractalctl.report.sections.latency import overview_tables
 
     console = invocation.console
     if random and heads:
@@ -107,26 +106,18 @@ def bench_latency(
         argv = invocation.argv(overwrite=None)
         found = [bench_random(invocation.runs, timed, overwrite, console.progress, argv, console.note)]
     else:
-        store = FeatureStore(invocation.store)
+        store = invocation.feature_store
         found = []
-        for head in _choose(invocation, heads):
+        named = heads and find_heads(shared.head_paths(invocation, heads))
+        for head in named or [shared.one_head(invocation, [])]:
             argv = invocation.argv(heads=[head.folder], overwrite=None)
             found.append(bench_head(head, store, timed, overwrite, console.progress, argv, console.note))
     documents = [document for _, document in found]
-    console.tables(overview(documents))
+    console.tables(overview_tables(documents))
     least = min(result.core_share for document in documents for result in document.results)
     if least < UNDISTURBED:
         console.warn(
             f"others wanted the core: the process had as little as {least:.0%} of it, so slow queries may be "
             "theirs; repeat with --overwrite always on a quiet machine"
         )
-    console.emit([path for path, _ in found], documents[0] if len(documents) == 1 else documents)
-
-
-def _choose(invocation: Invocation, arguments: list[str] | None) -> "list[Head]":
-    """The heads that are named, or the one of those below RUNS that the common rule takes."""
-    from fractalctl.heads.head import find_heads
-
-    if arguments:
-        return list(find_heads(shared.head_paths(invocation, arguments)))
-    return [shared.one_head(invocation, [])]
+    console.emit_results(found)

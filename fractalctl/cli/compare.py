@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from fractalctl.cli import options as shared
-from fractalctl.cli.plumbing import Invocation, command, expand_stdin
+from fractalctl.cli.plumbing import Invocation, command
 
 
 @command()
@@ -60,12 +60,13 @@ def compare(
 
     console, path = invocation.console, output or invocation.runs / "compare.json"
     check_output(path, ArmsCompared, figure_paths(path.with_suffix("")))
-    paths = expand_stdin(sources)
+    paths = shared.result_paths(invocation, sources)
     if not paths:
         shared.require_evaluated(invocation)
         console.note(f"Evaluations: all below {invocation.runs}")
     observations = read_observations(paths or [invocation.runs])
-    document = compare_arms(observations, protocol, backbone, reference)
+    base = reference and shared.labelled(reference, {one.arm for one in observations})
+    document = compare_arms(observations, protocol, backbone, base)
     document = replace(document, argv=invocation.argv(sources=paths or [invocation.runs]))
     write_document(path, document)
     figures = save_figure(draw_frontier(document), path.with_suffix(""))

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     import rich.console
     import rich.table
 
+    from fractalctl.documents import Document
     from fractalctl.tables import Table
 
 
 WIDTH_OF_FILES = 160
 """Columns of standard error when it is no terminal: nothing is wrapped in logs."""
+BORDER = 3
+"""Columns of a terminal that stand between two columns of a table."""
+LONGEST_NAME = 24
+"""Columns of a terminal; words that take more are a sentence, which may go on in the next line."""
 
 
 class _StandardError:
@@ -97,19 +102,18 @@ class Console:
     def tables(self, tables: "Iterable[Table]") -> None:
         """Draw tables for people, of each the columns that it has for a terminal.
 
-        Names and values are never broken: what a terminal has no room for is left out, and said. With
-        ``--wide`` every column is drawn.
+        Names and values are never broken, sentences between words only: what a terminal has no room for is
+        left out, and said. With ``--wide`` every column is drawn.
         """
         if self.quiet:
             return
         for table in tables:
             shown = table if self.wide else table.in_brief()
-            fitting = shown
-            while not self._has_room(fitting) and len(fitting.columns) > fitting.left + 1:
+            fitting, kept = shown, shown.left + 1 if shown.left < len(shown.columns) else 1
+            while not self._has_room(fitting) and len(fitting.columns) > kept:
                 fitting = fitting.without(fitting.columns[-1:])
-            self._stderr.print(
-                _grid(fitting), width=max(self._stderr.width, _width(fitting)) if self._unbound else None
-            )
+            grid, width = _grid(fitting, None if self._unbound else self._stderr.width)
+            self._stderr.print(grid, width=width)
             if left_out := [column for column in shown.columns if column not in fitting.columns]:
                 self.note(f"Left out for want of room: {', '.join(left_out)} (--wide shows them)")
 
@@ -119,7 +123,7 @@ class Console:
         return self.wide or not self._stderr.is_terminal
 
     def _has_room(self, table: "Table") -> bool:
-        return self._unbound or _width(table) <= self._stderr.width
+        return self._unbound or _grid(table, 0)[1] <= self._stderr.width
 
     @contextmanager
     def progress(self, description: str, total: int) -> Iterator[Advance]:
@@ -152,33 +156,57 @@ class Console:
             sys.stdout.writelines(f"{path}\n" for path in paths)
         sys.stdout.flush()
 
+    def emit_results(self, results: "Iterable[tuple[Path, Document]]") -> None:
+        """Give programs the files of results and their documents, a single one by itself."""
+        paths, documents = zip(*results, strict=True)
+        self.emit(paths, documents[0] if len(documents) == 1 else documents)
 
-def _grid(table: "Table") -> "rich.table.Table":
-    """A table as it is drawn: headings may be broken between words, cells may not."""
+
+def _grid(table: "Table", room: int | None) -> "tuple[rich.table.Table, int]":
+    """A table as it is drawn in so many columns of a terminal, None for any number; and how many it takes."""
     from rich import box
     from rich.table import Table as Grid
     from rich.text import Text
 
-    def plain(cell: object) -> Text:
-        return Text(visible(str(cell)))
-
-    grid = Grid(title=plain(table.caption), title_justify="left", box=box.SIMPLE_HEAD)
-    for place, column in enumerate(table.columns):
-        longest = max((plain(row[place]).cell_len for row in table.rows), default=0)
+    grid = Grid(title=Text(visible(table.caption)), title_justify="left", box=box.SIMPLE_HEAD)
+    cells = [[visible(str(cell)) for cell in row] for row in table.rows]
+    widths = _widths(table, cells, room)
+    for place, (column, width) in enumerate(zip(table.columns, widths, strict=True)):
         justify: Any = "left" if place < table.left else "right"
-        grid.add_column(plain(column), justify=justify, overflow="fold", min_width=longest)
-    for row in table.rows:
-        grid.add_row(*map(plain, row))
-    return grid
+        grid.add_column(
+            Text(visible(column)), justify=justify, overflow="fold", min_width=width, max_width=width
+        )
+    for row in cells:
+        grid.add_row(*map(Text, row))
+    return grid, sum(widths) + BORDER * len(widths) + 1
 
 
-def _width(table: "Table") -> int:
-    """Columns of a terminal that a table takes at least."""
-    from rich.console import Console as RichConsole
-    from rich.measure import Measurement
+def _widths(table: "Table", cells: Sequence[Sequence[str]], room: int | None) -> list[int]:
+    """What each column takes; where there is no room, the widest first give way as far as they can."""
+    from rich.cells import cell_len
 
-    console = RichConsole(width=10**6)
-    return Measurement.get(console, console.options, _grid(table)).minimum
+    bounds = []
+    for place, column in enumerate(table.columns):
+        own = [row[place] for row in cells]
+        least = [cell_len(word) for word in column.split()]
+        least += [_least(cell, place < table.left) for cell in own]
+        bounds.append((max(least, default=0), max(map(cell_len, (column, *own)))))
+    widths = [most for _, most in bounds]
+    while room is not None and sum(widths) + BORDER * len(widths) + 1 > room:
+        spare = [width - least for width, (least, _) in zip(widths, bounds, strict=True)]
+        if not any(spare):
+            break
+        widths[spare.index(max(spare))] -= 1
+    return widths
+
+
+def _least(cell: str, words: bool) -> int:
+    """Columns of a terminal that a cell takes at least: of words, what is longer is a sentence."""
+    from rich.cells import cell_len
+
+    if not words or cell_len(cell) <= LONGEST_NAME:
+        return cell_len(cell)
+    return max(LONGEST_NAME, *map(cell_len, cell.split()))
 
 
 def _plain(value: Any) -> Any:

@@ -82,7 +82,13 @@ def _summary(description: dict[str, Any]) -> Table:
         *(number(bits, 3) for bits in description["entropies"]),
         *(f"{rows:,}" for rows in description["rows"].values()),
     ]
-    return Table("corpus", description.get("title", description["name"]), columns, [cells])
+    levels = zip(description["classes"], description["levels"], strict=True)
+    named = " > ".join(
+        f"{count} {name}" + (f" [L{level}]" if name != f"L{level}" else "")
+        for level, (count, name) in enumerate(levels)
+    )
+    caption = f"{description.get('title', description['name'])}: {named}"
+    return Table("corpus", caption, columns, [cells])
 
 
 def _top(description: dict[str, Any]) -> Table:

@@ -21,12 +21,9 @@ def demo(invocation: Invocation, device: shared.DeviceOption = "auto") -> None:
     from fractalctl.cli.overview import evaluation_tables
     from fractalctl.experiments.demo import demonstrate
     from fractalctl.numbers import number, p_phrase, signed
-    from store import FeatureStore
 
     console = invocation.console
-    shown = demonstrate(
-        FeatureStore(invocation.store), invocation.runs, device, console.progress, console.note
-    )
+    shown = demonstrate(invocation.feature_store, invocation.runs, device, console.progress, console.note)
     evaluations, statistics = shown.evaluations, shown.statistics
     console.tables(evaluation_tables(evaluations.documents))
     for row in statistics.comparisons:

@@ -83,11 +83,11 @@ def embed(
     if len(words) > 2:
         raise RequestError(f"expected a head and a file of texts, got {len(words)} arguments")
     *paths, source = words
+    if not paths and (Path(source).is_dir() or (invocation.runs / source).is_dir()):
+        raise RequestError(
+            f"{source}: names heads; a file of texts, or - for standard input, stands behind it"
+        )
     head = shared.one_head(invocation, paths)
-    if offline:
-        from fractalctl.backbones.locate import go_offline
-
-        go_offline()
 
     def load() -> Embedder:
         return Embedder.of(head, encoder, invocation.store, device, offline=offline)
@@ -100,7 +100,7 @@ def embed(
             TextFile(path, text, source),
             output or _usual(source),
             load,
-            VectorRequest(shared.numbers(dims, "--dims") if dims else None, dtype, normalise, ranges),
+            VectorRequest(shared.lengths(dims), dtype, normalise, ranges),
             store=invocation.store,
             progress=invocation.console.progress,
             note=invocation.console.note,
@@ -119,8 +119,11 @@ def _file(source: str) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lines.txt"
-        with path.open("w", encoding="utf-8") as stream:
-            stream.writelines(sys.stdin)
+        try:
+            with path.open("w", encoding="utf-8") as stream:
+                stream.writelines(sys.stdin)
+        except (UnicodeDecodeError, UnicodeEncodeError) as error:
+            raise RequestError(f"standard input: not UTF-8 text ({error.reason})") from error
         if not path.stat().st_size:
             raise RequestError("standard input: expected a text on each line, got none")
         yield path

@@ -73,9 +73,8 @@ def evaluate(
     from fractalctl.experiments.evaluating import evaluate_heads, usual_protocol
     from fractalctl.heads.head import find_heads
     from fractalctl.measures.metrics import NONE, metrics_to_measure
-    from store import FeatureStore
 
-    console, store = invocation.console, FeatureStore(invocation.store)
+    console, store = invocation.console, invocation.feature_store
     wanted = shared.names(metrics)
     tables, standard = metrics_to_measure(wanted), set(metrics_to_measure(()))
 

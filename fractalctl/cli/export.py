@@ -67,17 +67,13 @@ def export(
     if public and not push:
         raise RequestError("--public is of a repository; --push OWNER/NAME says which")
     head = shared.one_head(invocation, heads or ())
-    if offline:
-        from fractalctl.backbones.locate import go_offline
-
-        go_offline()
     folder = output or head.folder / to
     paths: list[Path | str] = [
         *export_head(
             head,
             to,
             folder,
-            lengths=shared.numbers(dims, "--dims") if dims else None,
+            lengths=shared.lengths(dims),
             splits=shared.names([splits]),
             encoder=encoder,
             store=invocation.store,

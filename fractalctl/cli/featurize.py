@@ -86,13 +86,9 @@ def featurize(
 
     from fractalctl.backbones import featurize as library
     from fractalctl.backbones.resolve import resolve_backbone
-    from store import FeatureStore
+    from fractalctl.corpora.recorded import duplicates
 
     started, console = perf_counter(), invocation.console
-    if offline:
-        from fractalctl.backbones.locate import go_offline
-
-        go_offline()
     if backbone is None:
         backbone = default_backbone()
         why = "its weights are installed" if backbone == INSTALLABLE else "the extra minilm is not installed"
@@ -108,7 +104,7 @@ def featurize(
         revision=revision,
         offline=offline,
     )
-    store, wanted = FeatureStore(invocation.store), tuple(name.strip() for name in splits.split(","))
+    store, wanted = invocation.feature_store, shared.names([splits])
     known = store.find(library.recipe_for(request, spec, wanted))
     if known:
         console.note(f"{known.path} is in the store")
@@ -131,7 +127,7 @@ def featurize(
         "corpus": features.corpus,
         "backbone": features.backbone,
         "rows": {split: features.n_rows(split) for split in features.splits},
-        "duplicates": library.duplicates(features),
+        "duplicates": duplicates(features),
         "dimension": features.dimension,
         "cache": "hit" if known else "miss",
         "seconds": round(perf_counter() - started, 3),

@@ -8,7 +8,7 @@ from typer import Option
 
 from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command
-from fractalctl.numbers import MISSING, number
+from fractalctl.numbers import MISSING, listed, number
 
 if TYPE_CHECKING:
     from fractalctl.documents.exported import IndexDocument
@@ -54,13 +54,8 @@ def index(
     from fractalctl.experiments.addresses import features_of
     from fractalctl.experiments.embedding import Embedder
     from fractalctl.experiments.indexing import write_index
-    from store import FeatureStore
 
     head = shared.one_head(invocation, heads or ())
-    if offline:
-        from fractalctl.backbones.locate import go_offline
-
-        go_offline()
     texts: list[str] = []
     embedder = None
     if outside is not None:
@@ -70,9 +65,9 @@ def index(
         embedder = Embedder.of(head, encoder, invocation.store, device, offline=offline)
     written = write_index(
         head,
-        features_of(head, FeatureStore(invocation.store)),
+        features_of(head, invocation.feature_store),
         output or head.folder / "index",
-        shared.numbers(dims, "--dims") if dims else None,
+        shared.lengths(dims),
         kind,
         error=error,
         outside=texts,
@@ -84,6 +79,11 @@ def index(
         argv=invocation.argv(heads=[head.folder], device=None),
     )
     invocation.console.tables(tables(written.document))
+    found = zip(written.document.levels, written.document.calibration.levels, strict=True)
+    if unsure := [name for name, one in found if one.margin is None]:
+        invocation.console.note(
+            f"No answer is sure of {listed(unsure)}: no margin keeps that error; --error allows for another"
+        )
     invocation.console.emit([written.folder], written.document)
 
 
@@ -98,7 +98,7 @@ def tables(document: "IndexDocument") -> "Sequence[Table]":
             one.length,
             MISSING if one.margin is None else number(one.margin, 2),
             number(100 * one.answered, 1),
-            number(100 * one.error, 1),
+            MISSING if one.margin is None else number(100 * one.error, 1),
         ]
         for level, (name, one) in enumerate(zip(document.levels, found.levels, strict=True))
     ]

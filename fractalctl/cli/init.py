@@ -11,7 +11,7 @@ from fractalctl.cli import options as shared
 from fractalctl.cli.arm_options import StrategyOption
 from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.errors import RequestError
-from store.default import PROJECT_FILE
+from store.default import PROJECT_FILE, find_project
 
 STORE, RUNS = "features", "runs"
 """Folders beside the file, unless others are named."""
@@ -47,7 +47,7 @@ def init(
         fractalctl init clinc --backbone minilm --strategy zoom,lda
     """
     from fractalctl.backbones.resolve import resolve_backbone
-    from fractalctl.backbones.spec import default_backbone
+    from fractalctl.backbones.spec import default_backbone, registered_backbones
     from fractalctl.documents.project import read_project
     from fractalctl.heads.arms import build_arm
     from store.files import write_aside
@@ -55,11 +55,15 @@ def init(
     path, columns = Path(PROJECT_FILE), shared.names([levels] if levels else None)
     if path.exists():
         raise RequestError(f"{path.resolve()}: is there already; change it, or remove it first")
+    if outer := find_project():
+        invocation.console.note(f"{outer} says nothing any more to this folder and those below")
     arms = shared.names(strategy) or ARMS
     for arm in arms:
         build_arm(arm, max(len(columns), 2))
     if backbone:
         resolve_backbone(backbone)
+        if "/" not in backbone and Path(backbone).is_dir() and backbone not in registered_backbones():
+            backbone = f"./{backbone}"  # so that it is found from the folders below, too
     settings = {
         "store": _typed(invocation, "store") or STORE,
         "runs": _typed(invocation, "runs") or RUNS,

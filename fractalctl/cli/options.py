@@ -1,7 +1,8 @@
 """Options that several commands share, each declared once, and what their values mean."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +13,7 @@ from typer import Argument, Option
 
 from fractalctl.cli import completion
 from fractalctl.cli.plumbing import Invocation, expand_stdin
-from fractalctl.errors import RequestError, did_you_mean
+from fractalctl.errors import FractalError, RequestError, did_you_mean
 from fractalctl.executors import Executor, ExecutorKind
 from fractalctl.experiments.policy import Overwrite
 from fractalctl.numbers import MISSING, read_whole
@@ -77,8 +78,24 @@ MeasuredUnder = Annotated[
 MeasuredWith = Annotated[str | None, Option(metavar="NAME", help="Only this backbone.")]
 OverwriteOption = Annotated[Overwrite, Option(help="What happens to results that exist.")]
 DeviceOption = Annotated[str, Option(help="auto, cpu, cuda, cuda:1 ...")]
+
+
+def _go_offline(offline: bool) -> bool:
+    """Keep the hub's libraries off the network, before a command imports them."""
+    if offline:
+        from fractalctl.backbones.locate import go_offline
+
+        go_offline()
+    return offline
+
+
 OfflineOption = Annotated[
-    bool, Option("--offline", help="Use what the local Hugging Face cache holds; never the network.")
+    bool,
+    Option(
+        "--offline",
+        callback=_go_offline,
+        help="Use what the local Hugging Face cache holds; never the network.",
+    ),
 ]
 EncoderOption = Annotated[
     Path | None, Option(exists=True, file_okay=False, help="Where the backbone is, if it was a folder.")
@@ -97,6 +114,11 @@ def numbers(text: str, option: str) -> tuple[int, ...]:
     if min(found) < 0:
         raise RequestError(f"{option} '{text}': expected numbers of 0 and more")
     return found
+
+
+def lengths(dims: str | None) -> tuple[int, ...] | None:
+    """Numbers of dimensions by ``--dims``; None where nobody names any."""
+    return numbers(dims, "--dims") if dims else None
 
 
 def names(values: Sequence[str] | None) -> tuple[str, ...]:
@@ -201,13 +223,11 @@ def choose_features(invocation: Invocation, arguments: Sequence[str] | None) -> 
 
     Raises RequestError: standard input names none; StoreError: there is no such set.
     """
-    from store import FeatureStore
-
-    store, wanted = FeatureStore(invocation.store), expand_stdin(arguments)
+    store, wanted = invocation.feature_store, expand_stdin(arguments)
     if wanted:
         return [named_set(invocation, name) for name in dict.fromkeys(wanted)]
-    features, several = store.resolve(), len(store.sets()) > 1
-    why = f"the one written last of {len(store.sets())}" if several else "the only one"
+    features, count = store.resolve(), len(store.sets())
+    why = f"the one written last of {count}" if count > 1 else "the only one"
     invocation.console.note(f"Feature set: {features.path} ({why} in {store.folder})")
     return [features]
 
@@ -217,9 +237,7 @@ def named_set(invocation: Invocation, name: str) -> "FeatureSet":
 
     Raises StoreError: there is none of that name.
     """
-    from store import FeatureStore
-
-    store = FeatureStore(invocation.store)
+    store = invocation.feature_store
     features = store.resolve(name)
     fitting = [one for one in store.sets() if name in (one.corpus, f"{one.corpus}/{one.backbone}")]
     if len(fitting) > 1 and store.name_of(features.path) != name:
@@ -235,6 +253,27 @@ def head_paths(invocation: Invocation, arguments: Sequence[str] | None) -> list[
         _require_trained(invocation)
         invocation.console.note(f"Heads: all below {invocation.runs}")
     return paths or [invocation.runs]
+
+
+def result_paths(invocation: Invocation, arguments: Sequence[str] | None) -> list[str]:
+    """Paths of results as they were given, or names below the runs as ``runs ls`` shows them."""
+    runs = invocation.runs
+    return [
+        name if Path(name).exists() or not (runs / name).exists() else str(runs / name)
+        for name in expand_stdin(arguments)
+    ]
+
+
+def labelled(name: str, known: Collection[str]) -> str:
+    """The label of an arm that was measured: ``zoom-0.9``, a knob at its default, is labelled ``zoom``."""
+    if name in known:
+        return name
+    from fractalctl.heads.arms import build_arm
+
+    with suppress(FractalError):
+        label = build_arm(name, 2).label
+        return label if label in known else name
+    return name
 
 
 def _named(invocation: Invocation, name: str, hint: str = "") -> Path:

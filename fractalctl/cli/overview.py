@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from fractalctl.documents.measured import Accuracy, Features
 from fractalctl.numbers import MISSING, interval, listed, mean_sd, number, p_value, percent, signed
-from fractalctl.report.results import Results, grouped
+from fractalctl.report.results import Results
 from fractalctl.report.sections.answer import answer_tables, baselines_of, shares
+from fractalctl.statistics.observations import grouped
 from fractalctl.tables import Table
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer import Option
@@ -17,6 +17,9 @@ from fractalctl.cli.console import Console
 from fractalctl.cli.project import said_by_project
 from fractalctl.errors import FractalError, RequestError
 from store.errors import StoreError
+
+if TYPE_CHECKING:
+    from store import FeatureStore
 
 PRESENTATION = frozenset({"json", "quiet", "verbose", "wide"})
 EXECUTION = frozenset({"executor", "workers", "scheduler"})
@@ -73,6 +76,13 @@ class Invocation:
         from store.default import default_folder
 
         return self.named_store or default_folder()
+
+    @property
+    def feature_store(self) -> "FeatureStore":
+        """The store in that folder."""
+        from store import FeatureStore
+
+        return FeatureStore(self.store)
 
     def argv(self, **overrides: Any) -> list[str]:
         """The argument vector that repeats this call, every option that has a value spelled out.

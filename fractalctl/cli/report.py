@@ -36,16 +36,19 @@ def report(
         fractalctl report runs --output docs --queries 20
     """
     from fractalctl.experiments.report import report_results
-    from store import FeatureStore
 
     runs, console = folder or invocation.runs, invocation.console
+    if folder is None:
+        console.note(f"Runs: {runs}")
+    elif not folder.exists() and (invocation.runs / folder).is_dir():
+        runs = invocation.runs / folder
     written = report_results(
         runs,
         output or runs / "report",
         paper,
         console.progress,
         queries=queries,
-        store=FeatureStore(invocation.store),
+        store=invocation.feature_store,
         argv=invocation.argv(folder=None, runs=runs, output=None, paper=None),
         note=console.note,
     )

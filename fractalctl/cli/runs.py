@@ -48,7 +48,7 @@ def ls(invocation: Invocation) -> None:
     heads, damaged = readable_heads(invocation.runs)
     arms, console = kept_arms(invocation.runs, heads), invocation.console
     if arms:
-        columns = ("name", "seeds", "lengths", "trained", "measured")
+        columns = ("name", "seeds", "measured", "trained", "lengths")
         caption = f"Heads below {invocation.runs}"
         console.tables([Table("heads", caption, columns, [*map(_row, arms)], left=len(columns))])
     else:
@@ -143,7 +143,7 @@ def _chosen(invocation: Invocation, names: list[str] | None) -> "list[KeptArm]":
 
 def _row(arm: "KeptArm") -> list[object]:
     lengths = ", ".join(map(str, arm.heads[0].dims))
-    return [arm.name, _seeds(arm), lengths, arm.trained, ", ".join(arm.protocols) or MISSING]
+    return [arm.name, _seeds(arm), ", ".join(arm.protocols) or MISSING, arm.trained, lengths]
 
 
 def _seeds(arm: "KeptArm") -> str:

@@ -19,9 +19,10 @@ from fractalctl.numbers import number, percent
 
 if TYPE_CHECKING:
     from fractalctl.backbones.spec import Encoder
+    from fractalctl.experiments.calibration import Decision
     from fractalctl.experiments.search import Found, Lookup
     from fractalctl.heads.head import Head
-    from fractalctl.measures.answers import Answer, Answered, Reference
+    from fractalctl.measures.search import Answer, Answered, Reference
     from store import FeatureSet
 
 
@@ -95,21 +96,18 @@ def search(
         cat questions.txt | fractalctl search runs/trec - --json
     """
     from fractalctl.experiments.search import Lookup, rows_in, texts_in
-    from store import FeatureStore
 
     paths, query = _divided(words or [], bool(row))
+    if query and not paths and index is None and ((invocation.runs / query).exists() or Path(query).exists()):
+        invocation.console.note(f"'{query}' is taken for the query; what stands before a query names heads")
     reference = _reference(invocation, paths, index, features, device)
     wanted = _level(reference, level)
-    lookup = Lookup(top, shared.numbers(dims, "--dims") if dims else None, shortlist, funnel, wanted)
+    lookup = Lookup(top, shared.lengths(dims), shortlist, funnel, wanted)
     if row:
         found = rows_in(reference, row, lookup)
         _show(invocation.console, found, reference, lookup)
         invocation.console.emit([], _document(reference, found))
         return
-    if offline:
-        from fractalctl.backbones.locate import go_offline
-
-        go_offline()
     found = []
 
     @cache
@@ -118,7 +116,7 @@ def search(
         from fractalctl.backbones.resolve import recorded_backbone
 
         spec = recorded_backbone(reference.features, encoder, offline=offline)
-        store = FeatureStore(invocation.store)
+        store = invocation.feature_store
         return load_backbone(spec, device=device, offline=offline, store=store)
 
     agree = shared.asking(invocation.console, yes)
@@ -134,6 +132,8 @@ def _divided(words: Sequence[str], by_rows: bool) -> tuple[list[str], str]:
     if not words and not by_rows and not sys.stdin.isatty():
         raise RequestError("nothing to search for: give a query, - for standard input, or --row N")
     heads, query = (list(words), "") if by_rows or not words else (list(words[:-1]), words[-1])
+    if words and not by_rows and not query.strip():
+        raise RequestError("the query is empty: give a text, - for standard input, or --row N")
     if query == "-" and "-" in heads:
         raise RequestError("standard input can give heads or queries, not both")
     return heads, query
@@ -145,15 +145,14 @@ def _reference(
     """What is searched: an index, or the feature set of a head."""
     from fractalctl.device import choose_device
     from fractalctl.experiments.indexing import open_index
-    from fractalctl.measures.answers import Reference
-    from store import FeatureStore
+    from fractalctl.measures.search import Reference
 
     if index is None:
         head = shared.one_head(invocation, paths, HINT)
         return Reference(head, _features(invocation, head, features), choose_device(device))
     if paths or features:
         raise RequestError("--index names a head and its feature set already; leave the others out")
-    found = open_index(index, FeatureStore(invocation.store), device)
+    found = open_index(index, invocation.feature_store, device)
     invocation.console.note(f"Index: {index} (head {found.head.folder})")
     return found
 
@@ -190,29 +189,24 @@ def _show(console: Console, found: "Sequence[Found]", reference: "Reference", lo
 
     names = level_names(reference.features)
     for one in found:
-        show_zoom(console, one.zoom)
+        decided = _decided(one.decision, names[one.decision.level]) if one.decision else None
+        show_zoom(console, one.zoom, decided)
         if one.two_stage is not None:
             console.note("  through the funnel:" if lookup.funnel else "  in two stages:")
             _show_answers(console, one.two_stage)
-        if one.decision is not None:
-            decision = one.decision
-            sure = "sure" if decision.sure else "not sure"
-            inside = (
-                ""
-                if decision.inside
-                else "; further from the corpus than 95 % of its own rows: none of these?"
-            )
-            console.note(
-                f"  {names[decision.level]}: {' > '.join(decision.labels)} ({sure}, margin "
-                f"{number(decision.margin)}){inside}"
-            )
+
+
+def _decided(decision: "Decision", level: str) -> str:
+    """What a query is said to be."""
+    sure = "sure" if decision.sure else "not sure"
+    outside = "" if decision.inside else "; further from the corpus than 95 % of its own rows: none of these?"
+    return f"{level}: {' > '.join(decision.labels)} ({sure}, margin {number(decision.margin)}){outside}"
 
 
 def _features(invocation: Invocation, head: "Head", name: str | None) -> "FeatureSet":
     from fractalctl.experiments.addresses import features_of
-    from store import FeatureStore
 
-    store = FeatureStore(invocation.store)
+    store = invocation.feature_store
     features = shared.named_set(invocation, name) if name else features_of(head, store)
     if features.backbone != head.backbone:
         raise RequestError(
@@ -221,13 +215,16 @@ def _features(invocation: Invocation, head: "Head", name: str | None) -> "Featur
     return features
 
 
-def show_zoom(console: Console, one: "Answered") -> None:
+def show_zoom(console: Console, one: "Answered", decided: str | None = None) -> None:
     """One query and what it finds at each length, with the path of classes of every answer.
 
-    Shares are of answers that have the query's own classes or, where nobody knows them, those voted for.
+    Shares are of answers that have the query's own classes or, where nobody knows them, those voted for. What
+    was decided comes first, where something was.
     """
     known = f" [{' > '.join(one.query.labels)}]" if one.query.labels else ""
     console.note(f"\nQuery{known}: {_short(one.query.text)}")
+    if decided:
+        console.note(f"  {decided}")
     for length, answers in one.answers.items():
         wanted = one.query.labels or one.votes[length]
         shares = [f"{percent(one.agreement(length, level))} from {wanted[level]}" for level in (0, -1)]

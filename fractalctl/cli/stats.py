@@ -8,12 +8,12 @@ import typer
 from typer import Argument, Option
 
 from fractalctl.cli import options as shared
-from fractalctl.cli.plumbing import Invocation, command, expand_stdin
+from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.errors import RequestError
 
 if TYPE_CHECKING:
     from fractalctl.documents.statistics import Statistics
-    from fractalctl.statistics import Observation
+    from fractalctl.statistics import Observation, Options
     from fractalctl.tables import Table
 
 
@@ -122,8 +122,8 @@ def stats(
     from fractalctl.documents import check_output, write_document
     from fractalctl.documents.statistics import Statistics
     from fractalctl.paper import annotate
-    from fractalctl.report import brief_tables, draw_forest, write_statistics
-    from fractalctl.report.figures import figure_paths
+    from fractalctl.report import brief_tables, forest_figure, write_statistics
+    from fractalctl.report.figures import figure_paths, save_figure
     from fractalctl.report.prose import notes
     from fractalctl.statistics import Options, analyse
     from fractalctl.versions import versions
@@ -150,16 +150,14 @@ def stats(
         profiles=profiles,
         quadratic=quadratic,
     )
-    paths = expand_stdin(sources)
+    paths = shared.result_paths(invocation, sources)
     observations = _observations(invocation, paths, optional=quadratic is not None)
-    document = annotate(analyse(observations, options))
+    document = annotate(analyse(observations, _labelled(options, observations)))
     document = replace(document, versions=versions(), argv=invocation.argv(sources=paths))
+    if figure and document.meta is None:
+        raise RequestError("--figure draws effects pooled over corpora, and no two arms were compared")
     write_document(path, document)
-    written = [path]
-    if figure:
-        if document.meta is None:
-            raise RequestError("--figure draws effects pooled over corpora, and no two arms were compared")
-        written += draw_forest(document.meta, figure)
+    written = [path, *(save_figure(forest_figure(document.meta), figure) if document.meta and figure else ())]
     if form is None:
         console.tables([*_asked(document, observations), *brief_tables(document)])
     for note in [*_chosen(document, named=bool(compare or reference)), *notes(document)]:
@@ -188,6 +186,16 @@ def _chosen(document: "Statistics", named: bool) -> list[str]:
     """Says what arms were compared with where nobody named an arm."""
     base = document.comparisons[0].b if document.comparisons and not named else None
     return [f"Compared with {base}; --reference ARM or --compare A,B names others"] if base else []
+
+
+def _labelled(options: "Options", observations: "list[Observation]") -> "Options":
+    """The same with arms by the labels that they have in the evaluations."""
+    from dataclasses import replace
+
+    arms = {one.arm for one in observations}
+    pairs = tuple((shared.labelled(a, arms), shared.labelled(b, arms)) for a, b in options.pairs)
+    base = options.reference and shared.labelled(options.reference, arms)
+    return replace(options, pairs=pairs, reference=base)
 
 
 def _correction(**flags: bool) -> str | None:

@@ -48,12 +48,12 @@ def list_sets(invocation: Invocation) -> None:
 
         fractalctl store ls --quiet | fractalctl train - --strategy v5
     """
-    store, console = _store(invocation), invocation.console
+    store, console = invocation.feature_store, invocation.console
     damaged: list[StoreError] = []
     answers = list(_answers(store, damaged))
     sets, unfinished = store.sets(damaged.append), store.unfinished()
     if sets:
-        columns = ("Set", "Rows", "Dimension", "Classes", "Size", "Written", "Source")
+        columns = ("Set", "Rows", "Classes", "Written", "Size", "Dimension", "Source")
         console.tables([Table("sets", f"Feature sets in {store.folder}", columns, [*map(_row, sets)])])
     else:
         console.note(f"no feature set in {store.folder}; make one with fractalctl featurize")
@@ -82,14 +82,13 @@ def show_set(invocation: Invocation, name: Name = None) -> None:
 
         fractalctl store info clinc/minilm --json
     """
-    features, console = _store(invocation).resolve(name), invocation.console
+    features, console = invocation.feature_store.resolve(name), invocation.console
     levels = _levels(features)
     summary = _summary(features)
     console.note(
         f"{features.path}\n{_size(features.n_bytes)}, written {summary['written']}, from "
         f"{summary['source'] or MISSING}, identity {features.identity}\n"
     )
-    console.note("\n".join(f"  {field:<30}  {value}" for field, value in _fields(features.recipe)))
     sizes = [(split, n, _size(4 * n * features.dimension)) for split, n in summary["rows"].items()]
     titles = (
         f"{name} [L{level}]" if name != f"L{level}" else name
@@ -101,6 +100,8 @@ def show_set(invocation: Invocation, name: Name = None) -> None:
         Table("rows", "Rows", ("Split", "Rows", "Features"), sizes),
         Table("classes", title, ("Level", "Classes", "Fewest", "Median", "Most"), counted),
     ])  # fmt: skip
+    recipe = (f"  {field:<30}  {value}" for field, value in _fields(features.recipe))
+    console.note("\n".join(["Recipe", *recipe]))
     console.emit([features.path], {**summary, "levels": levels, "recipe": features.recipe})
 
 
@@ -142,7 +143,7 @@ def remove_sets(
 
         fractalctl store rm clinc trec --yes
     """
-    store, paths = _store(invocation), _selected(invocation, names, unfinished=True)
+    store, paths = invocation.feature_store, _selected(invocation, names, unfinished=True)
     if not yes:
         if not sys.stdin.isatty():
             raise RequestError(
@@ -174,7 +175,7 @@ def clear_up(
     from store.leftovers import find_leftovers
 
     console = invocation.console
-    folders = dict.fromkeys(path.resolve() for path in (_store(invocation).folder, invocation.runs))
+    folders = dict.fromkeys(path.resolve() for path in (invocation.feature_store.folder, invocation.runs))
     found = [one for folder in folders for one in find_leftovers(folder)]
     if found:
         rows = [(str(one.path), one.what, _size(one.n_bytes)) for one in found]
@@ -191,12 +192,6 @@ def clear_up(
     )
 
 
-def _store(invocation: Invocation) -> "FeatureStore":
-    from store import FeatureStore
-
-    return FeatureStore(invocation.store)
-
-
 def _answers(store: "FeatureStore", damaged: list[StoreError]) -> Iterator[dict[str, Any]]:
     for one in store.kept_answers():
         try:
@@ -211,7 +206,7 @@ def _answers(store: "FeatureStore", damaged: list[StoreError]) -> Iterator[dict[
 
 
 def _selected(invocation: Invocation, names: list[str] | None, *, unfinished: bool = False) -> list[Path]:
-    store, wanted = _store(invocation), expand_stdin(names) if names else [None]
+    store, wanted = invocation.feature_store, expand_stdin(names) if names else [None]
     paths = (path for name in wanted for path in store.select(name, unfinished=unfinished))
     return list(dict.fromkeys(paths))
 
@@ -255,13 +250,24 @@ def _levels(features: "FeatureSet") -> list[dict[str, int]]:
     return levels
 
 
-def _fields(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _fields(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """The leaves of nested objects, with dotted names."""
     for key, value in document.items():
         if isinstance(value, Mapping) and value:
             yield from _fields(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", ", ".join(value) if key == "splits" else value
+            yield f"{prefix}{key}", _shown(value)
+
+
+def _shown(value: Any) -> str:
+    """A JSON value for people; text that begins or ends with a space is quoted."""
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value in (None, "", {}):
+        return MISSING
+    return repr(value) if isinstance(value, str) and value != value.strip() else str(value)
 
 
 def _row(features: "FeatureSet") -> tuple[object, ...]:
@@ -269,7 +275,7 @@ def _row(features: "FeatureSet") -> tuple[object, ...]:
     classes = " > ".join(str(len(names)) for names in features.class_names)
     when, source = minute(features.written / 1e9), source_of(features) or MISSING
     size = _size(features.n_bytes)
-    return f"{features.corpus}/{features.name}", rows, features.dimension, classes, size, when, source
+    return f"{features.corpus}/{features.name}", rows, classes, when, size, features.dimension, source
 
 
 def _size(n_bytes: int) -> str:

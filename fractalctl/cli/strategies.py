@@ -30,7 +30,7 @@ def ls(invocation: Invocation) -> None:
     from fractalctl.heads.arms import strategies
 
     described = [_described(strategy) for strategy in strategies().values()]
-    columns = ("strategy", "method", "trunk", "meaning", "from")
+    columns = ("strategy", "meaning", "method", "trunk", "from")
     rows = [[one[column] or MISSING for column in ("name", *columns[1:])] for one in described]
     invocation.console.tables([Table("strategies", "Strategies", columns, rows, left=5)])
     invocation.console.emit([one["name"] for one in described], described)
@@ -69,8 +69,8 @@ def info(
     console.note(f"Method {strategy.method.name}, after {strategy.method.source}")
     if strategy.source and strategy.source != strategy.method.source:
         console.note(f"Settings after {strategy.source}")
-    rows = [list(setting.values()) for setting in settings]
-    console.tables([Table("settings", "Settings", ("setting", "type", "default", "meaning"), rows, left=4)])
+    rows = [[one[key] for key in ("name", "default", "meaning", "type")] for one in settings]
+    console.tables([Table("settings", "Settings", ("setting", "default", "meaning", "type"), rows, left=4)])
     console.emit([name], {**described, "nested": arm.nested, "settings": settings})
 
 

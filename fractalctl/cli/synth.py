@@ -43,11 +43,12 @@ def synth(
     """
     from fractalctl.experiments.evaluating import common_protocol
     from fractalctl.experiments.synthesis import STRATEGIES, fitting, synthesise
-    from fractalctl.report import overview
+    from fractalctl.report.sections.synthesis import overview_tables
 
     console, results = invocation.console, []
     sets = shared.choose_features(invocation, features)
-    protocol = rule.otherwise(common_protocol(sets))
+    usual = common_protocol(sets)
+    protocol = rule.otherwise(usual)
     for chosen in sets:
         sizes, too_large = fitting(chosen, shared.numbers(coarse, "--coarse"))
         for number in too_large:
@@ -70,8 +71,8 @@ def synth(
                 console.progress,
                 invocation.argv(features=[chosen.path], protocol=protocol.name, device=None),
                 console.note,
+                usual,
             )
         )
-    documents = [document for _, document in results]
-    console.tables(overview(documents))
-    console.emit([path for path, _ in results], documents[0] if len(documents) == 1 else documents)
+    console.tables(overview_tables([document for _, document in results]))
+    console.emit_results(results)

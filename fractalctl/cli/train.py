@@ -8,6 +8,7 @@ from typer import Option
 from fractalctl.cli import options as shared
 from fractalctl.cli.arm_options import ArmOptions, arms, spelled
 from fractalctl.cli.plumbing import Invocation, command
+from fractalctl.cli.project import from_project
 from fractalctl.experiments.policy import Overwrite
 
 if TYPE_CHECKING:
@@ -77,17 +78,22 @@ def train(
     from fractalctl.corpora.recorded import level_names
     from fractalctl.experiments.addresses import USUAL
     from fractalctl.experiments.training import build_arms, train_heads
-    from fractalctl.experiments.tuning import TunedArm, size_lengths, tune
+    from fractalctl.experiments.tuning import SHARE, TunedArm, size_lengths, tune
 
     files = {path.stem: path for path in supervision or ()}
     strategies = wanted.strategies or (() if files else (USUAL,))
+    if files and from_project(invocation.command, "strategy"):
+        invocation.console.note(
+            "Only the tables of --supervision are trained; --strategy names others beside"
+        )
+        strategies = ()
     if not wanted.strategies and not files:
         invocation.console.note(f"Strategy: {USUAL} (--strategy names others, 'strategies ls' lists them)")
     heads: list[Head] = []
     for chosen in shared.choose_features(invocation, features):
         settings, capacity = dict(wanted.settings), None
         if settings.get("dims") == "auto":
-            capacity = size_lengths(chosen)
+            capacity = size_lengths(chosen, settings.get("holdout", SHARE))
             settings["dims"] = ",".join(map(str, capacity.chosen))
             for line in capacity_lines(capacity, level_names(chosen)):
                 invocation.console.note(line)

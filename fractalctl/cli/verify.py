@@ -10,7 +10,7 @@ import typer
 from typer import Argument
 
 from fractalctl.cli import options as shared
-from fractalctl.cli.plumbing import Invocation, command, expand_stdin
+from fractalctl.cli.plumbing import Invocation, command
 
 SHOWN = 20
 """Differences of a file that are shown to people; ``--json`` has all."""
@@ -41,10 +41,10 @@ def verify(
     from fractalctl.errors import FractalError
     from fractalctl.experiments.verifying import Outcome, verify_result
     from fractalctl.tables import Table
-    from store import FeatureStore
 
-    console, store = invocation.console, FeatureStore(invocation.store)
-    found = [verify_result(Path(path), store, _call, device) for path in expand_stdin(files)]
+    console, store = invocation.console, invocation.feature_store
+    paths = shared.result_paths(invocation, files)
+    found = [verify_result(Path(path), store, _call, device) for path in paths]
     for one in found:
         for difference in one.differences[:SHOWN]:
             said = f"{difference.field}: recorded {difference.recorded}, now {difference.remade}"

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fractalctl.corpora.corpus import Corpus, Split
+from fractalctl.corpora.recorded import unnamed
 from fractalctl.corpora.records import SPLITS, OnConflict, Reading, Record
 from fractalctl.corpora.tree import PATH_SEPARATOR, grow_tree
 from fractalctl.errors import RequestError
@@ -72,7 +74,7 @@ def assemble(
     needed.
     """
     rows = list(reading.records)
-    levels = reading.levels or tuple(f"L{number}" for number in range(len(rows[0].path)))
+    levels = reading.levels or unnamed(len(rows[0].path))
     tree, class_ids = grow_tree(_distinct_paths(rows), levels, on_conflict)
     labels = tree.lineage(np.array([class_ids[row.path] for row in rows], np.int32))
     members, split_notes = _members(rows, labels[:, -1], seed)
@@ -88,6 +90,7 @@ def assemble(
         *_texts_note(rows),
         *_counts_notes(reading, members, levels, tree.class_counts),
         *_untrained_note(splits["train"], tree.class_counts, levels),
+        *_idle_notes(tree.class_counts, levels),
     )
     return Corpus(name, tuple(levels), tree, splits, all_notes)
 
@@ -170,3 +173,15 @@ def _untrained_note(train: Split, class_counts: Sequence[int], levels: Sequence[
     if trained == known:
         return []
     return [f"{known - trained} of {known} classes of level '{levels[-1]}' have no training row"]
+
+
+def _idle_notes(class_counts: Sequence[int], levels: Sequence[str]) -> list[str]:
+    """Levels that tell nothing: those of a single class, and those that divide no class above them."""
+    single = [level for level, count in zip(levels, class_counts, strict=True) if count == 1]
+    notes = [f"level '{level}' has a single class, so every answer is right there" for level in single]
+    named = pairwise(zip(levels, class_counts, strict=True))
+    return notes + [
+        f"level '{finer}' divides no class of level '{coarser}', so both ask the same"
+        for (coarser, count), (finer, same) in named
+        if count == same > 1
+    ]

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,11 +10,13 @@ from unicodedata import normalize
 
 from fractalctl.corpora.records import Record, Row, split_called
 from fractalctl.corpora.tabular import SUFFIXES, Table, open_table, open_text, table_format
-from fractalctl.errors import RequestError
+from fractalctl.errors import RequestError, did_you_mean
 from store.files import why_no_file
 
 LINES = ".txt"
 """End of the name of a file that holds a text on each line."""
+OTHER_MARKS = (";", "\t", "|")
+"""What else than a comma may stand between the cells of a file that is called .csv."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,7 @@ class Columns:
         _require(table, (self.text, self.path) if self.path else (self.text, *self.levels))
         for number, row in table.rows:
             place = table.origin.place(number)
-            path = self._path(row, place)
-            text = text_in(row, self.text, place)
-            if not text.strip():
-                raise RequestError(f"{place}: no text in column '{self.text}'; give it one or remove the row")
+            path, text = self._path(row, place), _filled(row, self.text, place)
             own_split = split or split_in(row, place)
             yield Record(text, path, own_split, table.origin, number, id_in(row, "id"))
 
@@ -74,6 +73,14 @@ def text_in(row: Row, column: str, place: str) -> str:
     if value and not value.isprintable():
         _check_characters(value, column, place)
     return value or ""
+
+
+def _filled(row: Row, column: str, place: str) -> str:
+    """The text in a column of somebody's own table; RequestError if there is none."""
+    text = text_in(row, column, place)
+    if not text.strip():
+        raise RequestError(f"{place}: no text in column '{column}'; give it one or remove the row")
+    return text
 
 
 def label_in(row: Row, column: str, place: str) -> str:
@@ -134,10 +141,20 @@ def id_in(row: Row, column: str | None) -> str | None:
 def _require(table: Table, columns: tuple[str, ...]) -> None:
     missing = [column for column in columns if column not in table.columns]
     if missing:
+        guess = did_you_mean(missing[0], table.columns)
         raise RequestError(
-            f"{table.origin.name}: no column '{missing[0]}'; there are {_listed(table.columns)}. "
-            "Name the right ones with --text and --levels coarse,fine (or --path)"
+            f"{table.origin.name}: no column '{missing[0]}'{guess}; there are {_listed(table.columns)}. "
+            f"{_way_on(table.columns)}"
         )
+
+
+def _way_on(columns: tuple[str, ...]) -> str:
+    """What to do where a column is missing; a single one may be a header with other marks between cells."""
+    marks = [mark for mark in OTHER_MARKS if len(columns) == 1 and mark in columns[0]]
+    if marks:
+        shown = "tabs" if marks[0] == "\t" else f"'{marks[0]}'"
+        return f"Its cells seem to be separated by {shown}: save it with commas, or with tabs as .tsv"
+    return "Name the right ones with --text and --levels coarse,fine (or --path)"
 
 
 def split_in(row: Row, place: str) -> str | None:
@@ -151,7 +168,7 @@ def split_in(row: Row, place: str) -> str | None:
     return split
 
 
-def _listed(columns: Any) -> str:
+def _listed(columns: Iterable[str]) -> str:
     return ", ".join(f"'{column}'" for column in columns)
 
 
@@ -217,13 +234,8 @@ class TextFile:
     def _rows(self) -> Iterator[NamedText]:
         table = open_table(self.path)
         if self.column not in table.columns:
-            there = ", ".join(f"'{name}'" for name in table.columns)
+            there = _listed(table.columns)
             raise RequestError(f"{self.path}: no column '{self.column}'; name one of {there} with --text")
         for number, row in table.rows:
-            place = table.origin.place(number)
-            text = text_in(row, self.column, place)
-            if not text.strip():
-                raise RequestError(
-                    f"{place}: no text in column '{self.column}'; give it one or remove the row"
-                )
+            text = _filled(row, self.column, table.origin.place(number))
             yield NamedText(id_in(row, "id") or str(number), text)

@@ -31,8 +31,9 @@ def published_tables(spec: CorpusSpec, files: Files) -> SplitTables:
     own = {role: path for role, path in files.items() if role not in spec.companions}
     if spec.name not in _ROWS:
         return open_tables(own)
+    beside = {role: path for role, path in files.items() if role in spec.companions}
     unit = "post" if spec.name == "newsgroups" else "line"
-    rows = {role: _ROWS[spec.name](spec, path, files) for role, path in own.items()}
+    rows = {role: _ROWS[spec.name](spec, path, **beside) for role, path in own.items()}
     return [
         (None if role == "all" else role, as_table(Origin(own[role].name, unit), rows[role])) for role in own
     ]
@@ -75,7 +76,7 @@ def _clinc_rows(
         yield number, row
 
 
-def _trec_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # noqa: ARG001  one signature for all
+def _trec_rows(spec: CorpusSpec, path: Path) -> NumberedRows:
     """Lines of ``COARSE:fine`` and the question, in Latin-1."""
     for number, line in _lines(path, "latin-1"):
         label, _, text = line.partition(" ")
@@ -84,22 +85,22 @@ def _trec_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # n
         yield number, {"text": text, spec.levels[-1]: label}
 
 
-def _goemotions_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:
+def _goemotions_rows(spec: CorpusSpec, path: Path, labels: Path | None = None) -> NumberedRows:
     """Lines of text, numbers of the emotions and comment id; those with one emotion are kept."""
-    names = tuple(name for _, name in _lines(files["labels"])) if "labels" in files else spec.labels
+    names = tuple(name for _, name in _lines(labels)) if labels else spec.labels
     for number, line in _lines(path):
         cells = line.split("\t")
-        labels = cells[1].split(",") if len(cells) == 3 else []
-        if not labels or not all(label.isdecimal() and int(label) < len(names) for label in labels):
+        chosen = cells[1].split(",") if len(cells) == 3 else []
+        if not chosen or not all(one.isdecimal() and int(one) < len(names) for one in chosen):
             raise FractalError(
                 f"{path}, line {number}: expected a text, numbers of emotions below {len(names)} and an id "
                 f"with tabs between them, found {line!r:.60}"
             )
-        if len(labels) == 1:
-            yield number, {"text": cells[0], spec.levels[-1]: names[int(labels[0])], "id": cells[2]}
+        if len(chosen) == 1:
+            yield number, {"text": cells[0], spec.levels[-1]: names[int(chosen[0])], "id": cells[2]}
 
 
-def _newsgroups_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # noqa: ARG001  as above
+def _newsgroups_rows(spec: CorpusSpec, path: Path) -> NumberedRows:
     """Posts in Latin-1, without headers, quotes and footers, in order of group and file name."""
     groups = sorted(group for group in path.iterdir() if group.is_dir())
     if not groups:
@@ -111,13 +112,14 @@ def _newsgroups_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows
         yield number, {"text": text, spec.levels[-1]: group, "id": f"{group}/{post.name}"}
 
 
-def _wos_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:
+def _wos_rows(spec: CorpusSpec, path: Path, **beside: Path) -> NumberedRows:
     """Abstracts, domains and areas from three parallel text files, or from an exported ``Data.csv``.
 
     Areas are numbered anew in each domain, and names of areas recur: the fine class is the pair.
     """
     coarse, fine = spec.levels
-    columns = _wos_csv(path) if path.suffix.lower() == ".csv" else _wos_lines(spec, files)
+    exported = path.suffix.lower() == ".csv"
+    columns = _wos_csv(path) if exported else _wos_lines(spec, {"all": path, **beside})
     for number, (text, domain, area) in columns:
         pair = f"{domain.strip()}{PATH_SEPARATOR}{area.strip()}"
         yield number, {"text": text.strip(), coarse: domain.strip(), fine: pair}
@@ -147,7 +149,7 @@ def _wos_lines(spec: CorpusSpec, files: Files) -> Iterator[tuple[int, tuple[str,
         yield number, (text, domain, area)
 
 
-def _yahoo_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # noqa: ARG001  as above
+def _yahoo_rows(spec: CorpusSpec, path: Path) -> NumberedRows:
     """CSV without header: number of the topic from 1, title, content, best answer."""
     table = open_table(path, ("topic", "title", "content", "answer"))
     for number, row in table.rows:
@@ -159,7 +161,7 @@ def _yahoo_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # 
         yield number, {"text": text, spec.levels[-1]: spec.labels[int(topic) - 1]}
 
 
-def _arxiv_rows(spec: CorpusSpec, path: Path, files: Files) -> NumberedRows:  # noqa: ARG001  as above
+def _arxiv_rows(spec: CorpusSpec, path: Path) -> NumberedRows:
     """Metadata as JSON lines: title and abstract, and the first of the categories."""
     table = open_table(path)
     for number, row in table.rows:
@@ -207,7 +209,7 @@ def _json(path: Path) -> dict[str, Any]:
     return document
 
 
-_ROWS: Mapping[str, Callable[[CorpusSpec, Path, Files], NumberedRows]] = {
+_ROWS: Mapping[str, Callable[..., NumberedRows]] = {
     "trec": _trec_rows,
     "goemotions": _goemotions_rows,
     "newsgroups": _newsgroups_rows,
@@ -215,4 +217,4 @@ _ROWS: Mapping[str, Callable[[CorpusSpec, Path, Files], NumberedRows]] = {
     "yahoo": _yahoo_rows,
     "arxiv": _arxiv_rows,
 }
-"""What reads one file, by name of the corpus."""
+"""What reads one file of a corpus, by name: a function of its spec, the file, and companions by name."""

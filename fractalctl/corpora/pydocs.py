@@ -7,13 +7,11 @@ out and why is told in ``docs/corpora.md``.
 import ast
 import hashlib
 import re
-import tomllib
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any, NamedTuple
 
 from fractalctl.corpora.corpus_spec import CorpusSpec
 from fractalctl.corpora.records import ReadContext, Row
+from fractalctl.plugins import packaged_tables
 
 LEVELS = ("library", "module", "symbol")
 FEWEST_ROWS = 20
@@ -89,7 +88,7 @@ def edition() -> dict[str, Any]:
 @cache
 def packages() -> Mapping[str, Any]:
     """The libraries of ``pydocs.toml``."""
-    return tomllib.loads(files(__package__).joinpath("pydocs.toml").read_text("utf-8"))
+    return packaged_tables(__package__, "pydocs.toml")
 
 
 def _installed(distribution: str) -> str | None:

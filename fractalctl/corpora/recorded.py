@@ -20,6 +20,12 @@ def source_of(features: "FeatureSet") -> str | None:
     return said
 
 
+def duplicates(features: "FeatureSet") -> int | None:
+    """How many test rows stand in the training split too, see `Corpus.duplicates`; None where nobody said."""
+    count: int | None = features.recipe["observed"].get("duplicates")
+    return count
+
+
 def published(features: "FeatureSet") -> bool:
     """Whether it is of a registered corpus that others publish: no file of one's own, and not `pydocs`."""
     said = features.recipe["corpus"]["identity"]

@@ -12,6 +12,8 @@ Row = Mapping[str, Any]
 """A row of a table: values by column."""
 
 SPLITS = ("train", "validation", "test")
+HUB_PREFIX = "hub:"
+"""How names of repositories of the Hugging Face hub begin."""
 
 _SPLIT_NAMES = {
     "train": "train",

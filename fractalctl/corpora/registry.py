@@ -1,16 +1,14 @@
 """The registered corpora: those of ``corpora.toml``, `pydocs`, and those of installed packages."""
 
-import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
 from fractalctl.corpora.corpus_spec import CorpusSpec, HubCopy
 from fractalctl.corpora.pydocs import PYDOCS
 from fractalctl.errors import RequestError, did_you_mean
-from fractalctl.plugins import collect
+from fractalctl.plugins import collect, packaged_tables
 
 GROUP = "fractalctl.corpora"
 """Entry points of this group give a `CorpusSpec` or several."""
@@ -19,7 +17,7 @@ GROUP = "fractalctl.corpora"
 @cache
 def registered_corpora() -> Mapping[str, CorpusSpec]:
     """All registered corpora by name; FractalError if a plug-in's is none, or its name is taken."""
-    tables = tomllib.loads(resources(__package__).joinpath("corpora.toml").read_text("utf-8"))
+    tables = packaged_tables(__package__, "corpora.toml")
     ours = [_spec(name, _frozen(table)) for name, table in tables.items()]
     return collect(GROUP, CorpusSpec, [("fractalctl", [*ours, PYDOCS])])
 

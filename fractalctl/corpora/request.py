@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
-from fractalctl.corpora.records import SPLITS, OnConflict, ReadContext
+from fractalctl.corpora.records import HUB_PREFIX, SPLITS, OnConflict, ReadContext
 from fractalctl.corpora.registry import no_such_corpus, registered_corpora
 from fractalctl.errors import RequestError
 from fractalctl.progress import Progress, silent
@@ -14,6 +14,10 @@ from fractalctl.progress import Progress, silent
 if TYPE_CHECKING:
     from fractalctl.corpora.corpus import Corpus
     from fractalctl.corpora.sources import FileSource, HubSource, RegisteredSource
+
+
+LONGEST_NAME, LONGEST_BYTES = 100, 200
+"""Letters of a corpus's name, and their bytes in UTF-8: what the store takes."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,12 @@ class CorpusRequest:
         """Folder name of the corpus in the store: ``clinc``, ``my-file``, ``owner--name``."""
         if self.source in registered_corpora():
             return self.source
-        if self.source.startswith("hub:"):
-            words = re.split(r"[/:@]", self.source.removeprefix("hub:"))
+        if self.source.startswith(HUB_PREFIX):
+            words = re.split(r"[/:@]", self.source.removeprefix(HUB_PREFIX))
             return re.sub(r"[^\w.-]+", "-", "--".join(words))
         stem = normalize("NFC", Path(self.source).resolve().name)
-        return re.sub(r"[^\w-]+", "-", re.sub(r"(\.\w+)(\.gz)?$", "", stem)).strip("-") or "corpus"
+        plain = re.sub(r"[^\w-]+", "-", re.sub(r"(\.\w+)(\.gz)?$", "", stem)).strip("-").lstrip("-_")
+        return plain[:LONGEST_NAME].encode()[:LONGEST_BYTES].decode(errors="ignore") or "corpus"
 
     @property
     def origin(self) -> str:
@@ -145,7 +150,7 @@ class CorpusRequest:
 
             return RegisteredSource(registered_corpora()[self.source], self.data, self.levels)
         from fractalctl.corpora.columns import Columns
-        from fractalctl.corpora.sources import HUB_PREFIX, FileSource, HubSource
+        from fractalctl.corpora.sources import FileSource, HubSource
 
         columns = Columns(
             self.text or "text", self.levels or ("coarse", "fine"), self.path_column, self.separator

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from fractalctl.corpora.columns import Columns, id_in, label_at, split_in, text_in
 from fractalctl.corpora.corpus_spec import CorpusSpec, Repository
 from fractalctl.corpora.hub import folder_tables, hub_tables
-from fractalctl.corpora.records import Origin, ReadContext, Reading, Record, Row, split_called
+from fractalctl.corpora.records import HUB_PREFIX, Origin, ReadContext, Reading, Record, Row, split_called
 from fractalctl.corpora.tabular import SplitTables, Table, as_table, open_table, open_tables, table_format
 from fractalctl.errors import RequestError
 from store.files import why_no_file
@@ -20,7 +20,6 @@ DATASET_CARD = "README.md"
 """What every repository of the hub has, and a folder that merely holds tables seldom."""
 INTERCHANGE = ("coarse", "fine")
 """Columns that stand for the two default levels of any registered corpus."""
-HUB_PREFIX = "hub:"
 
 
 class CopyFormat(StrEnum):
@@ -261,7 +260,7 @@ class FileSource:
         formats = {split: table_format(path) for split, path in files.items()}
         return {"formats": formats, "sha256": digest_of(files), **asdict(self.columns)}
 
-    def read(self, context: ReadContext) -> Reading:  # noqa: ARG002  files are always at hand
+    def read(self, _context: ReadContext) -> Reading:
         """Open the files."""
         return _reading(open_tables(self._files()), self.columns)
 

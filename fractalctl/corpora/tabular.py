@@ -23,6 +23,8 @@ NumberedRows = Iterator[tuple[int, Row]]
 
 LONGEST_LINE = 2**26
 """Characters of a line or a cell, more than any text has: bounds what a few bytes of gzip unfold into."""
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""How files of that encoding begin."""
 BATCH_ROWS = 4096
 """Of a Parquet file in memory at a time."""
 
@@ -117,9 +119,10 @@ def open_text(path: Path, encoding: str = "utf-8-sig", *, errors: str = "strict"
         except UnicodeDecodeError as error:
             found = f"byte {error.object[error.start]:#04x}"
             name = encoding.removesuffix("-sig")
+            probably = "utf-16" if error.object.startswith(UTF_16) else "latin1"
             raise FractalError(
                 f"{path}, line {undecodable_line(path, name)}: not {name} text ({found}); convert the file, "
-                f"for example with iconv -f latin1 -t {name}"
+                f"for example with iconv -f {probably} -t {name}"
             ) from error
         except (gzip.BadGzipFile, zlib.error, EOFError) as error:
             raise FractalError(f"{path}: the gzip file is broken or incomplete ({error})") from error
@@ -133,11 +136,11 @@ def undecodable_line(path: Path, encoding: str) -> int:
     """The first line of a file that is not of an encoding, from 1."""
     number = 1
     with gzip.open(path) if _is_gzip(path) else path.open("rb") as stream:
-        for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):  # noqa: B007  used below
+        for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
             try:
                 line.decode(encoding)
             except UnicodeDecodeError:
-                break
+                return number
     return number
 
 
@@ -193,10 +196,15 @@ def _json_rows(path: Path) -> NumberedRows:
         for number, line in enumerate(text_lines(path, stream), 1):
             if line.isspace():
                 continue
+            if number == 1 and line.lstrip().startswith("["):
+                raise FractalError(
+                    f"{path}: holds one JSON array, expected a JSON object {{...}} on each line, as "
+                    "jq -c '.[]' writes them"
+                )
             try:
                 row = parse_json(line, f"{path}, line {number}")
             except StoreError as error:
-                raise FractalError(str(error).removesuffix("; make it again")) from error
+                raise FractalError(str(error)) from error
             if not isinstance(row, dict):
                 raise FractalError(f"{path}, line {number}: each line must hold one JSON object {{...}}")
             yield number, row

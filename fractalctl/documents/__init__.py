@@ -100,7 +100,7 @@ def decode(data: bytes, kind: type[AnyDocument], source: str) -> AnyDocument:
     try:
         parse_json(data, source)  # which sees keys that stand twice; msgspec takes the last
     except StoreError as error:
-        why = str(error).removeprefix(f"{source}: ").removesuffix("; make it again")
+        why = str(error).removeprefix(f"{source}: ")
         raise FractalError(f"{source}: not a result file ({why}); make it again") from error
     try:
         header = msgspec.json.decode(data, type=_Header)

@@ -10,11 +10,7 @@ import msgspec
 from fractalctl.documents.measured import Interval
 
 
-class Estimate(msgspec.Struct, frozen=True):
-    """The form that all results of estimators share."""
-
-
-class PairedT(Estimate, frozen=True):
+class PairedT(msgspec.Struct, frozen=True):
     """t test of differences against zero; ``difference`` is their mean, ``ci`` its 95 % interval."""
 
     n: int
@@ -27,7 +23,7 @@ class PairedT(Estimate, frozen=True):
     reason: str | None = None
 
 
-class Randomization(Estimate, frozen=True):
+class Randomization(msgspec.Struct, frozen=True):
     """A test whose null distribution is that of the data's own signs.
 
     Attributes:
@@ -46,7 +42,7 @@ class Randomization(Estimate, frozen=True):
     reason: str | None = None
 
 
-class PairedEffects(Estimate, frozen=True):
+class PairedEffects(msgspec.Struct, frozen=True):
     """Effect sizes of one paired comparison."""
 
     cohens_d: float | None
@@ -58,7 +54,7 @@ class PairedEffects(Estimate, frozen=True):
     reason: str | None = None
 
 
-class SignTest(Estimate, frozen=True):
+class SignTest(msgspec.Struct, frozen=True):
     """Wins among n units; ties count for neither side and are left out of n."""
 
     wins: int
@@ -68,7 +64,7 @@ class SignTest(Estimate, frozen=True):
     p_two_sided: float
 
 
-class Equivalence(Estimate, frozen=True):
+class Equivalence(msgspec.Struct, frozen=True):
     """Two one-sided tests that a mean lies within a margin around zero.
 
     Attributes:
@@ -97,7 +93,7 @@ class Equivalence(Estimate, frozen=True):
 Finding = Literal["holds", "does not hold", "cannot tell"]
 
 
-class NoDifference(Estimate, frozen=True):
+class NoDifference(msgspec.Struct, frozen=True):
     """What data say to a claim that a mean is practically zero, see `fractalctl.statistics.no_difference`.
 
     Attributes:
@@ -111,7 +107,7 @@ class NoDifference(Estimate, frozen=True):
     finding: Finding
 
 
-class GroupMean(Estimate, frozen=True):
+class GroupMean(msgspec.Struct, frozen=True):
     """One of several groups of replicates, such as the seeds under one backbone."""
 
     label: str
@@ -120,7 +116,7 @@ class GroupMean(Estimate, frozen=True):
     sd: float | None
 
 
-class Heterogeneity(Estimate, frozen=True):
+class Heterogeneity(msgspec.Struct, frozen=True):
     """What data say to a claim that a mean does not depend on the group it is taken in.
 
     Attributes:
@@ -155,7 +151,7 @@ class Heterogeneity(Estimate, frozen=True):
     reason: str | None = None
 
 
-class Power(Estimate, frozen=True):
+class Power(msgspec.Struct, frozen=True):
     """Planning figures of one comparison.
 
     Power at the observed effect repeats what its p value says; plan with ``seeds_needed`` and
@@ -172,7 +168,7 @@ class Power(Estimate, frozen=True):
     reason: str | None = None
 
 
-class McNemar(Estimate, frozen=True):
+class McNemar(msgspec.Struct, frozen=True):
     """Exact McNemar test.
 
     Attributes:
@@ -188,7 +184,7 @@ class McNemar(Estimate, frozen=True):
     p: float
 
 
-class QueryBootstrap(Estimate, frozen=True):
+class QueryBootstrap(msgspec.Struct, frozen=True):
     """Percentile bootstrap over queries of a mean of per-query numbers.
 
     Attributes:
@@ -206,7 +202,7 @@ class QueryBootstrap(Estimate, frozen=True):
     resamples: int
 
 
-class Correlation(Estimate, frozen=True):
+class Correlation(msgspec.Struct, frozen=True):
     """A correlation coefficient.
 
     Attributes:
@@ -223,7 +219,7 @@ class Correlation(Estimate, frozen=True):
     reason: str | None = None
 
 
-class WithoutOne(Estimate, frozen=True):
+class WithoutOne(msgspec.Struct, frozen=True):
     """Correlations with one unit dropped (``dropped`` None: with all of them)."""
 
     dropped: str | None
@@ -232,7 +228,7 @@ class WithoutOne(Estimate, frozen=True):
     pearson: Correlation
 
 
-class CorrelationBootstrap(Estimate, frozen=True):
+class CorrelationBootstrap(msgspec.Struct, frozen=True):
     """Percentile bootstrap of Spearman's rho over units.
 
     Attributes:
@@ -248,7 +244,7 @@ class CorrelationBootstrap(Estimate, frozen=True):
     reason: str | None = None
 
 
-class PowerLaw(Estimate, frozen=True, kw_only=True):
+class PowerLaw(msgspec.Struct, frozen=True, kw_only=True):
     """S = c H^a A^b.
 
     Attributes:
@@ -270,7 +266,7 @@ class PowerLaw(Estimate, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class Quadratic(Estimate, frozen=True, kw_only=True):
+class Quadratic(msgspec.Struct, frozen=True, kw_only=True):
     """y = c0 + c1 x + c2 x^2.
 
     Attributes:
@@ -298,7 +294,7 @@ class Quadratic(Estimate, frozen=True, kw_only=True):
     remark: str | None = None
 
 
-class Slopes(Estimate, frozen=True):
+class Slopes(msgspec.Struct, frozen=True):
     """Slopes of a parabola where its conditions begin and end; an inverted U rises first and falls last.
 
     Attributes:
@@ -313,7 +309,7 @@ class Slopes(Estimate, frozen=True):
     p: float | None
 
 
-class VertexBootstrap(Estimate, frozen=True):
+class VertexBootstrap(msgspec.Struct, frozen=True):
     """The vertex over resampled units.
 
     Attributes:
@@ -328,7 +324,7 @@ class VertexBootstrap(Estimate, frozen=True):
     reason: str | None = None
 
 
-class Band(Estimate, frozen=True):
+class Band(msgspec.Struct, frozen=True):
     """The parabola along x, with pointwise 95 % percentile limits over resamples where there are any."""
 
     x: tuple[float, ...]
@@ -337,7 +333,7 @@ class Band(Estimate, frozen=True):
     high: tuple[float, ...] | None
 
 
-class Peak(Estimate, frozen=True):
+class Peak(msgspec.Struct, frozen=True):
     """A parabola through the means of conditions.
 
     Attributes:

@@ -138,6 +138,7 @@ class Evaluation(Conditions, frozen=True, kw_only=True, tag="fractalctl-evaluati
         Raises:
             ValueError: it is not, or a length or level is missing.
         """
+        super().check()
         try:
             short, full = self.accuracy[str(self.dims[0])], self.accuracy[str(self.dims[-1])]
             finest = list(short)[-1]

@@ -66,13 +66,27 @@ class Outside(msgspec.Struct, frozen=True, kw_only=True):
     error_at_95: float
 
 
-class IndexDocument(Document, frozen=True, kw_only=True, tag="fractalctl-index"):
-    """An index of a corpus under a head.
+class OfHead(Document, frozen=True, kw_only=True):
+    """Something that was made with a head.
 
     Attributes:
         corpus, backbone, strategy, arm, seed: of the head.
-        head: where it lay.
         head_identity: of the head.
+    """
+
+    corpus: str
+    backbone: str
+    strategy: str
+    arm: str
+    seed: int
+    head_identity: str
+
+
+class IndexDocument(OfHead, frozen=True, kw_only=True, tag="fractalctl-index"):
+    """An index of a corpus under a head.
+
+    Attributes:
+        head: where it lay.
         features: the set whose training rows are in the index.
         levels: what the corpus calls its levels, coarsest first.
         kind: ``flat`` (exact) or ``hnsw``.
@@ -86,13 +100,7 @@ class IndexDocument(Document, frozen=True, kw_only=True, tag="fractalctl-index")
     FILE: ClassVar[str] = "``index.json``: what an index folder holds, and when its answers are sure."
     MADE_BY: ClassVar[str] = "fractalctl index"
 
-    corpus: str
-    backbone: str
-    strategy: str
-    arm: str
-    seed: int
     head: str
-    head_identity: str
     features: Features
     levels: list[str]
     kind: str
@@ -103,13 +111,11 @@ class IndexDocument(Document, frozen=True, kw_only=True, tag="fractalctl-index")
     n_outside: int = 0
 
 
-class ExportDocument(Document, frozen=True, kw_only=True, tag="fractalctl-export"):
+class ExportDocument(OfHead, frozen=True, kw_only=True, tag="fractalctl-export"):
     """An exported head.
 
     Attributes:
         format: of the folder.
-        corpus, backbone, strategy, arm, seed: of the head.
-        head_identity: of the head.
         encoder: what makes the features that the head takes; as in ``head.json``.
         dims: lengths that the head was trained with.
         nested: whether a shorter embedding is the first columns of the full one.
@@ -120,12 +126,6 @@ class ExportDocument(Document, frozen=True, kw_only=True, tag="fractalctl-export
     MADE_BY: ClassVar[str] = "fractalctl export"
 
     format: str
-    corpus: str
-    backbone: str
-    strategy: str
-    arm: str
-    seed: int
-    head_identity: str
     encoder: dict[str, Any] | None
     dims: list[int]
     nested: bool
@@ -150,12 +150,10 @@ class StoredLength(msgspec.Struct, frozen=True, kw_only=True):
     ranges: tuple[list[float], list[float]] | None = None
 
 
-class VectorsDocument(Document, frozen=True, kw_only=True, tag="fractalctl-vectors"):
+class VectorsDocument(OfHead, frozen=True, kw_only=True, tag="fractalctl-vectors"):
     """Texts as vectors of one head.
 
     Attributes:
-        corpus, backbone, strategy, arm, seed: of the head.
-        head_identity: of the head.
         backbone_dimension: numbers of the backbone's own vector.
         levels: what the corpus calls its levels, coarsest first.
         source: the file of texts, or ``-`` for standard input.
@@ -173,12 +171,6 @@ class VectorsDocument(Document, frozen=True, kw_only=True, tag="fractalctl-vecto
     )
     MADE_BY: ClassVar[str] = "fractalctl embed"
 
-    corpus: str
-    backbone: str
-    strategy: str
-    arm: str
-    seed: int
-    head_identity: str
     backbone_dimension: int
     levels: list[str]
     source: str

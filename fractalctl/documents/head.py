@@ -9,7 +9,7 @@ from fractalctl.documents.measured import Features, Settings
 
 
 class EpochRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What one epoch came to.
+    """One epoch of training.
 
     Attributes:
         epoch: from 1.

@@ -1,7 +1,7 @@
 """What every file of measurements says: of what, how they were taken, and what came out."""
 
 import base64
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import msgspec
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Bits = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
 Difference = Annotated[float, msgspec.Meta(ge=-2, le=2)]  # of two sums of two shares
 Accuracy = dict[str, dict[str, Share]]  # fractions by length ("64"), then by level ("L0" is the coarsest)
 Settings = dict[str, Any]  # a method's settings as JSON values by name; `fractalctl.heads` knows their types
@@ -188,12 +189,12 @@ class Conditions(Document, frozen=True, kw_only=True):
     corpus: str
     backbone: str
     features: Features
-    protocol: str
-    k: int
+    protocol: Literal["loo", "index"]
+    k: Count
     metric: str
     renormalised: bool
-    rows_seed: int
-    max_test: int | None
+    rows_seed: Annotated[int, msgspec.Meta(ge=0)]
+    max_test: Count | None
     n_queries: int
     n_reference: int
     duplicates: int | None
@@ -201,6 +202,12 @@ class Conditions(Document, frozen=True, kw_only=True):
     profile: Profile
     dims: list[int]
     identity: str
+
+    def check(self) -> None:
+        """Refuse names of another number of levels than the profile has."""
+        names, classes = self.profile.levels, self.profile.classes
+        if names and len(names) != len(classes):
+            raise ValueError(f"field profile.levels names {len(names)} of {len(classes)} levels")
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from fractalctl.documents import estimates
 from fractalctl.documents.measured import Interval
 
 
-class HartungKnapp(estimates.Estimate, frozen=True):
+class HartungKnapp(msgspec.Struct, frozen=True):
     """The Hartung-Knapp-Sidik-Jonkman interval: a t test whose error comes from the effects' own spread."""
 
     se: float
@@ -19,7 +19,7 @@ class HartungKnapp(estimates.Estimate, frozen=True):
     ci: Interval
 
 
-class Pooled(estimates.Estimate, frozen=True):
+class Pooled(msgspec.Struct, frozen=True):
     """A pooled effect.
 
     Attributes:
@@ -59,7 +59,7 @@ class Pooled(estimates.Estimate, frozen=True):
     reason: str | None = None
 
 
-class Influence(estimates.Estimate, frozen=True):
+class Influence(msgspec.Struct, frozen=True):
     """What one unit does to a pooled effect.
 
     Attributes:
@@ -78,7 +78,7 @@ class Influence(estimates.Estimate, frozen=True):
     without: Pooled
 
 
-class Coefficient(estimates.Estimate, frozen=True):
+class Coefficient(msgspec.Struct, frozen=True):
     """One coefficient of a meta-regression; ``z`` and ``p`` are of the Wald test."""
 
     name: str
@@ -89,7 +89,7 @@ class Coefficient(estimates.Estimate, frozen=True):
     ci: Interval
 
 
-class MetaRegression(estimates.Estimate, frozen=True):
+class MetaRegression(msgspec.Struct, frozen=True):
     """A mixed-effects meta-regression.
 
     Attributes:

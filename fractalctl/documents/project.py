@@ -44,9 +44,10 @@ class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Defaults by name of parameter; paths that are relative begin at a folder."""
         columns = self.corpus
         local = columns.path and (folder / columns.path).exists()
+        is_path = self.backbone and "/" in self.backbone and (folder / self.backbone).is_dir()
         found = {
             "runs": self.runs and str(folder / self.runs),
-            "backbone": self.backbone,
+            "backbone": str(folder / self.backbone) if is_path and self.backbone else self.backbone,
             "strategy": self.arms,
             "corpus": str(folder / columns.path) if local and columns.path else columns.path,
             "text": columns.text,

@@ -71,6 +71,7 @@ class Description(Located, frozen=True, kw_only=True):
         ci: 95 % interval of the mean (Student's t).
         zero: against zero.
         truncation: against the same measure of the backbone's own features, cut to the same lengths.
+        family_size: places of the arm that have a p against zero; all are corrected together.
     """
 
     arm: str

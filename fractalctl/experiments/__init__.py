@@ -1,1 +1,1 @@
-"""Whole experiments: the parts of the road put together, one function per command."""
+"""What commands do: every other part put together, one function per command."""

@@ -1,8 +1,7 @@
 """Controlled comparisons: one thing is varied, all else is alike."""
 
 import inspect
-from collections.abc import Callable, Sequence
-from collections.abc import Mapping as Table
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from fractalctl.device import choose_device
 from fractalctl.documents import write_document
 from fractalctl.documents.experiments import Ablation
 from fractalctl.errors import RequestError, did_you_mean
-from fractalctl.experiments.addresses import claim, result_path, set_folder
+from fractalctl.experiments.addresses import claim, measured_path, set_folder
 from fractalctl.experiments.axes import Plan, alignment, capacity, depth, noise, rows, unseen
 from fractalctl.experiments.conditions import Study, run_conditions
 from fractalctl.experiments.fine_tuning import backbone
@@ -51,7 +50,7 @@ class Axis:
         return tuple(inspect.signature(self.conditions).parameters)[1:]
 
 
-AXES: Table[str, Axis] = {
+AXES: Mapping[str, Axis] = {
     "alignment": Axis(alignment, ("v5", "inverted", "no-prefix", "uhmt", "mrl")),
     "capacity": Axis(capacity),
     "noise": Axis(noise, max_test=500),
@@ -78,13 +77,14 @@ def ablate(
     runs: Path,
     strategies: Sequence[str] | None = None,
     trunk: str | None = None,
-    settings: Table[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
     seeds: Sequence[int] = SEEDS,
     protocol: Protocol | None = None,
     device: str = "auto",
     progress: Progress = silent,
     argv: list[str] | None = None,
     note: Note = unheard,
+    usual: str = "loo",
     **options: Any,
 ) -> tuple[Path, Ablation]:
     """Train and measure every condition of an axis, and write ``ablation-<axis>.json``.
@@ -103,6 +103,7 @@ def ablate(
         seeds: one head each per condition and arm.
         protocol: how accuracy is taken; ``loo`` among the axis's number of rows by default.
         argv: the argument vector that remakes the file.
+        usual: name of the protocol that is not part of the file's name.
         **options: of the axis, see `Axis.options`; None is the axis's default.
 
     Returns the path of the file and its document. Raises RequestError: the axis does not have an option, or
@@ -115,7 +116,8 @@ def ablate(
     study = Study(features, names, trunk, settings or {}, tuple(dict.fromkeys(seeds)), rule)
     plan = row.conditions(study, **given)
     folder = set_folder(runs, features)
-    path = result_path(folder, f"ablation-{axis}", _departing(row, study, plan))
+    unsaid = Protocol(usual, max_test=row.max_test)
+    path = measured_path(folder, f"ablation-{axis}", _departing(row, study, plan), rule, unsaid)
     jobs = [condition.identity(job, rule) for condition in plan.conditions for job in condition.jobs()]
     identity = identity_of({"version": Ablation.CURRENT, "axis": axis, "runs": jobs})
     parts = path.with_name(f"{path.name}.parts")
@@ -148,7 +150,7 @@ def ablate(
     return path, document
 
 
-def _check_options(axis: str, given: Table[str, Any]) -> None:
+def _check_options(axis: str, given: Mapping[str, Any]) -> None:
     """See that an axis has the options that were given."""
     for name in given:
         if name not in AXES[axis].options:
@@ -158,12 +160,10 @@ def _check_options(axis: str, given: Table[str, Any]) -> None:
 
 
 def _departing(row: Axis, study: Study, plan: Plan) -> dict[str, Any]:
-    """What departs from an axis's defaults."""
-    usual = Protocol("loo", max_test=row.max_test)
+    """What departs from an axis's defaults, the protocol aside."""
     found = {
         "arms": list(plan.arms) if list(plan.arms) != list(row.strategies) else None,
         "seeds": list(study.seeds) if study.seeds != SEEDS else None,
-        "protocol": study.protocol.slug if study.protocol != usual else None,
         **plan.departing,
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -15,13 +15,15 @@ import msgspec
 
 from fractalctl.documents import read_document, to_json, write_document
 from fractalctl.documents.evaluation import Evaluation
+from fractalctl.documents.experiments import Ablation, Synthesis
 from fractalctl.documents.head import Claim
 from fractalctl.documents.measured import ArmName, Features
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.heads.arms import Arm, build_arm, strategies
-from fractalctl.heads.head import DESCRIPTION_FILE, Head, find_heads, head_identity, load_head
+from fractalctl.heads.head import DESCRIPTION_FILE, RESULTS, Head, find_heads, head_identity, load_head
 from fractalctl.heads.settings import TrainingSettings, spelled
 from fractalctl.measures.protocols import Protocol
+from fractalctl.statistics.reading import protocol_of
 from store import FeatureSet, FeatureStore
 from store.errors import StoreError
 from store.files import locked, read_json
@@ -116,6 +118,29 @@ def result_path(folder: Path, name: str, departing: Mapping[str, Any]) -> Path:
     return folder / (f"{name}-{identity_of(dict(departing))[:DIGITS]}.json" if departing else f"{name}.json")
 
 
+def measured_path(
+    folder: Path, name: str, departing: Mapping[str, Any], protocol: Protocol, usual: Protocol
+) -> Path:
+    """Where an experiment's result lies, see `result_path`: the usual protocol is not part of its name.
+
+    What lies there of another protocol keeps its name; this one's is part of the name then.
+    """
+    path = result_path(folder, name, departing)
+    said = result_path(folder, name, {**departing, "protocol": protocol.slug})
+    held = _protocol_in(path)
+    if held == protocol.slug or (held is None and protocol == usual and not said.is_file()):
+        return path
+    return said
+
+
+def _protocol_in(path: Path) -> str | None:
+    """The protocol of the result that lies at a path, as in names of files; None where none can be read."""
+    for kind in (Ablation, Synthesis):
+        with suppress(FractalError):
+            return protocol_of(read_document(path, kind))
+    return None
+
+
 def departures(chosen: msgspec.Struct, usual: msgspec.Struct) -> dict[str, Any]:
     """Fields in which one record departs from another of its type, as JSON values."""
     defaults = to_json(usual)
@@ -156,12 +181,7 @@ def recorded_set(recorded: Features, store: FeatureStore, where: Path) -> Featur
 
 def choose_head(paths: Sequence[Path]) -> Head:
     """The head that is meant by paths, by `RULE`; RequestError if a path does not exist or holds no head."""
-    return choose_heads(paths)[0]
-
-
-def choose_heads(paths: Sequence[Path]) -> list[Head]:
-    """One head of each feature set below some paths, by `RULE`; RequestError if a path holds no head."""
-    return first_heads(find_heads([path]) for path in paths)
+    return first_heads(find_heads([path]) for path in paths)[0]
 
 
 def first_heads(groups: Iterable[Sequence[Head]]) -> list[Head]:
@@ -178,6 +198,11 @@ def first_heads(groups: Iterable[Sequence[Head]]) -> list[Head]:
             if first.folder.resolve().parent == head.folder.resolve().parent and head.seed < first.seed:
                 ranked[set_of(head)] = head
     return list(ranked.values())
+
+
+def results_of(folder: Path) -> list[Path]:
+    """What was measured of the head in a folder, and lies beside it."""
+    return sorted(path for pattern in RESULTS for path in folder.glob(pattern))
 
 
 def set_of(head: Head) -> Path:

@@ -12,8 +12,8 @@ from fractalctl.heads.examples import hold_out
 from fractalctl.heads.head import Head
 from fractalctl.heads.prefixes import Prefixes
 from fractalctl.heads.settings import TrainingSettings
-from fractalctl.measures.answers import Reference
 from fractalctl.measures.neighbours import vote
+from fractalctl.measures.search import Reference
 from store import FeatureSet
 
 K = 5

@@ -9,10 +9,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from fractalctl.backbones.tuning import LowerStates, TunableEncoder
+from fractalctl.backbones.fine_tuning import LowerStates, TunableEncoder
 from fractalctl.corpora.tree import LabelTree
 from fractalctl.device import choose_device
 from fractalctl.documents import Document, write_document
@@ -160,7 +159,8 @@ class RecomputedSet(_View):
     """
 
     def __init__(self, base: FeatureSet, encoder: TunableEncoder, states: Mapping[str, LowerStates]) -> None:
-        layers = {name: _digest(tensor) for name, tensor in encoder.weights().items()}
+        numbers = {name: tensor.contiguous().numpy() for name, tensor in encoder.weights().items()}
+        layers = {name: hashlib.sha256(found.tobytes()).hexdigest() for name, found in numbers.items()}
         super().__init__(base, {"layers": layers})
         self._encoder, self._states = encoder, states
 
@@ -168,21 +168,6 @@ class RecomputedSet(_View):
         """Features of a split, (n, h) float32, computed at every call."""
         states = self._states[split]
         return self._encoder.features(states, np.arange(len(states.texts.positions)))
-
-
-def _digest(tensor: torch.Tensor) -> str:
-    """SHA-256, in hexadecimal, of a tensor's numbers."""
-    return hashlib.sha256(tensor.contiguous().numpy().tobytes()).hexdigest()
-
-
-def two_levels(names: Sequence[str], groups: Labels, group_names: Sequence[str]) -> LabelTree:
-    """A tree of finest classes under groups.
-
-    Args:
-        names: of the K finest classes.
-        groups: (K,) int32, the group of each.
-    """
-    return LabelTree((tuple(group_names), tuple(names)), (groups,))
 
 
 class _Part(Document, frozen=True, kw_only=True, tag="fractalctl-run"):

@@ -1,6 +1,5 @@
 """The whole road on text that is already installed: featurize, train, evaluate, compare, draw, search."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from fractalctl.documents import write_document
 from fractalctl.documents.statistics import Statistics
 from fractalctl.experiments.addresses import choose_head, set_folder
 from fractalctl.experiments.evaluating import Evaluations, evaluate_heads
+from fractalctl.experiments.policy import Note, unheard
 from fractalctl.experiments.training import TrainedHeads, build_arms, train_heads
-from fractalctl.measures.answers import Answered, telling_rows, zoom
 from fractalctl.measures.protocols import Protocol
+from fractalctl.measures.search import Answered, telling_rows, zoom
 from fractalctl.progress import Progress, silent
 from fractalctl.report import Results
 from fractalctl.report.figures import save_figure
@@ -32,7 +32,7 @@ QUERIES_SHOWN = 3
 
 @dataclass(frozen=True)
 class Demonstration:
-    """Everything the road came to.
+    """What `demonstrate` returns.
 
     Attributes:
         evaluations: of the heads, in the same order.
@@ -54,7 +54,7 @@ def demonstrate(
     runs: Path,
     device: str = "auto",
     progress: Progress = silent,
-    note: Callable[[str], None] = lambda _: None,
+    note: Note = unheard,
 ) -> Demonstration:
     """Featurize ``pydocs`` with ``minilm``, train zoom and mrl with five seeds, measure and compare them.
 

@@ -1,6 +1,6 @@
 """New texts through a trained head, in memory, and what is known of the head beside its weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,11 @@ from fractalctl.experiments.addresses import features_of
 from fractalctl.export.vectors import Vectors, unit
 from fractalctl.heads.head import Head, load_head
 from fractalctl.heads.prefixes import Prefixes
+from fractalctl.progress import Advance
 from store import FeatureStore
 
 if TYPE_CHECKING:
     import torch
-
-Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ class Embedder:
         head is not of that length.
         """
         many = [texts] if isinstance(texts, str) else list(texts)
-        (length,) = self.checked([self.head.dims[-1] if dims is None else dims])
+        (length,) = checked_lengths(self.head, [self.head.dims[-1] if dims is None else dims])
         found = self.prefixes(many).at(length)
         vectors = unit(found) if normalise else np.ascontiguousarray(found)
         return vectors[0] if isinstance(texts, str) else vectors
@@ -104,18 +103,15 @@ class Embedder:
         """Embeddings of texts at every length, not normalised."""
         return self.head.prefixes(self.backbone.encode(texts, advance), self.device)
 
-    def checked(self, lengths: Sequence[int]) -> tuple[int, ...]:
-        """Lengths; RequestError if they do not ascend from 1 to the full one, or vectors are sparse codes."""
-        return checked_lengths(self.head, lengths)
-
 
 def checked_lengths(head: Head, lengths: Sequence[int]) -> tuple[int, ...]:
-    """Lengths, once it is sure that a head has them.
-
-    Raises RequestError: they do not ascend from 1 to the full length, or the head's vectors are sparse codes.
-    """
-    full = head.dims[-1]
+    """Lengths; RequestError if a head does not have them, or its vectors are sparse codes."""
     head.needs_columns("a file or an index of vectors")
+    return ascending_lengths(lengths, head.dims[-1])
+
+
+def ascending_lengths(lengths: Sequence[int], full: int) -> tuple[int, ...]:
+    """Lengths; RequestError if they do not ascend, from 1 to the full one at most."""
     if not lengths or list(lengths) != sorted(set(lengths)) or not 1 <= lengths[0] <= lengths[-1] <= full:
         asked = ",".join(map(str, lengths))
         raise RequestError(f"--dims {asked}: expected ascending lengths from 1 to {full}")

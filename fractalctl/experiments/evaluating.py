@@ -1,7 +1,6 @@
 """Evaluate heads that lie on disk, on the feature set that each was trained on, or on another."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from fractalctl.measures.metrics import Matched, Metric, Subject, metrics_to_mea
 from fractalctl.measures.metrics import metrics as known_metrics
 from fractalctl.measures.protocols import Protocol
 from fractalctl.progress import Progress, silent
+from fractalctl.statistics.observations import grouped
 from fractalctl.versions import versions
 from store import FeatureSet, FeatureStore
 
@@ -171,21 +171,16 @@ def _chosen(heads: Sequence[Head], wanted: Sequence[str]) -> tuple[tuple[str, ..
 
 def _by_features(
     heads: Sequence[Head], store: FeatureStore, features: FeatureSet | None
-) -> Iterator[tuple[FeatureSet, list[Head]]]:
-    """Yield each feature set with the heads to evaluate on it."""
-    groups: dict[str, list[Head]] = defaultdict(list)
-    sets: dict[str, FeatureSet] = {}
-    for head in heads:
-        own = features or features_of(head, store)
-        sets.setdefault(own.identity, own)
-        groups[own.identity].append(head)
-    for identity, group in groups.items():
-        yield sets[identity], group
+) -> list[tuple[FeatureSet, list[Head]]]:
+    """Each feature set with the heads to evaluate on it."""
+    pairs = [(features or features_of(head, store), head) for head in heads]
+    found = grouped(pairs, lambda pair: pair[0].identity).values()
+    return [(own[0][0], [head for _, head in own]) for own in found]
 
 
 @dataclass
 class _Task:
-    """Heads to evaluate on one feature set, and what has become of them.
+    """Heads to evaluate on one feature set, and their evaluations.
 
     Attributes:
         evaluator: the feature set and the protocol.

@@ -1,6 +1,6 @@
 """A trained head into other people's formats: everything that an exporter wants to know, put together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from fractalctl.documents.exported import ExportDocument
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments.addresses import features_of, matched_heads
 from fractalctl.experiments.embedding import backbone_of, checked_lengths, evaluation_of
+from fractalctl.experiments.policy import Note, unheard
 from fractalctl.experiments.vector_files import levels_of
 from fractalctl.export.exporter import Subject, exporter
 from fractalctl.export.folders import DESCRIPTION_FILE, export, push
@@ -18,6 +19,8 @@ from fractalctl.heads.head import Head
 from fractalctl.progress import Progress, silent
 from store import FeatureStore
 
+ROWS = ("train",)
+"""Splits whose rows databases hold unless told otherwise."""
 RIVALS = ("pca",)
 """Strategies that stand beside the head on its card, where they were trained alike and measured alike."""
 
@@ -28,13 +31,13 @@ def export_head(
     output: Path | None = None,
     *,
     lengths: Sequence[int] | None = None,
-    splits: Sequence[str] = ("train",),
+    splits: Sequence[str] = ROWS,
     encoder: Path | None = None,
     store: Path | None = None,
     device: str = "auto",
     offline: bool = False,
     progress: Progress = silent,
-    note: Callable[[str], None] = lambda _: None,
+    note: Note = unheard,
     argv: list[str] | None = None,
 ) -> list[Path]:
     """Write a head in a format.
@@ -52,11 +55,17 @@ def export_head(
     Returns every path that programs want to know.
 
     Raises:
-        RequestError: no such format, or the folder holds something else.
+        RequestError: no such format, lengths or splits for one that holds no rows, or the folder holds
+            something else.
         UnreachableError: the backbone is neither here nor to be had.
         FractalError: the head's map cannot be written in this format.
     """
     chosen, feature_store = exporter(to), FeatureStore(store)
+    for option, given in (("--dims", lengths is not None), ("--splits", tuple(splits) != ROWS)):
+        if given and chosen.is_model:
+            raise RequestError(
+                f"{option} says what databases hold; {to} holds the head itself, which is cut when it is used"
+            )
     evaluation = evaluation_of(head)
     subject = Subject(
         head=head,

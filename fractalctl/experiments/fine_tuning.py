@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from fractalctl.backbones.encoder import load_backbone
+from fractalctl.backbones.fine_tuning import LowerStates, TunableEncoder
 from fractalctl.backbones.resolve import recorded_backbone
 from fractalctl.backbones.spec import BackboneSpec, Dtype, Engine, with_weights
-from fractalctl.backbones.tuning import LowerStates, TunableEncoder
 from fractalctl.device import choose_device
 from fractalctl.documents.measured import Run
 from fractalctl.errors import FractalError, RequestError

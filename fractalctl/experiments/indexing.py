@@ -23,8 +23,7 @@ from fractalctl.export.folders import folder_aside
 from fractalctl.export.vectors import unit
 from fractalctl.heads.head import Head, load_head
 from fractalctl.heads.prefixes import Prefixes
-from fractalctl.measures.answers import Reference
-from fractalctl.measures.neighbours import SMALLEST_NORM
+from fractalctl.measures.search import Reference
 from fractalctl.progress import Progress, silent
 from fractalctl.versions import versions
 from store import FeatureSet, FeatureStore
@@ -57,6 +56,7 @@ class IndexedReference(Reference):
         self.head, self.features, self._device = head, features, device
         self.labels = features.labels("train")
         self.folder = folder
+        self._open: dict[int, Any] = {}
 
     @cached_property
     def document(self) -> IndexDocument:
@@ -78,13 +78,10 @@ class IndexedReference(Reference):
             found.append(index.search(unit(queries.at(length)), k)[1])
         return np.stack(found, axis=1)
 
-    def cosines(self, queries: Prefixes, rows: np.ndarray, length: int) -> np.ndarray:
-        """Cosines of queries with rows (q, k) at one length, (q, k) float64."""
-        asked = queries.at(length).astype(np.float64)
-        flat = self._index(length).reconstruct_batch(np.ascontiguousarray(rows.reshape(-1)))
-        found = flat.reshape(*rows.shape, length).astype(np.float64)
-        norms = np.linalg.norm(asked, axis=1)[:, None] * np.linalg.norm(found, axis=2)
-        return np.einsum("qd,qkd->qk", asked, found) / norms.clip(min=SMALLEST_NORM)
+    def vectors(self, rows: np.ndarray, length: int) -> np.ndarray:
+        """Embeddings of rows (q, k) at one length, (q, k, length) float32."""
+        flat: np.ndarray = self._index(length).reconstruct_batch(np.ascontiguousarray(rows.reshape(-1)))
+        return flat.reshape(*rows.shape, length)
 
     def _index(self, length: int) -> Any:
         import faiss
@@ -101,10 +98,6 @@ class IndexedReference(Reference):
         return self._open[length]
 
     @cached_property
-    def _open(self) -> dict[int, Any]:
-        return {}
-
-    @cached_property
     def lengths(self) -> tuple[int, ...]:
         """Numbers of dimensions that the folder holds, ascending."""
         return tuple(sorted(int(path.stem) for path in self.folder.glob("*.faiss")))
@@ -112,7 +105,7 @@ class IndexedReference(Reference):
 
 @dataclass(frozen=True)
 class WrittenIndex:
-    """What `write_index` came to: its folder, and what ``index.json`` says."""
+    """What `write_index` returns: its folder, and what ``index.json`` says."""
 
     folder: Path
     document: IndexDocument

@@ -1,4 +1,4 @@
-"""What lies below a folder of runs: heads, what was measured of them, and how they go."""
+"""The heads below a folder of runs, with their results: list them, remove them."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fractalctl.errors import FractalError
-from fractalctl.experiments.addresses import set_of
-from fractalctl.heads.head import DESCRIPTION_FILE, RESULTS, WEIGHTS_FILE, Head, load_head
+from fractalctl.experiments.addresses import results_of, set_of
+from fractalctl.heads.head import DESCRIPTION_FILE, WEIGHTS_FILE, Head, load_head
 from fractalctl.numbers import minute
 from store.files import locked
 
@@ -27,7 +27,7 @@ class KeptArm:
     @property
     def results(self) -> list[Path]:
         """Everything that was measured of them."""
-        return [path for head in self.heads for path in results_of(head)]
+        return [path for head in self.heads for path in results_of(head.folder)]
 
     @property
     def protocols(self) -> list[str]:
@@ -76,11 +76,6 @@ def short_name(folder: Path, runs: Path) -> str:
     return inside.relative_to(above).as_posix() if inside.is_relative_to(above) else str(folder)
 
 
-def results_of(head: Head) -> list[Path]:
-    """What describes a head and lies beside it."""
-    return sorted(path for pattern in RESULTS for path in head.folder.glob(pattern))
-
-
 def remove_head(head: Head) -> list[Path]:
     """Remove a head and what was measured of it, and folders that are empty then.
 
@@ -88,7 +83,7 @@ def remove_head(head: Head) -> list[Path]:
     """
     with locked(set_of(head)):
         # Without its description nothing is a head any more, whatever happens next.
-        for path in (head.folder / DESCRIPTION_FILE, head.folder / WEIGHTS_FILE, *results_of(head)):
+        for path in (head.folder / DESCRIPTION_FILE, head.folder / WEIGHTS_FILE, *results_of(head.folder)):
             path.unlink(missing_ok=True)
     left = sorted(head.folder.iterdir())
     with suppress(OSError):

@@ -52,6 +52,8 @@ DIMS = (64, 128, 192, 256)
 """Lengths of random vectors unless others are asked for."""
 FEW = 32
 """Neighbours of a node unless told otherwise: what an index of fewer rows makes do with."""
+OPTIONS = {"hnsw": ("m", "ef_construction", "ef_search"), "ivf": ("nlist", "nprobe")}
+"""What is set of one kind of index alone."""
 RANDOM = "random"
 """What stands for a corpus where vectors are random, in files and in the path."""
 
@@ -222,15 +224,30 @@ def _bench(
 def _checked(recipe: LatencyRecipe | None) -> LatencyRecipe:
     """The recipe, or the default one, once it is sure that it can be measured.
 
-    Raises RequestError: a number is too small, or there is no such kind of index; MissingExtraError: a
-    database is not installed.
+    Raises RequestError: a number is too small or too large, there is no such kind of index, or something is
+    set of a kind that is not timed; MissingExtraError: a database is not installed.
     """
     recipe = recipe or LatencyRecipe()
+    _check_kinds(recipe)
+    _check_numbers(recipe)
+    return recipe
+
+
+def _check_kinds(recipe: LatencyRecipe) -> None:
     if unknown := [name for name in recipe.indexes if name not in (*INDEXES, *DATABASES)]:
         raise RequestError(f"--index {unknown[0]}: expected {', '.join((*INDEXES, *DATABASES))}")
-    for name in recipe.indexes:
-        if name in DATABASES:
-            _check_installed(name)
+    for name in [name for name in recipe.indexes if name in DATABASES]:
+        try:
+            version_of(name)
+        except PackageNotFoundError:
+            raise MissingExtraError(f"timing {name}", name) from None
+    for kind, options in OPTIONS.items():
+        for name in options if kind not in recipe.indexes else ():
+            if getattr(recipe, name) != getattr(LatencyRecipe(), name):
+                raise RequestError(f"--{name.replace('_', '-')} is of {kind}, which --index does not name")
+
+
+def _check_numbers(recipe: LatencyRecipe) -> None:
     for option in ("ef_search", "nprobe", "dims"):
         values = getattr(recipe, option)
         if min(values, default=1) < 1:
@@ -242,14 +259,9 @@ def _checked(recipe: LatencyRecipe | None) -> LatencyRecipe:
             raise RequestError(
                 f"--{option} {getattr(recipe, option)}: {of_each} than --sizes {min(recipe.sizes)}"
             )
-    return recipe
-
-
-def _check_installed(name: str) -> None:
-    try:
-        version_of(name)
-    except PackageNotFoundError:
-        raise MissingExtraError(f"timing {name}", name) from None
+    most = max(recipe.nprobe)
+    if recipe.nlist is not None and most > recipe.nlist:
+        raise RequestError(f"--nprobe {most}: there are no more lists than --nlist {recipe.nlist}")
 
 
 def _index_kinds(recipe: LatencyRecipe) -> tuple[IndexKind, ...]:

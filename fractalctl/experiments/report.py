@@ -1,6 +1,5 @@
 """What is made of evaluations: arms side by side, and the report on a folder of runs."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -9,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from fractalctl.corpora.recorded import level_names
-from fractalctl.documents import to_json, write_document
+from fractalctl.documents import write_document
 from fractalctl.documents.compare import ArmsCompared
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.statistics import Statistics
@@ -23,7 +22,7 @@ from fractalctl.heads.head import WEIGHTS_FILE
 from fractalctl.progress import Progress, silent
 from fractalctl.report import read_results, report_sections, write_report
 from fractalctl.report.build import check_folder
-from fractalctl.report.results import slug
+from fractalctl.report.results import slug, unused
 from fractalctl.statistics.observations import Observation, choose_backbone, choose_protocol
 from fractalctl.statistics.side_by_side import side_by_side
 from fractalctl.statistics.summary import compare_all, summarise
@@ -143,14 +142,11 @@ def _levels_of(path: str, identity: str) -> list[str]:
 
 def _write_statistics(documents: Sequence[Statistics], folder: Path) -> list[Path]:
     """A file for each document, with a number where two are about the same."""
-    names: Counter[str] = Counter()
+    taken: set[str] = set()
     paths = []
     for one in documents:
-        about = to_json(one.about) if one.about else {}
-        words = [about.get(key) for key in ("kind", "axis", "backbone", "protocol")]
-        stem = slug("-".join(word for word in words if word) or "statistics")
-        names[stem] += 1
-        number = f"-{names[stem]}" if names[stem] > 1 else ""
-        paths.append(folder / f"{stem}{number}.json")
+        words = [getattr(one.about, key, None) for key in ("kind", "axis", "backbone", "protocol")]
+        stem = slug("-".join(filter(None, words)) or "statistics")
+        paths.append(folder / f"{unused(stem, taken)}.json")
         write_document(paths[-1], one)
     return paths

@@ -10,11 +10,12 @@ from fractalctl.backbones.spec import Encoder, Spec
 from fractalctl.device import choose_device
 from fractalctl.errors import RequestError
 from fractalctl.experiments.calibration import Decision, decide
+from fractalctl.experiments.embedding import ascending_lengths
 from fractalctl.experiments.indexing import IndexedReference
 from fractalctl.experiments.policy import Note, unheard
 from fractalctl.heads.head import Head
 from fractalctl.heads.prefixes import Prefixes
-from fractalctl.measures.answers import Answer, Answered, Query, Reference, answer, rows_as_queries
+from fractalctl.measures.search import Answer, Answered, Query, Reference, answer, rows_as_queries
 from store import FeatureSet
 
 FINEST_SURE = -1
@@ -96,7 +97,7 @@ def texts_in(
     reference: Reference,
     texts: Sequence[str],
     lookup: Lookup,
-    load: "Callable[[], Encoder]",
+    load: Callable[[], Encoder],
     agree: Agree = unasked,
     note: Note = unheard,
 ) -> list[Found]:
@@ -157,12 +158,7 @@ def stage_sizes(shortlist: int, k: int, n_stages: int) -> list[int]:
 def _check(reference: Reference, lookup: Lookup) -> tuple[int, ...]:
     """The lengths to search at, once it is sure that they and the counts fit."""
     there = reference.lengths if isinstance(reference, IndexedReference) else reference.head.dims
-    lengths = lookup.lengths or there
-    full = reference.head.dims[-1]
-    if list(lengths) != sorted(set(lengths)) or not 1 <= lengths[0] <= lengths[-1] <= full:
-        raise RequestError(
-            f"--dims {','.join(map(str, lengths))}: expected ascending lengths from 1 to {full}"
-        )
+    lengths = ascending_lengths(lookup.lengths or there, reference.head.dims[-1])
     if lookup.funnel and lookup.shortlist is None:
         raise RequestError("--funnel narrows a shortlist; --shortlist N says how many rows it begins with")
     if lookup.level is not None and not isinstance(reference, IndexedReference):

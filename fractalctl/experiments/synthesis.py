@@ -15,8 +15,8 @@ from fractalctl.documents import read_document, write_document
 from fractalctl.documents.estimates import Peak
 from fractalctl.documents.experiments import PartitionResult, Synthesis
 from fractalctl.errors import FractalError, RequestError
-from fractalctl.experiments.addresses import claim, result_path, set_folder
-from fractalctl.experiments.conditions import Condition, Labels, RelabelledSet, run_conditions, two_levels
+from fractalctl.experiments.addresses import claim, measured_path, set_folder
+from fractalctl.experiments.conditions import Condition, Labels, RelabelledSet, run_conditions
 from fractalctl.experiments.policy import Note, Overwrite, reusable, unheard
 from fractalctl.experiments.training import build_arms
 from fractalctl.heads.settings import SEEDS
@@ -53,8 +53,8 @@ class Partition:
 
     def over(self, features: FeatureSet) -> RelabelledSet:
         """The feature set with two levels: these coarse classes, and its own finest ones."""
-        names = [f"group {number}" for number in range(self.n_groups)]
-        tree = two_levels(features.class_names[-1], self.groups, names)
+        names = tuple(f"group {number}" for number in range(self.n_groups))
+        tree = LabelTree((names, features.class_names[-1]), (self.groups,))
         return RelabelledSet.under(features, tree, {"groups": self.groups.tolist()})
 
 
@@ -126,6 +126,7 @@ def synthesise(
     progress: Progress = silent,
     argv: list[str] | None = None,
     note: Note = unheard,
+    usual: str = "loo",
 ) -> tuple[Path, Synthesis]:
     """Vary the number of coarse classes over the same texts and fine classes, and write ``synth.json``.
 
@@ -144,6 +145,7 @@ def synthesise(
         settings: in which the arms depart from their defaults.
         seeds: one head each per partition and arm.
         protocol: how accuracy is taken; the paper's loo-500 by default.
+        usual: name of the protocol that is not part of the file's name.
 
     Returns the path of the file and its document. Raises RequestError: a strategy is unknown, no K0 fits, or
     the set does not fit the protocol.
@@ -156,14 +158,12 @@ def synthesise(
         "partition_seeds": list(dict.fromkeys(partition_seeds)),
         "arms": list(arms),
         "seeds": list(dict.fromkeys(seeds)),
-        "protocol": rule.slug,
     }
-    usual = {
+    plain = {
         "coarse": fitting(features, COARSE)[0],
         "partition_seeds": list(PARTITION_SEEDS),
         "arms": list(STRATEGIES),
         "seeds": list(SEEDS),
-        "protocol": Protocol().slug,
     }
     draws = [(number, seed) for number in kept for seed in asked["partition_seeds"]]
     partitions = [natural, *(random_partition(len(natural.groups), *draw) for draw in draws)]
@@ -171,7 +171,8 @@ def synthesise(
     identities = [_identity(condition, rule) for condition in conditions]
     identity = identity_of({"version": Synthesis.CURRENT, "partitions": identities})
     folder = set_folder(runs, features)
-    path = result_path(folder, "synth", {name: asked[name] for name in asked if asked[name] != usual[name]})
+    departing = {name: asked[name] for name in asked if asked[name] != plain[name]}
+    path = measured_path(folder, "synth", departing, rule, Protocol(usual))
     parts = path.with_name(f"{path.name}.parts")
     if known := reusable(path, Synthesis, identity, Overwrite.CHANGED, note):
         drop(parts)  # left by a call that was killed at its very end

@@ -20,12 +20,12 @@ from fractalctl.documents.head import Capacity, HeadDocument, Tuning
 from fractalctl.documents.measured import Features
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.executors import Executor
-from fractalctl.experiments.addresses import arm_folder, claim, set_folder
+from fractalctl.experiments.addresses import arm_folder, claim, results_of, set_folder
 from fractalctl.experiments.policy import Note, Overwrite, unheard
-from fractalctl.heads.arms import Arm, build_arm, named, read_arm, strategies
+from fractalctl.heads.arms import Arm, IdleSettingsError, build_arm, named, read_arm, strategies
 from fractalctl.heads.examples import Examples, needs_training_rows, training_examples
 from fractalctl.heads.fitted import DivergedError, Fitted
-from fractalctl.heads.head import DESCRIPTION_FILE, RESULTS, Head, head_identity, load_head, save_head
+from fractalctl.heads.head import DESCRIPTION_FILE, Head, head_identity, load_head, save_head
 from fractalctl.heads.settings import SEEDS
 from fractalctl.measures.neighbours import leave_one_out_accuracy
 from fractalctl.progress import Advance, Progress, silent
@@ -46,7 +46,7 @@ class Job:
 Fleet = Sequence[Job]
 """Jobs of one arm that are stepped together."""
 Outcome = tuple[list[tuple[Job, Fitted]], str | None]
-"""What a fleet came to, and which of its seeds diverged."""
+"""The jobs of a fleet that were fitted, and which of its seeds diverged."""
 
 
 def fleets_of(jobs: Sequence[Job], device: str = "auto") -> list[list[Job]]:
@@ -180,7 +180,7 @@ def _check_visible(features: FeatureSet) -> None:
 
 @dataclass(frozen=True)
 class TrainedHeads:
-    """What `train_heads` came to.
+    """What `train_heads` returns.
 
     Attributes:
         heads: in the order asked for.
@@ -217,8 +217,8 @@ def build_arms(
         files: TOML tables, see `fractalctl.heads.arms.read_arm`.
         where_there: settings of those arms that have them, if any has; they go before ``settings``.
 
-    Raises RequestError: a name is unknown, a value does not fit, none of the arms has a setting or a trunk,
-    or two arms are the same.
+    Raises RequestError: a name is unknown, a value does not fit, none of the arms has a setting, a use for it
+    or a trunk, or two arms are the same.
     """
     chosen = dict(settings or {})
     own_tables = next(row for row in strategies().values() if row.method.name == "supervision")
@@ -229,10 +229,20 @@ def build_arms(
         richest = max(range(len(makers)), key=lambda place: len(fields[place]))
         makers[richest][0](n_levels, None, {strange[0]: chosen[strange[0]]})
     none_has_a_trunk = not any(row.trunk for _, row in makers)
-    arms = []
+    arms, refusals, used = [], list[IdleSettingsError](), set[str]()
     for (make, row), having in zip(makers, fields, strict=True):
+        wanted = trunk if none_has_a_trunk or row.trunk else None
         own = {name: value for name, value in {**chosen, **(where_there or {})}.items() if name in having}
-        arms.append(make(n_levels, trunk if none_has_a_trunk or row.trunk else None, own))
+        try:
+            arms.append(make(n_levels, wanted, own))
+        except IdleSettingsError as error:  # which another arm may have a use for
+            refusals.append(error)
+            own = {name: value for name, value in own.items() if name not in error.names}
+            arms.append(make(n_levels, wanted, own))
+        used |= own.keys()
+    for refusal in refusals:
+        if not used.issuperset(refusal.names):
+            raise refusal
     labels = [arm.label for arm in arms]
     if repeated := sorted({label for label in labels if labels.count(label) > 1}):
         raise RequestError(f"two arms are called {', '.join(repeated)}; each can be asked for once")
@@ -332,7 +342,7 @@ def _lost(place: Path) -> list[Path]:
     """What will be replaced or removed with the head that lies in a folder, the head first."""
     if not (place / DESCRIPTION_FILE).is_file():
         return []
-    return [place / DESCRIPTION_FILE, *sorted(path for pattern in RESULTS for path in place.glob(pattern))]
+    return [place / DESCRIPTION_FILE, *results_of(place)]
 
 
 def _document(

@@ -22,6 +22,7 @@ from fractalctl.heads.examples import hold_out
 from fractalctl.heads.fitted import DivergedError, Fitted
 from fractalctl.heads.head import DESCRIPTION_FILE
 from fractalctl.heads.moments import Moments
+from fractalctl.heads.settings import TrainingSettings, build_settings
 from fractalctl.measures.neighbours import nearest, predictions
 from fractalctl.progress import Progress, silent
 from fractalctl.randomness import Purpose, generator
@@ -149,7 +150,7 @@ def _fit(
     progress: Progress,
     executor: Executor | None,
 ) -> dict[Arm, Fitted]:
-    """What the trials that did not diverge came to."""
+    """The fitted heads of the trials that did not diverge."""
     found: dict[Arm, Fitted] = {}
     jobs = [Job(candidate, SEED) for candidate in dict.fromkeys(candidates)]
     try:
@@ -180,7 +181,7 @@ def _tried(
     return Tuning(ranges=dict(ranges), seed=SEED, trials=trials, chosen=best.settings, identity=identity)
 
 
-def size_lengths(features: FeatureSet) -> Capacity:
+def size_lengths(features: FeatureSet, holdout: float | str = SHARE) -> Capacity:
     """Find for each level the shortest length at which held-out training rows are answered as well as ever.
 
     At each length a level is answered by the first discriminants of its classes, which are in closed form
@@ -191,11 +192,13 @@ def size_lengths(features: FeatureSet) -> Capacity:
 
     Args:
         features: has a train split, read once for each level.
+        holdout: share of each finest class's rows that ask; may be text.
 
     Raises RequestError: every class has a single training row, or features are too short for so many levels.
     """
     rows, labels = features.features("train"), np.asarray(features.labels("train"))
-    held = hold_out(labels[:, -1], SHARE, SEED)
+    share = build_settings(TrainingSettings, {"holdout": holdout}, "--dims auto").holdout
+    held = hold_out(labels[:, -1], share, SEED)
     if not len(held.validation):
         raise RequestError("--dims auto: every class has a single training row, so none can be held out")
     lengths = [length for length in LENGTHS if length <= features.dimension] or [features.dimension]

@@ -55,7 +55,7 @@ class VectorRequest:
 
 @dataclass(frozen=True)
 class WrittenVectors:
-    """What `write_text_vectors` came to."""
+    """What `write_text_vectors` returns."""
 
     paths: tuple[Path, ...]
     document: VectorsDocument
@@ -107,11 +107,7 @@ def write_text_vectors(
         paths = write_vectors(output, lengths, n_texts, rows(), request.precision)
         evaluation = evaluation_of(head)
         document = VectorsDocument(
-            corpus=head.corpus,
-            backbone=head.backbone,
-            strategy=head.strategy,
-            arm=head.arm,
-            seed=head.seed,
+            **{name: getattr(head, name) for name in ("corpus", "backbone", "strategy", "arm", "seed")},
             head_identity=head.identity,
             backbone_dimension=head.document.input_dimension,
             levels=list(levels_of(head, store)),

@@ -60,7 +60,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class Verification(msgspec.Struct, frozen=True):
-    """What became of one file.
+    """How one file compares with what was made again.
 
     Attributes:
         file: as it was named.
@@ -152,10 +152,7 @@ def _evaluation(path: Path, recorded: Mapping[str, Any], store: FeatureStore, de
     document, head = read_document(path, Evaluation), load_head(path)
     if document.head_identity != head.identity:
         raise FractalError(f"{path}: was measured of another head than the one beside it; evaluate again")
-    protocol = Protocol(
-        document.protocol, document.k, document.max_test, document.rows_seed, document.dropped_duplicates
-    )
-    features = recorded_set(document.features, store, path)
+    features, protocol = recorded_set(document.features, store, path), Protocol.of(document)
     return _compared(recorded, evaluate_again(head, features, protocol, list(document.metrics), device))
 
 

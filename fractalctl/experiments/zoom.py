@@ -10,14 +10,14 @@ import torch
 
 from fractalctl.device import choose_device
 from fractalctl.documents import write_document
-from fractalctl.documents.measured import Accuracy
 from fractalctl.documents.zoom import Changes, ExampleQuery, ExampleRow, FoundRow, QueryGroup, Zoom
 from fractalctl.errors import RequestError
 from fractalctl.experiments.addresses import features_of, matched_heads, result_path, set_of, subject
 from fractalctl.experiments.policy import Note, Overwrite, reusable, unheard
 from fractalctl.heads.head import Head
-from fractalctl.measures.answers import Answered as Answers
-from fractalctl.measures.answers import (
+from fractalctl.measures.evaluation import accuracy_table
+from fractalctl.measures.search import Answered as Answers
+from fractalctl.measures.search import (
     Reference,
     agreements,
     answer,
@@ -80,7 +80,7 @@ def show_zoom(
     """Write ``zoom.json`` in the folder of a head's feature set; one that is up to date stays as it is.
 
     Args:
-        head: that answers, see `fractalctl.experiments.addresses.choose_heads`.
+        head: that answers, see `fractalctl.experiments.addresses.first_heads`.
         store: where its feature set is looked for by identity.
         count: example queries of each kind, see `example_rows`.
 
@@ -137,7 +137,7 @@ class _Shown:
             renormalised=True,
             n_queries=features.n_rows("test"),
             n_reference=features.n_rows("train"),
-            shares={arm: _mean_shares(found, self._measured[arm].dims) for arm, found in shares.items()},
+            shares={arm: accuracy_table(found, self._measured[arm].dims) for arm, found in shares.items()},
             changes=_changes(shares[own]),
             groups=groups,
             rows=rows,
@@ -190,14 +190,6 @@ class _Shown:
         }
 
 
-def _mean_shares(shares: np.ndarray, dims: Sequence[int]) -> Accuracy:
-    """Mean over all test rows of the share of answers that have the row's class, by length and level."""
-    return {
-        str(dimension): {f"L{level}": share for level, share in enumerate(row)}
-        for dimension, row in zip(dims, shares.mean(axis=0).tolist(), strict=True)
-    }
-
-
 def _changes(shares: np.ndarray) -> Changes:
     """What becomes of test rows from the shortest prefix to the full length."""
     change = shares[:, -1, -1] - shares[:, 0, -1]
@@ -219,5 +211,4 @@ def _answers(one: Answers) -> dict[str, list[FoundRow]]:
 
 def _shortened(text: str) -> str:
     """A text on one line, cut after a word where it is long."""
-    words = " ".join(text.split())
-    return words if len(words) <= LONGEST_TEXT else shorten(words, LONGEST_TEXT, placeholder=" …")
+    return shorten(text, LONGEST_TEXT, placeholder=" …")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fractalctl.corpora.tree import PATH_SEPARATOR
 from fractalctl.errors import MissingExtraError, RequestError, did_you_mean
 from fractalctl.export import formats
 from fractalctl.export.vectors import Vectors, unit
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 GROUP = "fractalctl.exporters"
 ROWS_PER_BATCH = 500
-PATH_SEPARATOR = " > "
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,14 @@ class Exporter:
         meaning: what comes out, in half a line.
         write: writes a subject into a folder, and gives the paths that programs want to know.
         extends: whether the folder is a database that a later call goes on with; else it is replaced whole.
+        is_model: whether the folder holds the head itself, which has no rows and is cut when it is used.
     """
 
     name: str
     meaning: str
     write: Callable[[Subject, Path], list[Path]]
     extends: bool = False
+    is_model: bool = False
 
 
 def exporters() -> dict[str, Exporter]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from fractalctl.corpora.hub import endpoint, why_unreachable
 from fractalctl.documents import read_document, write_document
 from fractalctl.documents.exported import ExportDocument
-from fractalctl.errors import FractalError, RequestError, UnreachableError
+from fractalctl.errors import FractalError, RequestError, UnreachableError, first_line
 from fractalctl.export.exporter import Exporter, Subject
 from fractalctl.versions import versions
 from store.files import replace_folder, settle
@@ -79,9 +79,7 @@ def folder_aside(folder: Path) -> Iterator[Path]:
         yield place
 
 
-def push(
-    folder: Path, repository: str, *, public: bool = False, message: str = "Exported by fractalctl"
-) -> str:
+def push(folder: Path, repository: str, *, public: bool = False) -> str:
     """Upload a folder; a repository that does not exist is made.
 
     Who asks is known by ``HF_TOKEN``, or by what ``hf auth login`` has kept.
@@ -107,13 +105,14 @@ def push(
     hub = HfApi(endpoint=endpoint())
     try:
         hub.create_repo(repository, private=not public, exist_ok=True)
-        commit = hub.upload_folder(repo_id=repository, folder_path=folder, commit_message=message)
+        said = "Exported by fractalctl"
+        commit = hub.upload_folder(repo_id=repository, folder_path=folder, commit_message=said)
     except HfHubHTTPError as error:
-        raise _refused(repository, error.response.status_code, str(error)) from error
+        raise _refused(repository, error.response.status_code, first_line(error)) from error
     except ValueError as error:
-        raise RequestError(f"--push {repository}: {str(error).strip().partition(chr(10))[0]}") from error
+        raise RequestError(f"--push {repository}: {first_line(error)}") from error
     except Exception as error:  # of whatever library carries the hub's requests
-        raise _unreachable(folder, repository, str(error).strip().partition("\n")[0]) from error
+        raise _unreachable(folder, repository, first_line(error)) from error
     return str(commit.commit_url)
 
 
@@ -126,10 +125,9 @@ def _unreachable(folder: Path, repository: str, reason: str) -> UnreachableError
 
 def _refused(repository: str, status: int, reason: str) -> FractalError:
     """What the hub's answer means."""
-    said = reason.strip().partition("\n")[0]
     if status in (401, 403):
         return RequestError(
             f"{endpoint()} does not let you write {repository} ({status}); a token that may write goes into "
             "HF_TOKEN, or 'hf auth login' keeps it"
         )
-    return FractalError(f"{endpoint()}: pushing {repository} failed: {said}")
+    return FractalError(f"{endpoint()}: pushing {repository} failed: {reason}")

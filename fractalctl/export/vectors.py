@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from fractalctl.corpora.columns import NamedText
 from fractalctl.errors import RequestError
 from fractalctl.export.precision import Precision
+from fractalctl.measures.neighbours import SMALLEST_NORM
 from store.files import write_aside
 
 Vectors = NDArray[np.float32]
 STEPS = 255
-SMALLEST_NORM = float(np.finfo(np.float32).tiny)
 NUMPY, PARQUET = ".npy", ".parquet"
 
 

@@ -4,7 +4,6 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from fractalctl.documents.measured import ArmName
-from fractalctl.errors import FractalError, RequestError
+from fractalctl.errors import FractalError, RequestError, did_you_mean
 from fractalctl.heads import methods as built_in
 from fractalctl.heads.fitted import Fitted, Validate, Weights
 from fractalctl.heads.method import Method, divided
@@ -35,6 +34,18 @@ _LONGEST_NAME = 60
 _RULE = "a name is at most 60 letters, digits, '.', '_', '+' and '-', and begins with a letter or digit"
 
 Overrides = Mapping[str, Any] | Callable[[int, int], Mapping[str, Any]]
+
+
+class IdleSettingsError(RequestError):
+    """Settings were asked for that would change the label of an arm and nothing of its heads. Exit code 2.
+
+    Attributes:
+        names: of these settings.
+    """
+
+    def __init__(self, message: str, names: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.names = tuple(names)
 
 
 @dataclass(frozen=True)
@@ -227,6 +238,7 @@ def build_arm(
         settings: what departs from the defaults, by name; values may be text.
 
     Raises RequestError: a name is unknown, or a value does not fit; the message names the field.
+    IdleSettingsError: a setting was asked for that changes nothing.
     """
     row, knob = named(strategy)
     if twice := knob.keys() & (settings or {}).keys():
@@ -244,9 +256,8 @@ def named(name: str) -> tuple[Strategy, dict[str, str]]:
     if name not in known and plain in known and (knob := known[plain].knob):
         return known[plain], {knob: number}
     if name not in known:
-        near = get_close_matches(name, known, 1)
-        guess = f"; did you mean {near[0]}?" if near else ""
-        raise RequestError(f"strategy '{name}' is not known; choose from {', '.join(known)}{guess}")
+        guess = did_you_mean(name, known)
+        raise RequestError(f"strategy '{name}' is not known{guess}; choose from {', '.join(known)}")
     return known[name], {}
 
 
@@ -307,6 +318,10 @@ def _arm(strategy: Strategy, n_levels: int, trunk: str | None, settings: dict[st
     plain = build_settings(kind, defaults, owner)
     chosen = build_settings(kind, {**defaults, **settings}, owner)
     strategy.method.check(chosen, n_levels)
+    idle = strategy.method.idle(chosen, n_levels)
+    if idle := {name: why for name, why in idle.items() if getattr(chosen, name) != getattr(plain, name)}:
+        said = "; ".join(f"{name} changes nothing, for {why}" for name, why in idle.items())
+        raise IdleSettingsError(f"{owner}: {said}", [*idle])
     usual = {name: getattr(plain, name) for name in kind.__struct_fields__} | {"dims": strategy.dims}
     departing = {name: found for name in usual if (found := getattr(chosen, name)) != usual[name]}
     arm = Arm(owner, strategy.method.name, chosen, "")

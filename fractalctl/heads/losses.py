@@ -101,9 +101,7 @@ def margin_ranking(embeddings: torch.Tensor, labels: torch.Tensor, weights: torc
     Returns:
         (R,) mean over pairs of a class, of the mean over the first row's negatives; 0 where there is no pair.
     """
-    embeddings = functional.normalize(embeddings, dim=2)
-    similarity = torch.bmm(embeddings, embeddings.transpose(1, 2))
-    same = labels[:, :, None] == labels[:, None, :]
+    similarity, same = cosines(embeddings), alike(labels)
     negative = (~same).to(similarity.dtype)
     n_negatives = negative.sum(dim=2)
     positive = same.to(similarity.dtype) - torch.eye(same.shape[1], device=same.device)
@@ -140,7 +138,7 @@ def supervised_contrastive(shares: torch.Tensor, labels: torch.Tensor, weights: 
 
     Returns (R,) weighted mean over the anchors that have a positive; 0 where none has.
     """
-    same = (labels[:, :, None] == labels[:, None, :]).to(shares.dtype)
+    same = alike(labels).to(shares.dtype)
     n_positives = same.sum(dim=2) - 1
     each = -(shares * same).sum(dim=2) / n_positives.clamp(min=1)
     return (each * weights).sum(dim=1) / (n_positives > 0).sum(dim=1).clamp(min=1)

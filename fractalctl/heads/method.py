@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fractalctl.heads.fitted import DivergedError, Fitted, Validate, Weights
-from fractalctl.heads.settings import MethodSettings, TrainingSettings
+from fractalctl.heads.settings import MethodSettings, TrainingSettings, spelled
 from fractalctl.heads.terms import Objective
 from fractalctl.progress import Progress
 
@@ -36,12 +36,14 @@ class Method(ABC):
         Settings: type of its settings.
         tuned: lowest and highest value of the settings, two at most, that are chosen on validation rows where
             that is asked for. None of them decides what a head is for.
+        needs: settings that change nothing while another one is 0 or off, with the name of that one.
     """
 
     name: ClassVar[str]
     source: ClassVar[str]
     Settings: ClassVar[type[MethodSettings]] = MethodSettings
     tuned: ClassVar[dict[str, tuple[float, float]]] = {}
+    needs: ClassVar[dict[str, str]] = {}
 
     @abstractmethod
     def fit(
@@ -88,6 +90,14 @@ class Method(ABC):
     def check(self, settings: Any, n_levels: int) -> None:  # noqa: B027  most settings fit any number
         """See that settings fit a corpus of D levels. Raises RequestError: they do not."""
 
+    def idle(self, settings: Any, _n_levels: int) -> dict[str, str]:
+        """Settings that change nothing beside the others, each with the reason."""
+        return {
+            name: f"{other} is {spelled(getattr(settings, other))}"
+            for name, other in self.needs.items()
+            if not getattr(settings, other)
+        }
+
     def at_once(self, _settings: Any, _device: str) -> int:
         """How many seeds are fitted together, at most, on a type of device such as ``cpu``."""
         return FLEET
@@ -116,6 +126,11 @@ class GradientMethod(Method):
     def check(self, settings: Any, n_levels: int) -> None:
         """See that the objective can be made."""
         self.objective(settings, n_levels)
+
+    def idle(self, settings: Any, n_levels: int) -> dict[str, str]:
+        """How prefixes are drawn, where none is; else as the method says."""
+        drawn = self.objective(settings, n_levels).prefix_probabilities
+        return super().idle(settings, n_levels) | ({} if drawn else {"prefix_per": "no prefix is drawn"})
 
     def fit(
         self,

@@ -6,7 +6,6 @@ checks and the JSON schema, description for ``fractalctl strategies info``, defa
 
 import math
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
@@ -14,7 +13,7 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import FieldInfo
 
-from fractalctl.errors import RequestError
+from fractalctl.errors import RequestError, did_you_mean
 
 SEEDS = (42, 123, 456, 789, 1024)
 """The paper's seeds (Section 2, "Statistical methodology")."""
@@ -124,9 +123,8 @@ def build_settings(kind: type[AnySettings], values: Mapping[str, Any], owner: st
     known = fields_of(kind)
     for name in values:
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            guess = f"; did you mean {near[0]}?" if near else ""
-            raise RequestError(f"{owner} has no setting {name}; it has {', '.join(known)}{guess}")
+            guess = did_you_mean(name, known)
+            raise RequestError(f"{owner} has no setting {name}{guess}; it has {', '.join(known)}")
     converted = {name: _convert(name, value, known[name].type) for name, value in values.items()}
     try:
         return msgspec.convert(converted, kind)

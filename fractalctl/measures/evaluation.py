@@ -35,7 +35,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def accuracy_table(hits: np.ndarray, dims: Sequence[int]) -> Accuracy:
-    """Accuracies of hits (q, J, D) by length, then by level."""
+    """Mean over queries of hits, or of shares of right answers, (q, J, D) by length, then by level."""
     return {
         str(dimension): {f"L{level}": share for level, share in enumerate(row)}
         for dimension, row in zip(dims, accuracies(hits).tolist(), strict=True)

@@ -12,7 +12,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -36,7 +37,19 @@ TIMES_FILE = "times.npz"
 TRAINING_ROWS_PER_LIST = 39  # what FAISS wants at least for each list of an inverted file
 
 
-class Qdrant:
+class Database(ABC):
+    """What is asked like an index of FAISS."""
+
+    @abstractmethod
+    def nearest(self, query: np.ndarray, k: int) -> Sequence[int] | np.ndarray:
+        """Numbers of the k nearest rows of a query (1, d)."""
+
+    def search(self, query: np.ndarray, k: int, **into: np.ndarray) -> None:
+        """Put the numbers of the k nearest rows into ``I`` (1, k); ``D`` stays as it is."""
+        into["I"][0] = self.nearest(query, k)
+
+
+class Qdrant(Database):
     """Rows (n, d) of unit length in a folder of their own, in this process, which searches exactly."""
 
     def __init__(self, vectors: np.ndarray, folder: Path) -> None:
@@ -48,13 +61,13 @@ class Qdrant:
         self._client.create_collection(NAME, vectors_config=size)
         self._client.upload_collection(NAME, vectors=vectors, ids=range(len(vectors)))
 
-    def search(self, query: np.ndarray, k: int, *, D: np.ndarray, I: np.ndarray) -> None:  # noqa: N803, E741, ARG002
-        """Put the numbers of the k nearest rows of a query (1, d) into ``I`` (1, k); ``D`` stays as it is."""
+    def nearest(self, query: np.ndarray, k: int) -> list[int]:
+        """See `Database.nearest`."""
         points = self._client.query_points(NAME, query[0].tolist(), limit=k, with_payload=False).points
-        I[0] = [point.id for point in points]
+        return [int(point.id) for point in points]
 
 
-class Chroma:
+class Chroma(Database):
     """A persistent client, with the HNSW index that it makes unless told otherwise."""
 
     def __init__(self, vectors: np.ndarray, folder: Path) -> None:
@@ -69,13 +82,13 @@ class Chroma:
             part = vectors[start : start + ROWS_AT_ONCE]
             self._collection.add(ids=[str(start + row) for row in range(len(part))], embeddings=part)
 
-    def search(self, query: np.ndarray, k: int, *, D: np.ndarray, I: np.ndarray) -> None:  # noqa: N803, E741, ARG002
-        """See `Qdrant.search`."""
+    def nearest(self, query: np.ndarray, k: int) -> list[int]:
+        """See `Database.nearest`."""
         found = self._collection.query(query_embeddings=query, n_results=k, include=[])["ids"][0]
-        I[0] = [int(name) for name in found]
+        return [int(name) for name in found]
 
 
-class Lance:
+class Lance(Database):
     """A table without an index, which is searched exactly."""
 
     def __init__(self, vectors: np.ndarray, folder: Path) -> None:
@@ -87,13 +100,14 @@ class Lance:
         rows = pyarrow.table({"number": np.arange(len(vectors)), "vector": columns})
         self._table: Any = lancedb.connect(folder).create_table(NAME, rows)
 
-    def search(self, query: np.ndarray, k: int, *, D: np.ndarray, I: np.ndarray) -> None:  # noqa: N803, E741, ARG002
-        """See `Qdrant.search`."""
+    def nearest(self, query: np.ndarray, k: int) -> np.ndarray:
+        """See `Database.nearest`."""
         asked = self._table.search(query[0]).distance_type("dot").select(["number", "_distance"]).limit(k)
-        I[0] = asked.to_arrow()["number"].to_numpy()
+        numbers: np.ndarray = asked.to_arrow()["number"].to_numpy()
+        return numbers
 
 
-DATABASES: dict[str, tuple[type, str]] = {
+DATABASES: dict[str, tuple[Callable[[np.ndarray, Path], Database], str]] = {
     "qdrant": (Qdrant, "qdrant-client"),
     "chroma": (Chroma, "chromadb"),
     "lancedb": (Lance, "lancedb"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from fractalctl.corpora.corpus import repeated_rows
+from fractalctl.documents.measured import Conditions
 from fractalctl.errors import RequestError
 from fractalctl.randomness import Purpose, generator
 from store import FeatureSet
@@ -48,6 +49,12 @@ class Protocol:
             raise RequestError(f"max test must be at least 1, got {self.max_test}")
         if self.rows_seed < 0:
             raise RequestError(f"rows seed must be at least 0, got {self.rows_seed}")
+
+    @classmethod
+    def of(cls, document: Conditions) -> "Protocol":
+        """The protocol under which a document's numbers were taken."""
+        one = document
+        return cls(one.protocol, one.k, one.max_test, one.rows_seed, one.dropped_duplicates)
 
     @property
     def test_rows(self) -> int | None:

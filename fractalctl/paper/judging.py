@@ -14,10 +14,11 @@ from importlib.resources import files
 from statistics import mean
 from typing import Any
 
-from fractalctl.documents.estimates import PairedEffects, PairedT
+from fractalctl.documents.estimates import Correlation, PairedEffects, PairedT
 from fractalctl.documents.measured import Interval
 from fractalctl.numbers import p_phrase
 from fractalctl.statistics import adjust, equivalence, paired_effects, paired_t
+from fractalctl.statistics.paired import differences
 
 PREFIXES = (64, 128, 192, 256)  # the paper's lengths, everywhere but in its Figure 6
 ALPHA = 0.05
@@ -84,6 +85,11 @@ class Finding:
 def finding(name: str, where: str, arms: str, verdict: Verdict, evidence: str) -> Finding:
     """A finding on a claim by its name."""
     return Finding(claims()[name], where, arms, verdict, evidence)
+
+
+def exact_p(rho: Correlation) -> float | None:
+    """The exact p of a correlation, for many units the approximate one."""
+    return rho.p if rho.p_exact is None else rho.p_exact
 
 
 def larger(difference: float, p: float | None, n: int) -> Verdict:
@@ -183,8 +189,8 @@ class Contrast:
 
     @property
     def gaps(self) -> list[float]:
-        """A - b per seed."""
-        return [a - b for a, b in self.pairs]
+        """A - b per seed, freed of the rounding noise of decimal fractions."""
+        return differences(*zip(*self.pairs, strict=True)).tolist() if self.pairs else []
 
     @property
     def means(self) -> tuple[float, float]:

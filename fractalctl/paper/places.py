@@ -1,7 +1,7 @@
 """Results of the paper's two heads by place, whatever file they stand in."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 from fractalctl.documents.experiments import Synthesis
 from fractalctl.documents.measured import Accuracy, Conditions, Run, Steerability
 from fractalctl.measures.metrics import metrics
-from fractalctl.paper.judging import Contrast, Finding, Verdict, claims, table
+from fractalctl.paper.judging import Contrast, Finding, Verdict, finding, table
 from fractalctl.report.results import Results
+from fractalctl.statistics.observations import grouped
 from fractalctl.tables import Part, Section, Table
 
 TAILS = ("", "-fractal")
@@ -87,9 +88,13 @@ class Place:
         """Labels of strategies here."""
         return ", ".join(f"{strategy}{self.tail}" for strategy in strategies)
 
+    def of(self, *key: str | float) -> Mapping[int, Head]:
+        """The heads of a strategy (at a point) by seed."""
+        return self.heads.get(key, {})
+
     def by_seed(self, *key: str | float, read: Callable[[Head], float] = steerability) -> dict[int, float]:
         """One number of every head of a strategy (at a point)."""
-        return {seed: read(head) for seed, head in self.heads.get(key, {}).items()}
+        return {seed: read(head) for seed, head in self.of(*key).items()}
 
     def values(self, *key: str | float, read: Callable[[Head], float] = steerability) -> list[float]:
         """The numbers of `by_seed`."""
@@ -97,7 +102,7 @@ class Place:
 
     def finding(self, name: str, strategies: str, verdict: Verdict, evidence: str) -> Finding:
         """A finding on a claim by its name, here."""
-        return Finding(claims()[name], self.where, self.arms(*strategies.split(", ")), verdict, evidence)
+        return finding(name, self.where, self.arms(*strategies.split(", ")), verdict, evidence)
 
     def against(self, strategies: str, a: Mapping[int, float], b: Mapping[int, float]) -> Contrast:
         """Any two sides of strategies here."""
@@ -131,7 +136,7 @@ def one_per_corpus(group: Group, *strategies: str) -> list[Place]:
 
 def conditions_of(one: Conditions) -> str:
     """The protocol, with what departs from its defaults."""
-    parts = [one.protocol]
+    parts: list[str] = [one.protocol]
     parts += [f"k = {one.k}"] if one.k != 5 else []
     parts += [f"at most {one.max_test} rows"] if one.max_test is not None else []
     parts += [f"rows of seed {one.rows_seed}"] if one.rows_seed != 42 else []
@@ -199,16 +204,12 @@ Entry = tuple[Conditions, str, str, Key, int, Head]  # file, conditions, tail, k
 
 
 def _grouped(entries: Iterable[Entry]) -> list[Group]:
-    found: dict[tuple[str, str, str], dict[str, list[Entry]]] = {}
-    for entry in entries:
-        one, conditions, tail = entry[:3]
-        sets = found.setdefault((one.backbone, conditions, tail), {})
-        sets.setdefault(one.features.identity, []).append(entry)
-    groups = [_places(list(sets.values())) for sets in found.values()]
+    alike = grouped(entries, lambda entry: (entry[0].backbone, *entry[1:3])).values()
+    groups = [_places(grouped(own, lambda entry: entry[0].features.identity).values()) for own in alike]
     return sorted(groups, key=lambda group: not group[0].is_papers)
 
 
-def _places(sets: Sequence[Sequence[Entry]]) -> list[Place]:
+def _places(sets: Collection[Sequence[Entry]]) -> list[Place]:
     names = [entries[0][0].corpus for entries in sets]
     places = []
     for name, entries in zip(names, sets, strict=True):
@@ -221,7 +222,7 @@ def _places(sets: Sequence[Sequence[Entry]]) -> list[Place]:
     return places
 
 
-def nothing(group: Any) -> Iterator[Any]:  # noqa: ARG001  the shape of a chapter's parts
+def nothing(_group: Any) -> Iterator[Any]:
     """Of a chapter without claims, or without numbers."""
     return iter(())
 

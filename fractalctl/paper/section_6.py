@@ -14,6 +14,7 @@ from fractalctl.paper.judging import (
     claims,
     corrected,
     every,
+    exact_p,
     finding,
     larger,
     printed,
@@ -37,10 +38,6 @@ USUAL_BLOCK = 64
 MIRRORED = 0.99  # correlation of two predictors from which on nothing can tell them apart
 
 
-def _exact(rho: Correlation) -> float | None:
-    return rho.p if rho.p_exact is None else rho.p_exact
-
-
 def _predictors(group: Group) -> dict[str, tuple[list[float], list[float]]]:
     """Each predictor of every corpus, with mean S of v5."""
     places = one_per_corpus(group, "v5")
@@ -61,15 +58,15 @@ def _judge_scaling(group: Group) -> Iterator[Finding]:
 
 
 def _rises(name: str, where: str, arms: str, rho: Correlation, shown: str) -> Finding:
-    evidence = f"{shown}, exact {p_phrase(_exact(rho))}, {rho.n} corpora"
-    return finding(name, where, arms, larger(rho.coefficient or 0.0, _exact(rho), rho.n), evidence)
+    evidence = f"{shown}, exact {p_phrase(exact_p(rho))}, {rho.n} corpora"
+    return finding(name, where, arms, larger(rho.coefficient or 0.0, exact_p(rho), rho.n), evidence)
 
 
 def _scaling(group: Group) -> Iterator[Beside]:
     for name, columns in _predictors(group).items():
         rho, theirs = spearman(*columns), printed("figure_4")[name]["spearman"]
         here, paper = (
-            f"{number(rho.coefficient)}, exact {p_phrase(_exact(rho))}",
+            f"{number(rho.coefficient)}, exact {p_phrase(exact_p(rho))}",
             f"{number(theirs[0])}, p = {theirs[1]}",
         )
         what = f"rho of S and {name.replace('_', ' ')}, {rho.n} corpora (paper: 8)"

@@ -29,6 +29,7 @@ from fractalctl.paper.judging import (
     by_points,
     corrected,
     differ,
+    exact_p,
     finding,
     larger,
     near_zero,
@@ -90,9 +91,7 @@ def _accuracies(group: Group) -> Iterator[Beside]:
                 yield place.where, MISSING, f"{level} of the backbone, %", ours, number(100 * backbone, 1)
                 for strategy, paper in zip(("v5", "mrl"), arms, strict=True):
                     full = str(place.document.dims[-1])
-                    shares = [
-                        head.accuracy[full][level] for head in place.heads.get((strategy,), {}).values()
-                    ]
+                    shares = [head.accuracy[full][level] for head in place.of(strategy).values()]
                     if shares:
                         what = f"{level} at full length, %"
                         yield place.row(strategy, what, percents(shares), number(100 * paper, 1))
@@ -141,13 +140,8 @@ def _steerabilities(group: Group) -> Iterator[Beside]:
         if theirs and one:
             for strategy in ("v5", "mrl"):
                 yield place.row(strategy, "S", mean_sd(place.values(strategy)), spread(*theirs[strategy]))
-            yield (
-                place.where,
-                one.arms,
-                "paired d",
-                number(one.effects.cohens_d),
-                number(theirs["cohens_d"]),
-            )
+            d = number(one.effects.cohens_d), number(theirs["cohens_d"])
+            yield place.where, one.arms, "paired d", *d
             ours, paper = f"{p_value(one.p)} (m = {one.m})", f"{p_value(theirs['p_adjusted'])} (m = 8)"
             yield place.where, one.arms, "p (Holm)", ours, paper
     if (found := _pooled(_gaps(one_per_corpus(group, "v5", "mrl")))) is not None:
@@ -182,7 +176,7 @@ def _judge_definitions(group: Group) -> Iterator[Finding]:
     known = [(rho.coefficient, rho, a, b) for rho, a, b in rhos if rho.coefficient is not None]
     if known:
         least, rho, a, b = min(known, key=lambda row: row[0])
-        p = rho.p if rho.p_exact is None else rho.p_exact
+        p = exact_p(rho)
         verdict = larger(1, p, rho.n) if least > AGREEMENT else Verdict.FAILS
         evidence = f"least rho = {least:.2f}, {a} and {b}, exact {p_phrase(p)}, {rho.n} corpora"
         yield finding("ranks", group[0].over, group[0].arms("v5", "mrl"), verdict, evidence)

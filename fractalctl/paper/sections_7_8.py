@@ -4,8 +4,7 @@ Sections 8 and 9 and the Matryoshka guide: wrong labels, information, what a sho
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from statistics import mean
 
@@ -33,10 +32,11 @@ from fractalctl.paper.judging import (
 )
 from fractalctl.paper.places import Beside, Chapter, Group, Head, Place, ablated, evaluated
 from fractalctl.report.results import Results
+from fractalctl.report.sections.latency import NAMES, effort, settings, speedup, speedup_over_rounds
 from fractalctl.statistics import paired_t
+from fractalctl.statistics.observations import grouped
 
 SHORT, FULL = 64, 256
-INDEXES = {"flat": "Flat", "hnsw": "HNSW"}
 AHEAD_FROM = 0.35
 LENGTH = "64"
 KINDS = {"retained_accuracy": "k-NN accuracy", "retained_hit_rate_at_10": "Recall@10"}
@@ -81,7 +81,7 @@ def _retrieved(group: Group) -> Iterator[Beside]:
 
 def _mixed(place: Place, alpha: float) -> Contrast:
     """Accuracy at a share of coarse queries, adaptive v5 against mrl; both curves are straight lines."""
-    heads = {seed: head for seed, head in place.heads.get(("v5",), {}).items() if head.result.mrl is not None}
+    heads = {seed: head for seed, head in place.of("v5").items() if head.result.mrl is not None}
     curves = {seed: (head.result.adaptive, head.result.mrl.mixed) for seed, head in heads.items()}
     ours, theirs = (
         {seed: (1 - alpha) * both[side][0] + alpha * both[side][-1] for seed, both in curves.items()}
@@ -107,7 +107,7 @@ def _routed(group: Group) -> Iterator[Beside]:
     for place in group:
         theirs, one = printed("figure_11", place.document.corpus), _mixed(place, 0.5)
         if theirs and one.pairs and place.is_papers:
-            lengths = next(iter(place.heads["v5",].values())).result.mean_dimension
+            lengths = next(iter(place.of("v5").values())).result.mean_dimension
             what = "gain on an even mix, points"
             yield place.where, one.arms, what, percents(one.gaps, sign=True), number(theirs["gain"], 1)
             ours = number((lengths[0] + lengths[-1]) / 2, 0)
@@ -153,10 +153,15 @@ def _two_encoders(group: Group) -> Iterator[Beside]:
                 yield place.row(strategy, what, percents(values), number(theirs[key], 1))
 
 
-def _more(place: Place, strategy: str, key: str) -> dict[int, float]:
-    """A further number of the axis depth, whatever its point is called."""
+def _any(place: Place, strategy: str) -> dict[int, Head]:
+    """Heads by seed on the axis depth, whatever its point is called."""
     found = (heads for name, heads in place.heads.items() if name[0] == strategy)
-    return {seed: head.more[key] for heads in found for seed, head in heads.items()}
+    return {seed: head for heads in found for seed, head in heads.items()}
+
+
+def _more(place: Place, strategy: str, key: str) -> dict[int, float]:
+    """A further number of the axis."""
+    return {seed: head.more[key] for seed, head in _any(place, strategy).items()}
 
 
 def _judge_depth(group: Group) -> Iterator[Finding]:
@@ -187,9 +192,7 @@ def _deep(group: Group) -> Iterator[Beside]:
         if not (alike_trees and place.is_papers):
             continue
         for strategy in ("v5", "mrl"):
-            heads = [
-                head for key, found in place.heads.items() if key[0] == strategy for head in found.values()
-            ]
+            heads = list(_any(place, strategy).values())
             for level in place.levels if heads else ():
                 for length, paper in zip(PREFIXES, theirs[strategy][level], strict=True):
                     ours = percents([head.accuracy[str(length)][level] for head in heads])
@@ -198,77 +201,59 @@ def _deep(group: Group) -> Iterator[Beside]:
                 yield place.row(strategy, "S_02", mean_sd(values), spread(*theirs["S_02"][strategy]))
 
 
-@dataclass(frozen=True)
-class Timed:
-    """One index of the paper's kind and size, at one effort, by length."""
-
-    document: Latency
-    index: str
-    effort: str
-    by_length: Mapping[int, TimedIndex]
-
-    @property
-    def where(self) -> str:
-        """What findings call the embeddings."""
-        one = self.document
-        return "random vectors" if one.arm is None else f"{one.corpus}, {one.backbone}, seed {one.seed}"
-
-    def ratio(self, length: int) -> float:
-        """Median at the full length over that at another."""
-        return self.by_length[FULL].microseconds.p50 / self.by_length[length].microseconds.p50
-
-    @property
-    def rounds(self) -> tuple[float, float]:
-        """Smallest and largest of that ratio over rounds, for the short length."""
-        medians = (self.by_length[length].medians_by_round for length in (FULL, SHORT))
-        each = [slow / fast for slow, fast in zip(*medians, strict=True)]
-        return min(each), max(each)
+Timed = tuple[Latency, list[dict[int, TimedIndex]]]
+"""A document, and the times of one of its indexes by length, for each effort of a search."""
 
 
 def _paper_times(index: str) -> dict[int, float]:
     return {int(length): float(spent) for length, spent in printed("table_9")[index]["microseconds"].items()}
 
 
-def _timed(results: Results) -> list[list[Timed]]:
-    """The indexes of the paper's kinds and sizes: those of one document and kind together."""
-    found: dict[tuple[int, str], dict[str, dict[int, TimedIndex]]] = {}
-    for place, document in enumerate(results.latencies):
-        for one in document.results:
-            if one.index in INDEXES and one.n == printed("table_9")[one.index]["rows"]:
-                effort = ", ".join(f"{name} = {value}" for name, value in one.effort.items()) or "exact"
-                found.setdefault((place, one.index), {}).setdefault(effort, {})[one.dimension] = one
-    groups = [
-        [
-            Timed(results.latencies[place], index, effort, lengths)
-            for effort, lengths in efforts.items()
-            if {SHORT, FULL} <= set(lengths)
-        ]
-        for (place, index), efforts in found.items()
-    ]
-    return [group for group in groups if group]
+def _timed(results: Results) -> list[Timed]:
+    """The indexes of the paper's kinds and sizes."""
+    rows = {index: paper["rows"] for index, paper in printed("table_9").items()}
+    groups = []
+    for document in results.latencies:
+        fitting = [one for one in settings(document) if one[0].n == rows.get(one[0].index)]
+        for found in grouped(fitting, lambda one: one[0].index).values():
+            efforts = [{timed.dimension: timed for timed in one} for one in found]
+            if known := [one for one in efforts if {SHORT, FULL} <= one.keys()]:
+                groups.append((document, known))
+    return groups
 
 
-def _judge_latency(group: Sequence[Timed]) -> Iterator[Finding]:
-    index, paper = group[0].index, _paper_times(group[0].index)
+def _where(one: Latency) -> tuple[str, str]:
+    """What findings call the embeddings, and the arm."""
+    if one.arm is None:
+        return "random vectors", MISSING
+    return f"{one.corpus}, {one.backbone}, seed {one.seed}", one.arm
+
+
+def _judge_latency(group: Timed) -> Iterator[Finding]:
+    document, efforts = group
+    index = efforts[0][FULL].index
+    paper, ends = _paper_times(index), [(one[FULL], one[SHORT]) for one in efforts]
+    times = [(speedup(*both), speedup_over_rounds(*both)) for both in ends]
     shown = "; ".join(
-        f"{one.ratio(SHORT):.1f} times ({one.rounds[0]:.1f} to {one.rounds[1]:.1f} over rounds; {one.effort})"
-        for one in group
+        f"{ratio:.1f} times ({low:.1f} to {high:.1f} over rounds; {effort(full)})"
+        for (ratio, (low, high)), (full, _) in zip(times, ends, strict=True)
     )
     for name, wanted in (("faster", 1.0), ("times", paper[FULL] / paper[SHORT])):
-        verdict = every(at_least(one.ratio(SHORT), one.rounds, wanted) for one in group)
-        yield finding(f"{name}-{index}", group[0].where, group[0].document.arm or MISSING, verdict, shown)
+        verdict = every(at_least(*one, wanted) for one in times)
+        yield finding(f"{name}-{index}", *_where(document), verdict, shown)
 
 
-def _latencies(group: Sequence[Timed]) -> Iterator[Beside]:
-    for one in group:
-        paper = _paper_times(one.index)
-        for length in [length for length in one.by_length if length in paper]:
-            ours = (
-                f"{number(one.by_length[length].microseconds.p50, 0)} ({number(one.ratio(length), 1)} times)"
-            )
+def _latencies(group: Timed) -> Iterator[Beside]:
+    document, efforts = group
+    for by_length in efforts:
+        full = by_length[FULL]
+        paper = _paper_times(full.index)
+        for length in [length for length in by_length if length in paper]:
+            one = by_length[length]
+            ours = f"{number(one.microseconds.p50, 0)} ({number(speedup(full, one), 1)} times)"
             theirs = f"{number(paper[length], 0)} ({number(paper[FULL] / paper[length], 1)} times)"
-            what = f"{INDEXES[one.index]}, {one.effort}, {length}: microseconds"
-            yield one.where, one.document.arm or MISSING, what, ours, theirs
+            what = f"{NAMES[full.index]}, {effort(full)}, {length}: microseconds"
+            yield *_where(document), what, ours, theirs
 
 
 def _left(place: Place, share: float) -> float | None:
@@ -318,7 +303,7 @@ def _lean(head: Head) -> float:
 
 def _judge_information(group: Group) -> Iterator[Finding]:
     for place in group:
-        theorems = [head.result.theorem_1 for head in place.heads.get(("v5",), {}).values()]
+        theorems = [head.result.theorem_1 for head in place.of("v5").values()]
         if theorems:
             counts = Counter(theorem.verdict for theorem in theorems)
             coarse = mean(theorem.coarse.bits for theorem in theorems)
@@ -350,7 +335,7 @@ def _retained(kind: str, length: str, level: str, head: Head) -> float | None:
 
 def _shares(place: Place, kind: str, length: str) -> list[float]:
     read = partial(_retained, kind, length, place.levels[-1])
-    return [share for head in place.heads.get(("mrl",), {}).values() if (share := read(head)) is not None]
+    return [share for head in place.of("mrl").values() if (share := read(head)) is not None]
 
 
 def _judge_retention(group: Group) -> Iterator[Finding]:

@@ -1,16 +1,11 @@
 """A report: every section that the results have something for, written in every format."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from fractalctl.documents import Document
-from fractalctl.documents.experiments import Ablation, Synthesis
-from fractalctl.documents.latency import Latency
 from fractalctl.errors import RequestError
 from fractalctl.plugins import modules_of
 from fractalctl.progress import Progress, silent
@@ -18,8 +13,7 @@ from fractalctl.report import sections as package
 from fractalctl.report.figures import save_figure
 from fractalctl.report.html import html_page
 from fractalctl.report.metrics import further_sections
-from fractalctl.report.results import Results, grouped, slug
-from fractalctl.report.sections import ablations, latency, synthesis
+from fractalctl.report.results import Results, slug, unused
 from fractalctl.report.writers import csv_table, latex_table, markdown_pages
 from fractalctl.tables import Part, Picture, Section, Table
 from store.files import write_aside
@@ -30,11 +24,6 @@ DETAILS = "results"
 """Folder of the pages that ``results.md`` leads to."""
 MADE_BY = "Made by <code>fractalctl report</code>"
 """What every page of ours says."""
-OVERVIEWS: dict[type[Document], Callable[[Any], list[Table]]] = {
-    Ablation: ablations.overview_tables,
-    Synthesis: synthesis.overview_tables,
-    Latency: latency.overview_tables,
-}
 
 
 def report_sections(results: Results) -> list[Section]:
@@ -43,13 +32,6 @@ def report_sections(results: Results) -> list[Section]:
     found = [made if isinstance(made, list) else [made] for made in (build(results) for build in builders)]
     sections = [*filter(None, chain(*found)), *further_sections(results)]
     return sorted(sections, key=lambda section: section.order)
-
-
-def overview(documents: Sequence[Document]) -> list[Table]:
-    """What a terminal shows of experiments' files, kind by kind; of evaluations see `metric_tables`."""
-    found = grouped(documents, type)
-    made = [table for kind, members in found.items() for table in OVERVIEWS[kind](members)]
-    return [table.in_brief() for table in made if table.brief != ()]
 
 
 def write_report(
@@ -97,15 +79,13 @@ def check_folder(output: Path) -> None:
 
 def _prepared(sections: Sequence[Section]) -> list[Section]:
     """The same sections, where no two tables, and no two pictures, have one name, and each is drawn once."""
-    seen: Counter[tuple[type, str]] = Counter()
+    taken: dict[type[Part], set[str]] = {Table: set(), Picture: set()}
 
     def prepared(part: Part) -> Part:
         if not isinstance(part, Table | Picture):
             return part
-        name = slug(part.name)  # corpora, backbones and arms of files that anybody may have written
-        seen[type(part), name] += 1
-        turn = seen[type(part), name]
-        one = replace(part, name=name if turn == 1 else f"{name}-{turn}")
+        # A name has corpora, backbones and arms of files in it that anybody may have written.
+        one = replace(part, name=unused(slug(part.name), taken[type(part)]))
         return replace(one, draw=cache(one.draw)) if isinstance(one, Picture) else one
 
     return [replace(section, parts=[prepared(part) for part in section.parts]) for section in sections]

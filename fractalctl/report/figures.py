@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import isnan
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ FORMATS: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 """File formats with the metadata to leave out, so that equal figures are equal files."""
+MOST_PANELS = 3
+"""Side by side."""
 MOST_LINES = 4
 """In one panel of small multiples, beside the baseline."""
 APART = 0.012
@@ -161,14 +164,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
     return None if half is None else (float(np.mean(values) - half), float(np.mean(values) + half))
 
 
-def line_panels(
-    panels: Mapping[str, Lines],
-    places: Mapping[str, int],
-    xlabel: str,
-    ylabel: str,
-    across: int = 2,
-    zero: bool = False,
-) -> "Figure":
+def line_panels(panels: Mapping[str, Lines], places: Mapping[str, int], xlabel: str, ylabel: str) -> "Figure":
     """Panels of lines through means over seeds, with 95 % confidence intervals of the mean (Student's t).
 
     Panels of a row have one range.
@@ -176,14 +172,13 @@ def line_panels(
     Args:
         panels: lines by the title of their panel.
         places: of labels, see `look`; a label without one, such as a baseline's, is a grey line.
-        across: panels side by side.
     """
-    rows, across = -(-len(panels) // across), min(len(panels), across)
+    rows, across = -(-len(panels) // MOST_PANELS), min(len(panels), MOST_PANELS)
     figure = new_figure(1.6 + 3.4 * across, 0.4 + 2.7 * rows)
     grid = figure.subplots(rows, across, squeeze=False, sharey="row").ravel()
     for axes, (title, lines) in zip(grid, panels.items(), strict=False):
         draw_lines(axes, lines, places)
-        frame(axes, zero=zero, title=title, xlabel=xlabel, xticks=_ticks(lines))
+        frame(axes, zero=True, title=title, xlabel=xlabel, xticks=_ticks(lines))
     for axes in grid[::across]:
         axes.set_ylabel(wrapped(ylabel, 32))
     for axes in grid[len(panels) :]:
@@ -199,34 +194,46 @@ def _ticks(lines: Lines) -> list[float]:
 def row_panels(rows: Mapping[str, Lines], places: Mapping[str, int], xlabel: str, ylabel: str) -> "Figure":
     """Small multiples: a row for each title, and a few lines in each panel, the baseline in all of them.
 
+    More panels than a page has room for stand below, in further rows for the same titles.
+
     Args:
-        rows: lines by the title of their row; a row has one range.
+        rows: lines by the title of their row; all panels of a title have one range.
         places: see `line_panels`.
     """
     labels = dict.fromkeys(label for lines in rows.values() for label in lines if label in places)
     few = [list(labels)[first : first + MOST_LINES] for first in range(0, len(labels), MOST_LINES)] or [[]]
-    figure = new_figure(1.3 + max(4.2, 2.9 * len(few)), 0.9 + 2.3 * len(rows))
-    grid = figure.subplots(len(rows), len(few), squeeze=False, sharey="row", sharex=True)
-    for line, (title, lines) in zip(grid, rows.items(), strict=True):
-        for axes, members in zip(line, few, strict=True):
+    across, bands = min(len(few), MOST_PANELS), -(-len(few) // MOST_PANELS)
+    figure = new_figure(1.3 + max(4.2, 2.9 * across), bands * (0.9 + 2.3 * len(rows)))
+    grid = figure.subplots(len(rows) * bands, across, squeeze=False, sharex=True)
+    for place, (title, lines) in enumerate(rows.items()):
+        panels = grid[place :: len(rows)].ravel()
+        for axes, members in zip(panels, few, strict=False):
             shown = {name: found for name, found in lines.items() if name not in places or name in members}
+            if axes is not panels[0]:
+                axes.sharey(panels[0])
             draw_lines(axes, shown, places)
-            frame(axes, xticks=_ticks(lines))
-        line[0].set_ylabel(f"{wrapped(title, 24)}\n{wrapped(ylabel, 24)}")
-    for axes, members in zip(grid[0], few, strict=True):
-        handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-        above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "frameon": False, "fontsize": "small"}
-        known = [
-            name for name in (*members, *(name for name in handles if name not in places)) if name in handles
-        ]
-        axes.legend([handles[name] for name in known], [*map(wrapped, known)], **above)
-    for axes in grid[-1]:
-        axes.set_xlabel(xlabel)
+            frame(axes, xticks=_ticks(lines), xlabel=xlabel if place == len(rows) - 1 else "")
+            axes.tick_params(labelbottom=place == len(rows) - 1, labelleft=axes in panels[::across])
+        for axes in panels[::across]:
+            axes.set_ylabel(f"{wrapped(title, 24)}\n{wrapped(ylabel, 24)}")
+        for axes in panels[len(few) :]:
+            axes.set_axis_off()
+    for axes, members in zip(grid[:: len(rows)].ravel(), few, strict=False):
+        _legend_above(axes, members, places)
     return figure
 
 
+def _legend_above(axes: "Axes", members: Sequence[str], places: Mapping[str, int]) -> None:
+    """These lines, then those that have no place, such as a baseline's."""
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    others = [name for name in handles if name not in places]
+    known = [name for name in (*members, *others) if name in handles]
+    above: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1), "frameon": False}
+    axes.legend([handles[name] for name in known], [*map(wrapped, known)], fontsize="small", **above)
+
+
 def highest(rows: Mapping[str, Lines]) -> str:
-    """What lines show, in words: which is the highest in each row at its two ends.
+    """What lines show, in words: which is the highest in each row at its two ends; NaN is no value.
 
     >>> highest({"area": {"a": ([64, 256], [[90.0, 91.0]]), "b": ([64, 256], [[80.0, 95.0]])}})
     'area: the highest are a at 64 (90.0) and b at 256 (95.0).'
@@ -236,14 +243,17 @@ def highest(rows: Mapping[str, Lines]) -> str:
         ends = dict.fromkeys(_ticks(lines)[end] for end in (0, -1))
         tops = []
         for end in ends:
-            having = {
+            means = {
                 label: mean(float(seed[list(x).index(end)]) for seed in seeds)
                 for label, (x, seeds) in lines.items()
                 if end in x
             }
-            top = max(having, key=lambda label: having[label])
-            tops.append(f"{top} at {end:g} ({number(having[top], 1)})")
-        told.append(f"{title}: the highest {'are' if len(tops) > 1 else 'is'} {listed(tops)}.")
+            having = {label: value for label, value in means.items() if not isnan(value)}
+            if having:
+                top = max(having, key=lambda label: having[label])
+                tops.append(f"{top} at {end:g} ({number(having[top], 1)})")
+        if tops:
+            told.append(f"{title}: the highest {'are' if len(tops) > 1 else 'is'} {listed(tops)}.")
     return " ".join(told)
 
 
@@ -291,7 +301,9 @@ def intervals(
             style |= {"linestyle": "none", "capsize": 2, "markersize": 5, "zorder": 2}
             half = half_width(values[:, None])
             axes.errorbar(values.mean(), place, xerr=half, **style)
-    grid[0].set_yticks(range(len(names)), labels=[*map(wrapped, names)], fontsize="small")
+    grid[0].set_yticks(range(len(names)), labels=[*map(wrapped, names)])
+    for axes in grid:
+        axes.tick_params(axis="y", labelsize="small")
     grid[0].set_ylim(len(names) - 0.5, -0.5)
     for axes in grid[len(groups) :]:
         axes.set_axis_off()

@@ -109,22 +109,14 @@ def _zoom(one: Zoom, titles: Sequence[str]) -> dict[str, Any]:
     groups = [
         {"name": kind, "queries": [to_json(query) for query in queries]} for kind, queries in chosen.items()
     ]
-    used = {answer.row for found in chosen.values() for query in found for answer in _answers(query)}
+    queries = [query for found in chosen.values() for query in found]
+    used = {answer.row for query in queries for answers in query.answers.values() for answer in answers}
     shown = {name: document[name] for name in SHOWN}
     rows = {row: content for row, content in document["rows"].items() if int(row) in used}
     words = dict(zip(levels, titles or levels, strict=True))
-    return shown | {"titles": words, "groups": groups, "rows": rows, "blind": _blind(one, chosen)}
-
-
-def _answers(query: ExampleQuery) -> Iterator[Any]:
-    for found in query.answers.values():
-        yield from found
-
-
-def _blind(one: Zoom, chosen: dict[str, list[ExampleQuery]]) -> int:
-    """How many of the chosen were chosen blind."""
     blind = {query.row for group in one.groups if group.name == "blind" for query in group.queries}
-    return sum(query.row in blind for found in chosen.values() for query in found)
+    n_blind = sum(query.row in blind for query in queries)
+    return shown | {"titles": words, "groups": groups, "rows": rows, "blind": n_blind}
 
 
 def in_proportion(one: Zoom) -> dict[str, list[ExampleQuery]]:

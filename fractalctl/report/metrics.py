@@ -10,6 +10,7 @@ from fractalctl.plugins import modules_of
 from fractalctl.report import sections
 from fractalctl.report.results import Group, Measured, Results
 from fractalctl.report.writers import markdown_text
+from fractalctl.statistics.observations import grouped
 from fractalctl.tables import Picture, Section, Table
 
 ORDER = 88
@@ -60,9 +61,7 @@ def by_dims(
     """What makes each of these tables of the groups that share prefix lengths, with a name for files."""
 
     def made(results: Results) -> list[Table]:
-        shared: dict[str, list[Group]] = {}
-        for one in groups(results):
-            shared.setdefault("-".join(map(str, one.first.dims)), []).append(one)
+        shared = grouped(groups(results), lambda one: "-".join(map(str, one.first.dims)))
         return [table(lengths, found) for lengths, found in shared.items() for table in tables]
 
     return made
@@ -75,8 +74,7 @@ def metric_tables(name: str, evaluations: Sequence[Evaluation]) -> list[Table]:
         return []
     if shown := shown_metrics().get(name):
         return [table.in_brief() for table in shown.tables(results)]
-    section = _brought(results, name)
-    return [part for part in section.parts if isinstance(part, Table)]
+    return [part for part in _brought(results, name).parts if isinstance(part, Table)]
 
 
 def further_sections(results: Results) -> Iterator[Section]:

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ import jinja2
 from fractalctl.documents import to_json
 from fractalctl.documents.statistics import Comparison, Statistics
 from fractalctl.errors import RequestError
-from fractalctl.numbers import interval, number, p_phrase, percent, signed
+from fractalctl.numbers import interval, listed, number, p_phrase, percent, signed
 from fractalctl.report.statistics_tables import PREDICTORS, known_p, pairs_of, reasons, statistics_tables
 from fractalctl.report.writers import csv_text, latex_page, markdown_page, markdown_text
 from fractalctl.tables import Section
@@ -58,10 +58,27 @@ def said(document: Statistics, *parts: str) -> list[str]:
 
 def notes(document: Statistics) -> list[str]:
     """What to keep in mind when reading the numbers, as sentences in plain text; labels keep their case."""
-    arms = {name for row in document.comparisons for name in (row.a, row.b)}
-    arms |= {one.arm for one in document.described}
-    shown = [note if note.split()[0] in arms else note[0].upper() + note[1:] for note in _notes(document)]
+    labels = {name for row in document.comparisons for name in (row.a, row.b, row.label)}
+    labels |= {name for one in document.described for name in (one.arm, one.label)}
+    first = {label.split()[0] for label in labels}
+    told = _together(_notes(document), labels)
+    shown = [note if re.split("[ ,]", note)[0] in first else note[0].upper() + note[1:] for note in told]
     return [f"{note.rstrip('.')}." for note in shown]
+
+
+def _together(told: Iterable[str], labels: Iterable[str]) -> list[str]:
+    """Notes, where what is said of several corpora alike is said once.
+
+    >>> _together(["a: few rows", "b: few rows", "c was not measured and is left out"], ["a", "b", "c"])
+    ['a and b: few rows', 'c was not measured and is left out']
+    """
+    longest = sorted(labels, key=lambda label: (-len(label), label))
+    alike: dict[str, list[str]] = {}
+    for note in told:
+        label = next((one for one in longest if note.startswith((f"{one}: ", f"{one} was not"))), "")
+        alike.setdefault(note.removeprefix(label), []).append(label)
+    many = {rest: re.sub("^ was(.*) is left", r" were\1 are left", rest) for rest in alike}
+    return [listed(found) + (many[rest] if found[1:] else rest) for rest, found in alike.items()]
 
 
 def _notes(document: Statistics) -> Iterator[str]:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from itertools import chain, count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -15,14 +16,13 @@ from fractalctl.documents.compare import ArmsCompared
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.experiments import Ablation, Synthesis
 from fractalctl.documents.latency import Latency
-from fractalctl.documents.measured import Conditions
+from fractalctl.documents.measured import Conditions, Run
 from fractalctl.documents.statistics import Statistics
 from fractalctl.documents.zoom import Zoom
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.heads.arms import follows_depth
-
-Key = TypeVar("Key", bound=Hashable)
-Member = TypeVar("Member")
+from fractalctl.statistics.observations import grouped
+from fractalctl.statistics.reading import protocol_of
 
 KINDS: dict[str, tuple[str, type[Document]]] = {
     "evaluations": ("evaluation-*.json", Evaluation),
@@ -33,8 +33,6 @@ KINDS: dict[str, tuple[str, type[Document]]] = {
     "statistics": ("stats*.json", Statistics),
 }
 """Result files by the field of `Results` that holds them: the pattern of their names, and their class."""
-
-
 LONGEST_SLUG = 180
 """Bytes; a name of a file has 255 at most."""
 
@@ -223,13 +221,6 @@ def _key(document: Document, path: Path) -> Hashable:
     return setting_of(document), _unit(document), arm, document.seed
 
 
-def protocol_of(one: Conditions) -> str:
-    """The protocol as files name it: ``loo``, ``index``, ``loo-2000``, ``index-k=10``."""
-    from fractalctl.measures.protocols import Protocol
-
-    return Protocol(one.protocol, one.k, one.max_test, one.rows_seed, one.dropped_duplicates).slug
-
-
 def setting_of(one: Conditions) -> str:
     """Backbone and protocol, as captions name them."""
     odd = [] if one.metric == "cosine" else [one.metric]
@@ -266,12 +257,18 @@ def _unit(one: Any) -> tuple[str, str, str, str, str]:
 def corpus_names(documents: Iterable[Any]) -> list[str]:
     """What to call each feature set: its corpus, and more where another set of it has the same backbone."""
     units, names = list(map(_unit, documents)), []
+    sets = {key: {one[2:4] for one in own} for key, own in grouped(units, lambda one: one[:2]).items()}
     for corpus, backbone, name, identity, trained in units:
-        alike = {one[2:4] for one in units if one[:2] == (corpus, backbone)}
+        alike = sets[corpus, backbone]
         same_name = [one for one, _ in alike].count(name) > 1
         which = f" ({name}, {identity[:8]})" if same_name else f" ({name})" if len(alike) > 1 else ""
         names.append(f"{corpus}{which}" + (f", trained on {trained}" if trained else ""))
     return names
+
+
+def by_condition(one: Ablation) -> dict[tuple[str, tuple[int | float | str, ...]], list[Run]]:
+    """Runs by arm and point of the axis, in their order."""
+    return grouped(one.runs, lambda run: (run.arm, tuple(run.point.values())))
 
 
 def _trained(one: Evaluation, *, whole: bool) -> str:
@@ -301,11 +298,16 @@ def _arm_names(evaluations: Sequence[Evaluation]) -> list[str]:
     ]
 
 
-def grouped(members: Iterable[Member], key: Callable[[Member], Key]) -> dict[Key, list[Member]]:
-    """Members by key, in the order in which they come."""
-    found: dict[Key, list[Member]] = {}
-    for member in members:
-        found.setdefault(key(member), []).append(member)
+def unused(name: str, taken: set[str]) -> str:
+    """A name, with a number behind it where it is taken; it is taken from then on.
+
+    >>> taken = set()
+    >>> [unused(name, taken) for name in ("loo-2", "loo", "loo", "loo")]
+    ['loo-2', 'loo', 'loo-3', 'loo-4']
+    """
+    names = chain([name], (f"{name}-{turn}" for turn in count(2)))
+    found = next(one for one in names if one not in taken)
+    taken.add(found)
     return found
 
 

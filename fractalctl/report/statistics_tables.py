@@ -15,6 +15,8 @@ PREDICTORS = {
     "product": "H(L1|L0) x baseline fine accuracy",
 }
 """How tables call the predictors; L1 stands for the finest level."""
+POOLED = "pooled; 95 % CI; z; p; Hartung-Knapp; τ²; I²; prediction interval"
+"""Headings of a pooled effect."""
 FEWEST = 3
 """Units without which no correlation exists."""
 
@@ -91,10 +93,8 @@ def comparison_tables(document: Statistics) -> Iterator[Table]:
         ]  # fmt: skip
         differs = {name: values for row in found for name, values in row.differs.items()}
         caption = f"{document.metric}: {a} against {b}, mean ± SD over seeds, paired by seed"
-        spelled = [
-            f"{name} ({of_a} and {of_b})".replace("None", "none") for name, (of_a, of_b) in differs.items()
-        ]
-        caption += f"; they also differ in {', '.join(spelled)}" if differs else ""
+        spelled = ", ".join(_setting(*one) for one in differs.items())
+        caption += f"; they also differ in {spelled}" if spelled else ""
         p, stem = _p(document), f"comparisons-{slug(a)}-{slug(b)}"
         columns = ["corpus", "H(L1|L0)", a, b, "gap", "95 % CI of gap", p, "d", "95 % CI of d", "seeds"]
         brief = ["corpus", a, b, "gap", p, "d"]
@@ -102,20 +102,27 @@ def comparison_tables(document: Statistics) -> Iterator[Table]:
             yield table if depths else table.without(["H(L1|L0)"])
 
 
+def _setting(name: str, both: Sequence[Any]) -> str:
+    """A setting with its two values; of a table, which no caption has room for, the name alone."""
+    if any(isinstance(value, list | dict) and any(isinstance(one, list) for one in value) for value in both):
+        return name
+    return f"{name} ({both[0]} and {both[1]})".replace("None", "none")
+
+
 def pairs_table(document: Statistics) -> Iterator[Table]:
     """All comparisons in one table, for experiments that compare many pairs at few places."""
     rows = [
         [
-            row.label, row.a, row.b, row.metric, row.n, spread(row.mean_a, row.sd_a),
-            spread(row.mean_b, row.sd_b), signed(row.difference), interval(row.difference_ci, 3),
-            number(row.t), f"{p_value(known_p(row))} (m = {row.family_size})", number(row.cohens_d),
-            number(row.d_av),
+            row.label, row.a, row.b, row.metric, signed(row.difference), interval(row.difference_ci, 3),
+            f"{p_value(known_p(row))} (m = {row.family_size})", number(row.cohens_d),
+            spread(row.mean_a, row.sd_a), spread(row.mean_b, row.sd_b), number(row.t), number(row.d_av),
+            row.n,
         ]
         for row in document.comparisons
     ]  # fmt: skip
     caption = "Paired t tests over seeds; m is the size of the family that p is corrected in"
     columns = (
-        f"corpus; a; b; metric; seeds; of a; of b; gap; 95 % CI of gap; paired t; {_p(document)}; d; d_av"
+        f"corpus; a; b; metric; gap; 95 % CI of gap; {_p(document)}; d; of a; of b; paired t; d_av; seeds"
     )
     yield from _table(document, "pairs", caption, columns, rows, left=4)
 
@@ -197,17 +204,35 @@ def signs_table(document: Statistics) -> Iterator[Table]:
         signs = [f"{test.wins} of {test.n}", p_value(test.p_one_sided), p_value(test.p_two_sided)]
         meta = one.meta
         pooled = [number(meta.pooled), interval(meta.ci), percent(meta.i2)] if meta else [MISSING] * 3
-        rows.append([one.a, one.b, *signs, *pooled])
-    columns = "a; b; a above b; p (one-sided); p (two-sided); pooled d; 95 % CI; I²"
+        tested = [known_p(row) for row in document.comparisons if (row.a, row.b) == (one.a, one.b)]
+        clear = sum(p is not None and p < document.alpha for p in tested)
+        rows.append([one.a, one.b, *signs, f"{clear} of {len(tested)}", *pooled])
+    columns = (
+        "a; b; a above b; p (one-sided); p (two-sided); "
+        f"{_p(document)} < {document.alpha}; pooled d; 95 % CI; I²"
+    )
     yield from _table(
         document, "signs", "Every pair of arms over corpora", columns, rows if len(rows) > 1 else [], 2
     )
 
 
-def meta_tables(document: Statistics) -> Iterator[Table]:
-    """The pooled effect by every estimator, without each corpus in turn, and what moderates it."""
+def pooled_table(document: Statistics) -> Iterator[Table]:
+    """The pooled effects of all pairs that several corpora have, by one estimator."""
+    pairs = [one.meta for one in document.over_corpora() if one.meta and one.meta.k > 1]
+    rows = [[one.a, one.b, one.k, *_pooled_cells(one, 2)] for one in pairs]
+    caption = "Pooled paired d of every pair, DerSimonian-Laird"
+    for table in _table(document, "pooled", caption, f"a; b; corpora; {POOLED}", rows, left=2, brief=()):
+        yield table.without(["z", "τ²"])
+
+
+def meta_tables(document: Statistics, fewest: int = 1) -> Iterator[Table]:
+    """The pooled effect by every estimator, without each corpus in turn, and what moderates it.
+
+    Args:
+        fewest: corpora of a pair that has tables.
+    """
     for pair in document.over_corpora():
-        if pair.meta:
+        if pair.meta and pair.meta.k >= fewest:
             yield from _meta_tables(document, pair.meta, f"{slug(pair.a)}-{slug(pair.b)}")
 
 
@@ -225,9 +250,8 @@ def _meta_tables(document: Statistics, meta: Meta, stem: str) -> Iterator[Table]
     pooled += [[f"{document.metric}, dersimonian-laird", *_pooled_cells(plain, 3)]] if plain else []
     caption = f"Pooled effect of {meta.a} against {meta.b}, k = {meta.k}, unit: {meta.unit}"
     caption += f" ({meta.combined})" if meta.combined else ""
-    figures = "pooled; 95 % CI; z; p; Hartung-Knapp; τ²; I²; prediction interval"
     brief = "estimator; pooled; 95 % CI; p; I²; prediction interval"
-    yield from _table(document, f"pooled-{stem}", caption, f"estimator; {figures}", pooled, brief=brief)
+    yield from _table(document, f"pooled-{stem}", caption, f"estimator; {POOLED}", pooled, brief=brief)
     without = [
         [
             one.label, percent(one.weight), *_pooled_cells(one.without, 2), number(one.residual),
@@ -236,7 +260,7 @@ def _meta_tables(document: Statistics, meta: Meta, stem: str) -> Iterator[Table]
         for one in meta.influence
     ]  # fmt: skip
     caption = f"Leave-one-out: the pooled d of {meta.a} against {meta.b} without each corpus"
-    columns = f"dropped; its weight; {figures}; its residual; Cook's distance"
+    columns = f"dropped; its weight; {POOLED}; its residual; Cook's distance"
     brief = "dropped; its weight; pooled; 95 % CI; I²; prediction interval"
     yield from _table(document, f"influence-{stem}", caption, columns, without, brief=brief)
     regressions = {"depth": meta.regression.depth, "product": meta.regression.product}
@@ -249,7 +273,7 @@ def _meta_tables(document: Statistics, meta: Meta, stem: str) -> Iterator[Table]
         if one
         for slope in one.coefficients[1:]
     ]  # fmt: skip
-    caption = "Meta-regression of d on one moderator at a time (reml)"
+    caption = f"Meta-regression of the d of {meta.a} against {meta.b} on one moderator at a time (reml)"
     columns = "moderator; slope; 95 % CI; z; p; residual τ²; explained"
     brief = "moderator; slope; 95 % CI; p; explained"
     yield from _table(document, f"meta-regression-{stem}", caption, columns, slopes, brief=brief)
@@ -301,7 +325,7 @@ def robustness_tables(document: Statistics) -> Iterator[Table]:
     ]
     rows.append([f"{found.a} > {found.b}", *(f"{test.wins}/{test.n}" for test in tests)])
     rows.append(["sign test p (one-sided)", *(p_value(test.p_one_sided) for test in tests)])
-    columns = "; ".join(["corpus", *(f"Δ {one.metric}" for one in found.definitions)])
+    columns = "; ".join(["where", *(f"Δ {one.metric}" for one in found.definitions)])
     caption = f"Definitions of steerability: mean {found.a} - {found.b}"
     yield from _table(document, "definitions", caption, columns, rows)
     agreement = [

@@ -15,6 +15,8 @@ from fractalctl.numbers import MISSING
 from fractalctl.tables import Explorer, Part, Picture, Section, Slider, Table, visible
 
 _MARKUP = re.compile(r"[\\`*\[\]|]|(?<!\w)_|_(?!\w)")
+LONG = 40
+"""Rows of a table that a page of Markdown shows at once."""
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
@@ -60,7 +62,7 @@ def markdown_pages(title: str, sections: Sequence[Section], folder: str) -> dict
     first = markdown_page(title, [one for one in sections if one.summary])
     pages = {"": f"{first}\n## In detail\n\n{links}\n" if details else first}
     for name, one in details.items():
-        back = f"[{markdown_text(title)}](../results.md)"
+        back = f"[← {markdown_text(title)}](../results.md)"
         text = markdown_page(one.title, [replace(one, parts=[back, *one.parts])], "../figures")
         pages[name] = re.sub(r"\n\n## .*", "", text, count=1)  # the page's own heading says the same
     return pages
@@ -70,7 +72,21 @@ def _markdown_part(part: Part, figures: str) -> str:
     if isinstance(part, Picture):
         alt, caption = markdown_text(part.alt or part.caption), markdown_text(part.caption)
         return f"![{alt}]({figures}/{part.name}.png)\n\n{caption}"
-    return markdown_table(part) if isinstance(part, Table) else str(part)
+    return _by_first(part) if isinstance(part, Table) else str(part)
+
+
+def _by_first(table: Table) -> str:
+    """A long table as one for each value of its first column, of which the first is open; others whole."""
+    groups: dict[str, list[Sequence[object]]] = {}
+    for row in table.rows:
+        groups.setdefault(str(row[0]), []).append(row[1:])
+    if table.folded or len(table.rows) <= LONG or not 1 < len(groups) <= len(table.rows) / 3:
+        return markdown_table(table)
+    tables = [
+        _folded(value, _markdown_rows(table.columns[1:], rows, table.left - 1), opened=not place)
+        for place, (value, rows) in enumerate(groups.items())
+    ]
+    return "\n\n".join([f"**{markdown_text(table.caption)}**", *tables])
 
 
 def markdown_table(table: Table) -> str:
@@ -83,13 +99,21 @@ def markdown_table(table: Table) -> str:
     | :-- | --: |
     | a\|b | 1.5 |
     """
-    rule = [":--" if place < table.left else "--:" for place in range(len(table.columns))]
-    cells = [[*map(markdown_text, row)] for row in (table.columns, *table.rows)]
-    lines = "\n".join(f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:]))
-    if table.folded:  # sites need the attribute to find Markdown within; GitHub finds it anyway
-        caption = escape(" ".join(visible(table.caption).split()))
-        return f'<details markdown="1">\n<summary>{caption}</summary>\n\n{lines}\n\n</details>'
-    return f"**{markdown_text(table.caption)}**\n\n{lines}"
+    lines = _markdown_rows(table.columns, table.rows, table.left)
+    return _folded(table.caption, lines) if table.folded else f"**{markdown_text(table.caption)}**\n\n{lines}"
+
+
+def _markdown_rows(columns: Sequence[str], rows: Sequence[Sequence[object]], left: int) -> str:
+    rule = [":--" if place < left else "--:" for place in range(len(columns))]
+    cells = [[*map(markdown_text, row)] for row in (columns, *rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:]))
+
+
+def _folded(caption: str, lines: str, *, opened: bool = False) -> str:
+    # Sites need the attribute to find Markdown within; GitHub finds it anyway.
+    summary = escape(" ".join(visible(caption).split()))
+    kind = '<details markdown="1" open>' if opened else '<details markdown="1">'
+    return f"{kind}\n<summary>{summary}</summary>\n\n{lines}\n\n</details>"
 
 
 SYMBOLS = {
@@ -206,11 +230,8 @@ def csv_text(cell: object) -> str:
     ("'=HYPERLINK(1)", '+0.150 ± 0.028', '-0.5', "'@a")
     """
     text = visible(str(cell))
-    return (
-        f"'{text}"
-        if text.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(text)
-        else text
-    )
+    is_formula = text.startswith(("=", "+", "-", "@", "\t", "\r")) and not _NUMBER.fullmatch(text)
+    return f"'{text}" if is_formula else text
 
 
 _HALVES = {

@@ -305,8 +305,9 @@ def describe(
 def _describe(heads: Sequence[Observation], label: str, metric: str) -> Description:
     check_conditions(heads)
     first, values = heads[0], [one.metrics[metric] for one in heads]
-    zero, cut = paired_t(values), first.truncated.get(metric)
-    against = None if cut is None else paired_t(differences(values, [cut] * len(values)))
+    zero, truncation = paired_t(values), None
+    if (cut := first.truncated.get(metric)) is not None:
+        truncation = Against(value=cut, test=paired_t(differences(values, [cut] * len(values))))
     return Description(
         **msgspec.structs.asdict(first.place),
         label=label,
@@ -321,7 +322,7 @@ def _describe(heads: Sequence[Observation], label: str, metric: str) -> Descript
         sd=zero.sd,
         ci=zero.ci,
         zero=Against(value=0.0, test=zero),
-        truncation=Against(value=cut, test=against) if cut is not None and against else None,
+        truncation=truncation,
         reason=zero.reason,
     )
 
@@ -335,7 +336,7 @@ def _adjusted(rows: Sequence[Description], correction: str) -> list[Description]
         replace(
             row,
             correction=correction,
-            family_size=len(rows),
+            family_size=sum(p is not None for p in zero),
             zero=replace(row.zero, p_adjusted=first),
             truncation=replace(row.truncation, p_adjusted=second) if row.truncation else None,
         )

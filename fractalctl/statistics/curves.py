@@ -72,7 +72,10 @@ def power_law(
         return PowerLaw(k=len(s), space=space, reason=reason)
     design = np.column_stack([np.ones_like(h), np.log(h), np.log(accuracy)])
     logs = np.log(np.maximum(s, s.max() / 1e3))
-    coefficients, covariance, fitted = _fit_in(space, design, logs, s)
+    try:
+        coefficients, covariance, fitted = _fit_in(space, design, logs, s)
+    except RuntimeError:  # what scipy raises where its search does not end
+        return PowerLaw(k=len(s), space=space, reason="least squares found no power law that fits best")
     (log_c, a, b), errors = coefficients.tolist(), np.sqrt(np.diag(covariance)).tolist()
     c = float(np.exp(log_c))
     return PowerLaw(
@@ -95,7 +98,8 @@ def _fit_in(space: str, design: Vector, logs: Vector, s: Vector) -> tuple[Vector
         return line.params, line.cov_params(), line.fittedvalues
 
     def law(design: Vector, *coefficients: float) -> Vector:
-        return np.asarray(np.exp(design @ np.array(coefficients)))
+        with np.errstate(over="ignore"):  # a step that goes too far is taken back
+            return np.asarray(np.exp(design @ np.array(coefficients)))
 
     found, covariance = optimize.curve_fit(law, design, s, line.params, method="trf", x_scale="jac")
     return found, covariance, law(design, *found)

@@ -95,6 +95,11 @@ def analyse(observations: Sequence[Observation], options: Options) -> statistics
         arms = first_seen(one.arm for one in chosen)
         pairs = options.pairs or tuple(default_pairs(arms, options.reference))
         named = {arm for pair in options.pairs for arm in pair}
+        if named and not any({*pair} <= {*arms} for pair in options.pairs):
+            wanted = " or ".join(f"{a} and {b}" for a, b in options.pairs)
+            raise RequestError(
+                f"no corpus was measured with both {wanted}; arms there are: {', '.join(sorted(arms))}"
+            )
         found = tested(
             [one for one in chosen if not named or one.arm in named], pairs, options, read=observations
         )

@@ -21,6 +21,8 @@ from fractalctl.statistics.paired import LEVEL, finite, same_length
 
 Vector = NDArray[np.floating]
 Matrix = NDArray[np.floating]
+DEPENDENT = 1e-7
+"""Singular value of columns of length 1 below which they are dependent: their products have no inverse."""
 FEW = "the prediction interval has k - 2 degrees of freedom and needs three units"
 
 
@@ -41,10 +43,8 @@ class Fit:
 
 
 def fit(effects: Vector, variances: Vector, design: Matrix, tau2: float) -> Fit:
-    """Coefficients of the model at a given tau^2; RequestError where columns of the design are dependent."""
+    """Coefficients of the model at a given tau^2, for a design whose columns are independent."""
     weights = 1.0 / (variances + tau2)
-    if np.linalg.matrix_rank(design) < design.shape[1]:
-        raise RequestError("the moderators are linearly dependent: leave one out")
     covariance = np.linalg.inv(design.T @ (weights[:, None] * design))
     coefficients = covariance @ (design.T @ (weights * effects))
     residuals = effects - design @ coefficients
@@ -299,6 +299,9 @@ def meta_regression(
         raise RequestError(
             f"{len(moderators)} moderators need at least {design.shape[1] + 1} units, not {len(y)}"
         )
+    lengths = np.linalg.norm(design, axis=0).clip(min=np.finfo(np.float64).tiny)
+    if np.linalg.matrix_rank(design / lengths, tol=DEPENDENT) < design.shape[1]:
+        raise RequestError("the moderators are linearly dependent, or constant: leave one out")
     tau2, without = (ESTIMATORS["reml"](y, v, columns) for columns in (design, np.ones((len(y), 1))))
     found = fit(y, v, design, tau2)
     slopes, covariance = found.coefficients[1:], found.covariance[1:, 1:]

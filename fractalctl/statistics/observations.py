@@ -1,7 +1,7 @@
 """What statistics are made of: measurements of arms by place, and the corpora that places measure."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -12,6 +12,9 @@ from fractalctl.documents.pooled import CorpusUnit
 from fractalctl.documents.statistics import Place
 from fractalctl.errors import RequestError
 from fractalctl.numbers import listed
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -106,14 +109,14 @@ def arranged(observations: Iterable[Observation]) -> Measured:
     return found
 
 
-def first_seen(values: Iterable[Any]) -> list[Any]:
+def first_seen(values: Iterable[Key]) -> list[Key]:
     """The different values in their order of first appearance."""
     return list(dict.fromkeys(values))
 
 
-def grouped(values: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+def grouped(values: Iterable[Value], key: Callable[[Value], Key]) -> dict[Key, list[Value]]:
     """The values of each key, both in their order of first appearance."""
-    found: dict[Any, list[Any]] = {}
+    found: dict[Key, list[Value]] = {}
     for value in values:
         found.setdefault(key(value), []).append(value)
     return found
@@ -244,9 +247,7 @@ def corpora_of(measured: Measured, given: Profiles | None = None) -> list[Corpus
     of_name: dict[str, str] = {}
     for place in places:
         of_name[place.corpus] = of_name.get(place.corpus) or known[place]
-    groups: dict[tuple[str, str], list[Place]] = {}
-    for place in places:
-        groups.setdefault((place.corpus, known[place] or of_name[place.corpus]), []).append(place)
+    groups = grouped(places, lambda place: (place.corpus, known[place] or of_name[place.corpus]))
     tabled = given or {}
     profiles = {
         place: tabled.get((place.corpus, place.backbone or ""))
@@ -271,16 +272,11 @@ def _mean_profile(profiles: Sequence[CorpusProfile | None]) -> CorpusProfile | N
     return CorpusProfile(*np.mean(known, axis=0).tolist()) if len(known) == len(profiles) else None
 
 
-At = TypeVar("At")
-
-
 def by_corpus(
-    corpora: Sequence[Corpus], found: Iterable[At], place_of: Callable[[At], Place]
-) -> list[tuple[Corpus, list[At]]]:
+    corpora: Sequence[Corpus], found: Iterable[Value], place_of: Callable[[Value], Place]
+) -> list[tuple[Corpus, list[Value]]]:
     """What was found at the places of each corpus; corpora where nothing was are left out."""
     owners = {place: number for number, corpus in enumerate(corpora) for place in corpus.places}
-    groups: dict[int, list[At]] = {}
-    for one in found:
-        if (number := owners.get(place_of(one))) is not None:
-            groups.setdefault(number, []).append(one)
+    owned = (one for one in found if place_of(one) in owners)
+    groups = grouped(owned, lambda one: owners[place_of(one)])
     return [(corpora[number], groups[number]) for number in sorted(groups)]

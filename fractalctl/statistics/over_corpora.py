@@ -1,7 +1,7 @@
 """What corpora say together: effects pooled, what predicts them, and whether the definition of S matters."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -15,7 +15,7 @@ from fractalctl.statistics import correlations
 from fractalctl.statistics.curves import cooks_distances, power_law
 from fractalctl.statistics.meta import ESTIMATORS, effect_variance, influence, meta_regression, pool
 from fractalctl.statistics.observations import Corpus, CorpusProfile, Measured, by_corpus
-from fractalctl.statistics.paired import sign_test
+from fractalctl.statistics.paired import is_constant, sign_test
 
 PREDICTORS: dict[str, Callable[[CorpusProfile], Any]] = {
     "depth": lambda profile: profile.depth,
@@ -166,10 +166,11 @@ def meta_block(rows: Sequence[Comparison], corpora: Sequence[Corpus]) -> pooled.
             "no corpus has an effect size to pool: each needs two seeds whose differences vary"
         )
     units = [corpus.unit(row.place for row in members) for corpus, members in groups]
-    found = [combine([_effect(row.cohens_d, row.n) for row in members]) for _, members in groups]
+    found = [combine(_effects(members, "cohens_d")) for _, members in groups]
     effects, variances = ([effect[part] for effect in found] for part in (0, 1))
+    estimators = {name: pool(effects, variances, name) for name in ESTIMATORS}
     return pooled.Meta(
-        **msgspec.structs.asdict(pool(effects, variances, MAIN_METHOD)),
+        **msgspec.structs.asdict(estimators[MAIN_METHOD]),
         a=rows[0].a,
         b=rows[0].b,
         effect="paired Cohen's d, variance 1/n + d^2/(2n)",
@@ -178,16 +179,11 @@ def meta_block(rows: Sequence[Comparison], corpora: Sequence[Corpus]) -> pooled.
             pooled.CorpusEffect(**msgspec.structs.asdict(unit), effect=y, variance=v, se=math.sqrt(v))
             for unit, (y, v) in zip(units, found, strict=True)
         ],
-        estimators={name: pool(effects, variances, name) for name in ESTIMATORS},
-        hedges_g=_pooled(
-            [
-                [_effect(row.hedges_g, row.n) for row in members if row.hedges_g is not None]
-                for _, members in groups
-            ]
-        ),
+        estimators=estimators,
+        hedges_g=_pooled([_effects(members, "hedges_g") for _, members in groups]),
         difference=_pooled(
             [
-                [(row.difference, (row.difference_sd or 0.0) ** 2 / row.n) for row in members]
+                [(row.difference, row.difference_sd**2 / row.n) for row in members if row.difference_sd]
                 for _, members in groups
             ]
         ),
@@ -215,8 +211,10 @@ def combine(effects: Sequence[Effect]) -> Effect:
     return sum(values) / len(values), round(sum(errors) / len(errors), 15) ** 2
 
 
-def _effect(size: float | None, n: int) -> Effect:
-    return size or 0.0, effect_variance(size or 0.0, n)
+def _effects(rows: Iterable[Comparison], size: str) -> list[Effect]:
+    """Effect sizes of a kind, where they exist."""
+    sizes = [(getattr(row, size), row.n) for row in rows]
+    return [(effect, effect_variance(effect, n)) for effect, n in sizes if effect is not None]
 
 
 def _pooled(groups: Sequence[Sequence[Effect]]) -> pooled.Pooled | None:
@@ -235,7 +233,7 @@ def _regressions(
         return pooled.Regressions(reason="a regression on one moderator needs three corpora")
     profiles = [unit.profile for unit in units if unit.profile]
     columns = {name: [PREDICTORS[name](profile) for profile in profiles] for name in MODERATORS}
-    varied = {name: column for name, column in columns.items() if len(set(column)) > 1}
+    varied = {name: column for name, column in columns.items() if not is_constant(np.array(column))}
     constant = [name for name in MODERATORS if name not in varied]
     return pooled.Regressions(
         **{name: meta_regression(effects, variances, {name: column}) for name, column in varied.items()},

@@ -34,7 +34,7 @@ def finite(values: ArrayLike, name: str = "values") -> NDArray[np.float64]:
     if vector.ndim != 1:
         raise RequestError(f"{name}: expected one number per unit, found an array of shape {vector.shape}")
     if not len(vector):
-        raise RequestError(f"{name}: expected at least 1 values, found 0")
+        raise RequestError(f"{name}: expected at least one value, found none")
     wrong = np.flatnonzero(~np.isfinite(vector))
     if len(wrong):
         raise RequestError(

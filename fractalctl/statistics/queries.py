@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fractalctl.documents.estimates import McNemar, QueryBootstrap
-from fractalctl.documents.statistics import Comparison, McNemarAt, Place, Queries, QueryComparison
+from fractalctl.documents.statistics import Comparison, Located, McNemarAt, Queries, QueryComparison
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.measures.steerability import MEASURES
 from fractalctl.randomness import Purpose, generator
@@ -99,11 +99,8 @@ def _tests(comparison: Comparison, a: Sequence[Observation], b: Sequence[Observa
         for length in a[0].dims
         if length in b[0].dims
     }
-    common = {
-        name: getattr(comparison, name) for name in (*Place.__struct_fields__, "label", "protocol", "metric")
-    }
     return QueryComparison(
-        **common,
+        **{name: getattr(comparison, name) for name in Located.__struct_fields__},
         a=comparison.a,
         b=comparison.b,
         n=len(pairs[0][0]),

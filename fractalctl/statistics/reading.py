@@ -113,7 +113,7 @@ def where_measured(document: Conditions) -> dict[str, Any]:
     return {
         "corpus": document.corpus,
         "backbone": document.backbone,
-        "protocol": slug_of(document),
+        "protocol": protocol_of(document),
         "features": document.features,
         "conditions": {name: getattr(document, name) for name in CONDITIONS},
         "labels": f"{profile.classes} {[round(bits, 9) for bits in profile.entropies]}",
@@ -123,13 +123,11 @@ def where_measured(document: Conditions) -> dict[str, Any]:
     }
 
 
-def slug_of(document: Conditions) -> str:
-    """A protocol with rows and k, as in names of files."""
+def protocol_of(document: Conditions) -> str:
+    """The protocol as files name it: ``loo``, ``index``, ``loo-2000``, ``index-k=10``."""
     from fractalctl.measures.protocols import Protocol
 
-    return Protocol(
-        document.protocol, document.k, document.max_test, document.rows_seed, document.dropped_duplicates
-    ).slug
+    return Protocol.of(document).slug
 
 
 def _truncated(profile: Profile, dims: list[int]) -> dict[str, float]:

@@ -14,8 +14,9 @@
 ========================  ===============================================================================
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import msgspec
 import numpy as np
@@ -59,9 +60,9 @@ ROUNDING = 12  # decimals beyond which means differ by rounding alone, and so ar
 def frontier_measures(evaluation: Evaluation) -> dict[str, float]:
     """The measures of one evaluation, as far as it has them; all of them but lossless S."""
     found = end_measures(evaluation.accuracy, evaluation.dims)
-    levels = list(evaluation.accuracy[str(evaluation.dims[0])])
+    finest = list(evaluation.accuracy[str(evaluation.dims[0])])[-1]
     if (leakage := evaluation.result("leakage", Leakage)) and leakage.probe:
-        found["leakage"] = leakage.probe[levels[-1]]
+        found["leakage"] = leakage.probe[finest]
     if cascade := evaluation.result("cascade", Cascade):
         found["recall_at_1"] = cascade.recall_at_1
         for name, one in cascade.shortlists.items():
@@ -116,11 +117,11 @@ def flat_references(arms: Mapping[str, Seeds]) -> list[compared.FlatReference]:
     found = []
     for strategy, measure in DEDICATED.items():
         candidates = {
-            name: float(np.mean([one.metrics[measure] for one in seeds.values()]))
+            name: _mean(seeds, measure)
             for name, seeds in arms.items()
             if next(iter(seeds.values())).strategy == strategy
         }
-        one = next(one for seeds in arms.values() for one in seeds.values())
+        one = next(_heads(arms))
         candidates |= {UNTOUCHED: one.flat[measure]} if measure in one.flat else {}
         if candidates:
             best = max(candidates, key=lambda name: candidates[name])
@@ -222,15 +223,16 @@ def side_by_side(
             compared.PlaceCompared(
                 **msgspec.structs.asdict(place),
                 label=labels[place],
-                levels=("L0", f"L{_first(own).levels - 1}"),
-                titles=[_first(own).titles[0], _first(own).titles[-1]] if _first(own).titles else [],
-                n_queries=_first(own).conditions["n_queries"],
-                n_reference=_first(own).conditions["n_reference"],
+                levels=("L0", f"L{first.levels - 1}"),
+                titles=[first.titles[0], first.titles[-1]] if first.titles else [],
+                n_queries=first.conditions["n_queries"],
+                n_reference=first.conditions["n_reference"],
                 references=references[place],
                 arms=[_arm(arm, own, sizes) for arm in own],
                 untrained=_untrained(own),
             )
             for place, own in measured.items()
+            for first in [next(_heads(own))]
         ],
         tests=tests,
         rankings=rankings,
@@ -250,12 +252,12 @@ def _check_measured(observations: Sequence[Observation]) -> None:
             raise RequestError(f"{one.where}: has no {' and no '.join(lacking)}; {why}")
 
 
-def _first(arms: Mapping[str, Seeds]) -> Observation:
-    return next(one for seeds in arms.values() for one in seeds.values())
+def _heads(arms: Mapping[str, Seeds]) -> Iterator[Observation]:
+    return chain.from_iterable(seeds.values() for seeds in arms.values())
 
 
 def _arm(arm: str, arms: Mapping[str, Seeds], head_bytes: Mapping[str, int]) -> compared.ArmAtPlace:
-    """What one arm comes to among the others."""
+    """One arm among the others."""
     seeds = list(arms[arm].values())
     means = {name: {criterion: _mean(own, criterion) for criterion in CRITERIA} for name, own in arms.items()}
     better = dominating(arm, means)
@@ -277,7 +279,7 @@ def _arm(arm: str, arms: Mapping[str, Seeds], head_bytes: Mapping[str, int]) -> 
 def _untrained(arms: Mapping[str, Seeds]) -> list[compared.Untrained]:
     """What no training made, at the lengths of each arm, as the first evaluation says that has it."""
     found: dict[tuple[str, tuple[int, ...]], compared.Untrained] = {}
-    for one in (one for seeds in arms.values() for one in seeds.values()):
+    for one in _heads(arms):
         for name, measures in one.untrained.items():
             row = compared.Untrained(name=name, dims=list(one.dims), measures=dict(measures))
             found.setdefault((name, one.dims), row)
@@ -298,8 +300,7 @@ def _tests(measured: Measured, pairs: Sequence[tuple[str, str]], notes: list[str
     """Every arm against the reference by every measure; Holm over the arms of a corpus."""
     found = []
     for measure in TESTED if pairs else ():
-        every = (one for arms in measured.values() for seeds in arms.values() for one in seeds.values())
-        having = [one for one in every if measure in one.metrics]
+        having = [one for arms in measured.values() for one in _heads(arms) if measure in one.metrics]
         if having:
             found += compare(
                 having,

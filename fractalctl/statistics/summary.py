@@ -23,7 +23,7 @@ from fractalctl.errors import RequestError
 from fractalctl.statistics.comparisons import Pair, attempted, compare, corrected, default_pairs
 from fractalctl.statistics.document import Options, families_of, tested
 from fractalctl.statistics.observations import Observation, arranged, corpora_of, first_seen, grouped
-from fractalctl.statistics.reading import observation, slug_of, where_measured
+from fractalctl.statistics.reading import observation, protocol_of, where_measured
 from fractalctl.statistics.side_by_side import CRITERIA, side_by_side
 
 FROZEN, TUNED = "frozen", "tuned"
@@ -269,7 +269,7 @@ def _name(evaluation: Evaluation) -> str:
     trained, features = evaluation.trained_on, evaluation.features
     there = "" if trained.identity == features.identity else f" on {features.corpus}/{features.name}"
     head = f"{trained.corpus}/{trained.name}/{evaluation.arm}/seed-{evaluation.seed}"
-    return f"{head}, {slug_of(evaluation)}{there}"
+    return f"{head}, {protocol_of(evaluation)}{there}"
 
 
 def _unique(group: Sequence[Observation]) -> dict[tuple[object, ...], Observation]:
@@ -321,7 +321,7 @@ def _of_one_kind(ablations: Sequence[Ablation]) -> list[list[Ablation]]:
     groups: dict[tuple[object, ...], list[Ablation]] = {}
     seen: dict[tuple[object, ...], int] = {}
     for one in ablations:
-        kind = one.axis, one.backbone, slug_of(one), tuple(one.arms)
+        kind = one.axis, one.backbone, protocol_of(one), tuple(one.arms)
         seen[kind, one.features.identity] = edition = seen.get((kind, one.features.identity), 0) + 1
         groups.setdefault((kind, edition), []).append(one)
     return list(groups.values())
@@ -340,7 +340,7 @@ def _experiment(
     about = Subject(
         kind=kind,
         backbone=first.backbone,
-        protocol=slug_of(first),
+        protocol=protocol_of(first),
         axis=getattr(first, "axis", None),
         corpora=[one.corpus for one in files],
         reference=known or next(iter(files[0].arms), None),

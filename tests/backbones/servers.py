@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+KEY = "sk-very-secret-0123456789"
 DIGEST = "a1" * 32
 DIMENSION = 8
 

@@ -1,51 +1,22 @@
-"""From a table and a tiny model to a feature set, in this process and in processes that are killed."""
+"""From a table and a tiny model to a feature set."""
 
-import csv
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from fractalctl.backbones.encoder import Backbone, load_backbone
-from fractalctl.backbones.featurize import duplicates, featurize, recipe_for
+from fractalctl.backbones.featurize import featurize
 from fractalctl.backbones.resolve import resolve_backbone
-from fractalctl.cli import build_app
+from fractalctl.corpora.recorded import duplicates
 from fractalctl.corpora.request import CorpusRequest
 from fractalctl.errors import RequestError, UnreachableError
 from store import FeatureStore
 from store.contents import BLOCK_ROWS
 from tests.backbones.models import WORDS
-
-ROOT = Path(__file__).parents[2]
-TOPICS = {"bank": ("card", "query"), "song": ("play", "lost")}
-HEAVY = ("torch", "transformers", "datasets", "huggingface_hub", "sklearn", "scipy", "pandas")
-
-
-def write_table(path: Path, n_train: int, n_test: int) -> Path:
-    """Write a table of random sentences under two coarse and four fine classes."""
-    random = np.random.default_rng(0)
-    with path.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["text", "coarse", "fine", "split"])
-        for row in range(n_train + n_test):
-            coarse = sorted(TOPICS)[row % 2]
-            fine = TOPICS[coarse][row // 2 % 2]
-            text = " ".join(random.choice(WORDS, size=random.integers(2, 12)))
-            writer.writerow([text, coarse, fine, "train" if row < n_train else "test"])
-    return path
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> CorpusRequest:
-    """A small corpus."""
-    return CorpusRequest(str(write_table(tmp_path / "talk.csv", 40, 12)))
+from tests.backbones.tables import write_table
+from tests.cli.calls import done
 
 
 def test_features_stand_in_the_order_of_the_corpus(
@@ -165,11 +136,10 @@ def test_without_reuse_the_bytes_are_those_of_an_empty_store(
     request = exported_anew(table, tmp_path / "anew.csv")
     whole = featurize(request, str(bert), FeatureStore(tmp_path / "empty"), device="cpu")
     del encoded[:]
-    code, output, said = command(request.source, "--backbone", bert, "--device", "cpu", "--no-reuse",
-                                 "--store", store.folder)  # fmt: skip
-    assert code == 0, said
+    words = f"featurize {request.source} --backbone {bert} --device cpu --no-reuse --store {store.folder}"
+    path = Path(done(words).stdout.strip())
     assert len(encoded) == 54
-    assert Path(output.strip()).read_bytes() == whole.path.read_bytes()
+    assert path.read_bytes() == whole.path.read_bytes()
 
 
 def test_another_recipe_takes_nothing_over(
@@ -239,163 +209,3 @@ def test_a_corpus_out_of_reach_says_nothing_of_a_backbone_at_hand(
     with pytest.raises(UnreachableError) as raised:
         featurize(CorpusRequest("clinc"), str(bert), store)
     assert "Nor is" not in str(raised.value)
-
-
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own."""
-    command = [sys.executable, "-m", "fractalctl", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env=environment)
-
-
-DIES_AT_THE_THIRD_BLOCK = """
-import os, signal, sys
-from fractalctl.backbones.encoder import Backbone
-from fractalctl.cli import build_app
-encode, calls = Backbone.encode, []
-def encode_or_die(self, *given):
-    calls.append(given)
-    if len(calls) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return encode(self, *given)
-Backbone.encode = encode_or_die
-build_app()(sys.argv[1:])
-"""
-
-
-@pytest.mark.slow  # in the suite two processes, and each command at other moments, are killed in this way
-def test_killed_and_called_again_it_ends_with_the_same_bytes(
-    bert: Path, tmp_path: Path, store: FeatureStore
-) -> None:
-    request = CorpusRequest(str(write_table(tmp_path / "talk.csv", 2 * BLOCK_ROWS, BLOCK_ROWS // 2)))
-    whole = featurize(request, str(bert), FeatureStore(tmp_path / "whole"), device="cpu")
-    path = store.path_for(recipe_for(request, resolve_backbone(str(bert))))
-    arguments = [
-        "featurize",
-        request.source,
-        "--backbone",
-        str(bert),
-        "--store",
-        str(store.folder),
-        "--device",
-        "cpu",
-    ]
-    words = [sys.executable, "-c", DIES_AT_THE_THIRD_BLOCK, *arguments]
-    victim = subprocess.run(words, check=False, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert victim.returncode == -signal.SIGKILL
-    n_blocks = len(list(path.parent.glob("*.parts/*.part")))
-    assert 0 < n_blocks < 3, "it was killed in the middle"
-    assert not path.exists()
-
-    again = run(*arguments)
-    assert (again.returncode, again.stdout) == (0, f"{path}\n"), again.stderr
-    assert f"{n_blocks} of 3 blocks were encoded before; going on from there" in again.stderr
-    assert path.read_bytes() == whole.path.read_bytes()
-    assert not path.with_name(f"{path.name}.parts").exists()
-
-
-def test_a_hit_imports_nothing_heavy(table: CorpusRequest, bert: Path, store: FeatureStore) -> None:
-    made = featurize(table, str(bert), store, device="cpu")
-    arguments = ["featurize", table.source, "--backbone", str(bert), "--store", str(store.folder), "--json"]
-    code = (
-        "import sys\nfrom fractalctl.cli import build_app\n"
-        f"try: build_app()({arguments!r})\n"
-        "except SystemExit as end: assert not end.code\n"
-        f"assert not [name for name in {HEAVY!r} if name in sys.modules]"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=600
-    )
-    assert result.returncode == 0, result.stderr
-    document = json.loads(result.stdout)
-    assert document.pop("seconds") < 30
-    assert document == {
-        "path": str(made.path),
-        "identity": made.identity,
-        "corpus": "talk",
-        "backbone": "bert",
-        "rows": {"train": 40, "test": 12},
-        "duplicates": 0,
-        "dimension": 32,
-        "cache": "hit",
-    }
-
-
-def test_out_of_reach_the_command_ends_at_once(tmp_path: Path) -> None:
-    started = time.perf_counter()
-    result = run(
-        "featurize",
-        "clinc",
-        "--backbone",
-        "bge-small",
-        HF_ENDPOINT="http://127.0.0.1:9",
-        HF_HOME=str(tmp_path),
-    )
-    assert time.perf_counter() - started < 45, (
-        "the hub's own libraries would repeat their requests for longer"
-    )
-    assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.count("Error:") == 1
-    assert "127.0.0.1:9" in result.stderr
-    assert "--data PATH" in result.stderr
-
-
-def command(*arguments: object) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of a call in this process."""
-    result = CliRunner().invoke(build_app(["featurize"]), ["featurize", *map(str, arguments)])
-    return result.exit_code, result.stdout, result.stderr
-
-
-def test_the_command_prints_the_path_and_says_what_it_did(table: CorpusRequest, bert: Path) -> None:
-    code, output, said = command(table.source, "--backbone", bert, "--device", "cpu")
-    assert (code, Path(output.strip()).name) == (0, "bert.h5")
-    assert "encoded 52 rows on cpu" in said
-    code, output, said = command(table.source, "--backbone", bert, "--json", "--quiet")
-    assert (code, json.loads(output)["cache"], said) == (0, "hit", "")
-
-
-def test_the_command_passes_its_options_on(table: CorpusRequest, bert: Path) -> None:
-    options = [
-        "--pooling",
-        "cls",
-        "--prompt",
-        "query: ",
-        "--max-length",
-        16,
-        "--dtype",
-        "bfloat16",
-        "--splits",
-        "test",
-    ]
-    code, output, said = command(
-        table.source, "--backbone", bert, *options, "--max-test", 5, "--device", "cpu", "--json"
-    )
-    assert code == 0, said
-    document = json.loads(output)
-    assert (document["rows"], document["cache"]) == ({"test": 5}, "miss")
-    wanted = recipe_for(
-        CorpusRequest(table.source, max_test=5),
-        resolve_backbone(str(bert), pooling="cls", prompt="query: ", max_length=16, dtype="bfloat16"),
-        ("test",),
-    )
-    assert document["identity"] == wanted.identity()
-
-
-@pytest.mark.parametrize(
-    ("options", "code", "message"),
-    [
-        (["--backbone", "minlim"], 2, "did you mean 'minilm'?"),
-        (["--backbone", "./nowhere"], 2, "no such model folder"),
-        (["--device", "abacus"], 2, "device 'abacus' cannot be used here"),
-        (["--offline", "--backbone", "hub:owner/tiny"], 1, "(--offline)"),
-    ],
-)
-def test_a_wrong_request_has_an_exit_code_and_one_message(
-    table: CorpusRequest, bert: Path, hub_cache: Path, monkeypatch: pytest.MonkeyPatch,
-    options: list[str], code: int, message: str,
-) -> None:  # fmt: skip
-    monkeypatch.setattr("fractalctl.backbones.locate.go_offline", lambda: None)
-    ended, output, said = command(table.source, "--backbone", bert, *options)
-    assert (ended, output) == (code, "")
-    assert said.count("Error:") == 1
-    assert message in said.replace("\n", " ")

@@ -1,16 +1,11 @@
 """Backbones that are services, against a server on this machine that fails in all the usual ways."""
 
-import csv
-import io
-import json
-import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from fractalctl.backbones.encoder import load_backbone
 from fractalctl.backbones.featurize import featurize, recipe_for
@@ -19,56 +14,22 @@ from fractalctl.backbones.services import backbone as library
 from fractalctl.backbones.services.backbone import ServiceBackbone, requests_of
 from fractalctl.backbones.services.spec import Estimate, dollars, is_here, known_models
 from fractalctl.cli import build_app
-from fractalctl.corpora.request import CorpusRequest
 from fractalctl.errors import FractalError, RequestError, UnreachableError
 from fractalctl.executors import Executor
 from store import Answers, FeatureStore
-from tests.backbones.servers import DIGEST, DIMENSION, FaultyServer, serving, vector
-from tests.cli import calls as commands
+from tests.backbones.servers import DIGEST, DIMENSION, KEY, FaultyServer, vector
+from tests.backbones.tables import table_of, texts_of
 
 pytest.importorskip("openai", reason="the extra remote is not installed")
 pytest.importorskip("ollama", reason="the extra remote is not installed")
 
-KEY = "sk-very-secret-0123456789"
 NAMES = ("openai:words", "ollama:words")
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
-    """A server that both clients are pointed at, and clients that do not wait for long."""
-    with serving() as server:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.address}/v1")
-        monkeypatch.setenv("OLLAMA_HOST", server.address)
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setenv("OPENAI_API_KEY", KEY)
-        monkeypatch.setenv("OLLAMA_API_KEY", KEY)
-        monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
-        monkeypatch.setattr("fractalctl.backbones.services.clients.RETRIES", 2)
-        monkeypatch.setattr("fractalctl.backbones.services.ollama.ATTEMPTS", 3)
-        monkeypatch.setattr("fractalctl.backbones.services.ollama.LONGEST_WAIT", 0.02)
-        monkeypatch.setattr(library, "TEXTS_PER_REQUEST", 4)
-        yield server
 
 
 def be_impatient(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Give up on a silent server soon."""
     for place in ("clients.OPENAI_TIMEOUT", "ollama.TIMEOUT"):
         monkeypatch.setattr(f"fractalctl.backbones.services.{place}", seconds)
-
-
-def table(path: Path, texts: list[str]) -> CorpusRequest:
-    """A corpus of texts under two coarse and four fine classes; every fifth row is a test row."""
-    with path.open("w", newline="") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["text", "coarse", "fine", "split"])
-        for row, text in enumerate(texts):
-            fine = row % 4
-            writer.writerow([text, f"c{fine // 2}", f"f{fine}", "test" if row % 5 == 4 else "train"])
-    return CorpusRequest(str(path))
-
-
-def texts_of(count: int) -> list[str]:
-    return [f"text number {row}" for row in range(count)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -142,7 +103,7 @@ def test_nothing_is_paid_for_twice(
 ) -> None:
     """A run that fails in the middle, its repetition, and a new export cost each text once."""
     texts = [*texts_of(20), *texts_of(4)]
-    request, spec = table(tmp_path / "talk.csv", texts), resolve_backbone(name, dimensions=DIMENSION)
+    request, spec = table_of(tmp_path / "talk.csv", texts), resolve_backbone(name, dimensions=DIMENSION)
     server.faults.extend(["good", "good", "nan"])
     with pytest.raises(FractalError, match="not finite"):
         featurize(request, spec, store)
@@ -156,7 +117,8 @@ def test_nothing_is_paid_for_twice(
 
     store.remove(features.path)
     notes: list[str] = []
-    again = featurize(table(tmp_path / "new.csv", [*texts[:7], "one more"]), spec, store, note=notes.append)
+    anew = table_of(tmp_path / "new.csv", [*texts[:7], "one more"])
+    again = featurize(anew, spec, store, note=notes.append)
     assert server.texts[20:] == ["one more"]
     assert f"1 texts go to {name}: about 2 tokens" in notes
     np.testing.assert_array_equal(again.features("train"), list(map(vector, again.texts("train"))))
@@ -182,7 +144,7 @@ def test_what_is_under_way_when_somebody_interrupts_is_kept(server: FaultyServer
 def test_a_second_call_asks_nobody(
     server: FaultyServer, store: FeatureStore, tmp_path: Path, monkeypatch
 ) -> None:
-    request = table(tmp_path / "talk.csv", texts_of(10))
+    request = table_of(tmp_path / "talk.csv", texts_of(10))
     made = featurize(request, "openai:words", store)
     monkeypatch.delenv("OPENAI_API_KEY")
     count, content = server.requests, made.path.read_bytes()
@@ -208,7 +170,7 @@ def test_a_second_call_asks_nobody(
 def test_a_model_of_ollama_is_known_by_its_digest(
     server: FaultyServer, store: FeatureStore, tmp_path: Path
 ) -> None:
-    request = table(tmp_path / "talk.csv", texts_of(10))
+    request = table_of(tmp_path / "talk.csv", texts_of(10))
     features = featurize(request, "ollama:words", store)
     assert features.recipe["backbone"]["identity"]["digest"] == DIGEST
     assert resolve_backbone("ollama:words", revision=DIGEST[:12]) == recorded_backbone(features)
@@ -272,7 +234,7 @@ def test_what_goes_with_no_service_and_what_with_nothing_else(
             resolve_backbone("openai:text-embedding-3-small", dimensions=5000)
     with pytest.raises(RequestError, match="--dimensions is of services"):
         resolve_backbone("minilm", dimensions=8)
-    request = table(tmp_path / "talk.csv", texts_of(10))
+    request = table_of(tmp_path / "talk.csv", texts_of(10))
     with pytest.raises(RequestError, match="--executor does not go with openai:words"):
         featurize(request, "openai:words", store, executor=Executor(n_workers=1))
     with pytest.raises(RequestError, match="one text is empty"):
@@ -317,93 +279,10 @@ def test_an_estimate_says_what_it_will_cost(monkeypatch: pytest.MonkeyPatch, tmp
     ] == [True, True, True, True, False]
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def call(*words: object) -> Result:
-    """Run ``featurize`` where nobody sits at a terminal."""
-    return CliRunner().invoke(build_app(["featurize"]), ["featurize", *map(str, words)])
-
-
-def typed(answer: str, *words: object) -> int:
-    """Run ``featurize`` where somebody types an answer; the exit code."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
-        patch.setattr(sys, "stdin", Terminal(answer))
-        build_app(["featurize"])(["featurize", *map(str, words)])
-    return int(ended.value.code or 0)
-
-
-def test_somebody_is_asked_before_it_costs(
-    server: FaultyServer, store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
-) -> None:
-    request = table(tmp_path / "talk.csv", texts_of(10))
-    words = (request.source, "-b", "openai:words", "--dimensions", 8, "--store", store.folder)
-    monkeypatch.setattr(ServiceBackbone, "is_here", False)
-    refused = call(*words)
-    assert (refused.exit_code, refused.stdout, server.requests) == (2, "", 0)
-    assert "10 texts go to openai:words: about " in refused.stderr and "give --yes" in refused.stderr
-    assert (typed("n\n", *words), server.requests) == (1, 0)
-    assert "Go on? [y/N]" in capsys.readouterr().err
-    assert not list(store.folder.glob("*/*.parts")), "nothing is left of what was not begun"
-    assert typed("y\n", *words, "--quiet", "--json") == 0
-    shown = capsys.readouterr()
-    assert "10 texts go to openai:words" in shown.err, "even if nothing else is said"
-    assert json.loads(shown.out)["cache"] == "miss"
-    store.remove(Path(json.loads(shown.out)["path"]))
-    free = call(*words)
-    assert free.exit_code == 0, "what was answered before costs nothing, and nobody is asked"
-    assert "all texts were answered before" in free.stderr
-    new = table(tmp_path / "new.csv", ["new", *texts_of(9)])
-    assert call(new.source, *words[1:], "--yes").exit_code == 0
-    assert server.texts.count("new") == 1
-    assert sorted(server.texts) == sorted([*texts_of(10), "new"])
-
-
-def test_new_texts_are_paid_for_once_and_not_unasked(
-    server: FaultyServer, store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever a command has the service encode, it asks before, as ``featurize`` does."""
-    request = table(tmp_path / "talk.csv", texts_of(10))
-    features = featurize(request, resolve_backbone("openai:words", dimensions=DIMENSION), store)
-    commands.done(f"train {features.path} -s v5 --dims 4,8 --epochs 1 --seeds 42 --store {store.folder}")
-    (tmp_path / "new.txt").write_text("something new\nentirely\n")
-    monkeypatch.setattr(ServiceBackbone, "is_here", False)
-    monkeypatch.chdir(tmp_path)
-    lines = ('search "a question"', "embed new.txt", "index --outside new.txt --output ix")
-    for line, count in zip(lines, (1, 2, 0), strict=True):
-        before = len(server.texts)
-        line = f"{line} --store {store.folder}"
-        if count:
-            refused = commands.call(line, "")
-            assert (refused.exit_code, len(server.texts)) == (2, before)
-            assert f"{count} texts go to openai:words: about " in commands.said(refused)
-            assert "give --yes" in refused.stderr
-            commands.done(f"{line} --yes", "")
-            assert len(server.texts) == before + count
-        again = commands.done(line, "") if "embed" not in line else commands.done(f"{line} -o again.npy", "")
-        assert "all texts were answered before" in again.stderr
-        assert len(server.texts) == before + count, "what was answered is not asked again"
-
-
-def test_keys_are_in_no_file_and_no_output(server: FaultyServer, store: FeatureStore, tmp_path: Path) -> None:
-    request = table(tmp_path / "talk.csv", texts_of(10))
-    server.faults.extend(["429", "400"])
-    words = (request.source, "-b", "openai:words", "--store", store.folder, "--verbose")
-    failed, done = call(*words), call(*words)
-    assert (failed.exit_code, done.exit_code) == (2, 0)
-    assert "too many tokens, ***" in failed.stderr
-    said = failed.output + failed.stderr + done.output + done.stderr
-    assert KEY not in said and KEY[-8:] not in said
-    content = b"".join(path.read_bytes() for path in store.folder.rglob("*") if path.is_file())
-    assert b"text number 3" in content and KEY.encode() not in content
-
-
 def test_a_recipe_needs_no_answer_from_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     spec = resolve_backbone("openai:text-embedding-3-small", dimensions=512)
-    recipe = recipe_for(table(tmp_path / "talk.csv", texts_of(10)), spec)
+    recipe = recipe_for(table_of(tmp_path / "talk.csv", texts_of(10)), spec)
     assert recipe.backbone == "openai-text-embedding-3-small-512"
     assert recipe.backbone_identity == {
         "service": "openai", "model": "text-embedding-3-small", "dimensions": 512, "prompt": "",

@@ -31,10 +31,10 @@ LIMITS = """## Where the limits lie
 
 - *Encoding.* The peer pads less than one would think: short texts leave little to gain but batches that
   stay in the processor's cache. What is left is the matrix product itself; see the share of its rate above.
-- *Linear heads.* A step of one head is small matrix products, a pass of AdamW over weights and moments, and the
-  calls of some two hundred operations, which cost the same for one head as for several. The heads of one arm
-  share them. All heads of five arms at once would share more of them and take about half the time; arms would
-  then have to agree on rows, batches and epochs to be trained at all.
+- *Linear heads.* A step of one head is small matrix products, a pass of AdamW over weights and moments, and
+  the calls of some two hundred operations, which cost the same for one head as for several. The heads of one
+  arm share them. All heads of five arms at once would share more of them and take about half the time; arms
+  would then have to agree on rows, batches and epochs to be trained at all.
 - *A fractal fleet.* Nearly all of a step is matrix products, which the plain loop does at nearly the same
   rate. Products in bfloat16 were tried and gain about a quarter on a processor, for other numbers; they are
   not offered.

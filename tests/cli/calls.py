@@ -20,7 +20,7 @@ SMALL = "--dims 4,8,12,16 --epochs 1 --seeds 42,123"
 """Training that takes no time."""
 
 
-def call(line: str, given: str | None = None) -> Result:
+def call(line: str, given: str | bytes | None = None) -> Result:
     """Run a command within this process; ``given`` is its standard input."""
     words = shlex.split(line)
     return CliRunner().invoke(build_app(words[:1]), words, input=given, prog_name="fractalctl")

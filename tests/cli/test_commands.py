@@ -119,6 +119,12 @@ def test_ablate_and_report(tmp_path: Path) -> None:
         assert str(tmp_path) not in told
 
 
+def test_a_report_is_of_a_folder_or_of_a_name_below_the_runs(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "tickets").mkdir(parents=True)
+    assert f"{tmp_path / 'runs' / 'tickets'}: no results here" in said(call("report tickets"))
+    assert f"Runs: {tmp_path / 'runs'}" in said(call("report"))
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

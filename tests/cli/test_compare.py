@@ -54,6 +54,7 @@ def test_the_argv_remakes_the_document(runs: Path, tmp_path: Path) -> None:
 def test_paths_come_from_standard_input(runs: Path) -> None:
     paths = "".join(f"{path}\n" for path in sorted(runs.rglob("evaluation-*.json")))
     assert len(json.loads(done("compare - --json", paths).stdout)["places"]) == 2
+    assert len(json.loads(done("compare trec --json").stdout)["places"]) == 1, "a name below the runs"
 
 
 def test_heads_beside_evaluations_are_weighed(tmp_path: Path) -> None:

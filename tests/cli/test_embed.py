@@ -43,6 +43,12 @@ def test_lines_of_standard_input(here: Path) -> None:
     assert (document["n_texts"], document["source"]) == (2, "-")
 
 
+def test_standard_input_that_is_no_text_is_refused(here: Path) -> None:
+    result = call("embed - --encoder bert", b"the card\n\xff\n")
+    assert result.exit_code == 2
+    assert "standard input: not UTF-8 text (invalid start byte)" in said(result)
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -55,6 +61,8 @@ def test_lines_of_standard_input(here: Path) -> None:
         ("embed tickets.csv --text body --dims 4,99", "expected ascending lengths from 1 to 16"),
         ("embed tickets.csv --text body --output x.bin", "must end in .npy or .parquet"),
         ("embed -", "standard input: expected a text on each line, got none"),
+        ("embed runs", "runs: names heads; a file of texts, or - for standard input, goes behind"),
+        ("embed tiny/bert", "tiny/bert: names heads; a file of texts"),
     ],
 )
 def test_wrong_requests_end_with_one_message(here: Path, line: str, message: str) -> None:

@@ -51,6 +51,8 @@ def test_a_folder_is_pushed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None
         ("export", "name that folder with --encoder FOLDER"),
         ("export --encoder bert --output bert", "bert: is there and no export of this program"),
         ("export missing", "missing: no such file or folder"),
+        ("export --encoder bert --dims 4", "--dims says what databases hold; sentence-transformers"),
+        ("export --encoder bert --to onnx --splits test", "--splits says what databases hold; onnx"),
         ("export --to qdrant --output db --dims 4,99", "expected ascending lengths from 1 to 16"),
         ("export --to qdrant --output db --push me/zoom", "--push is for models; db holds a database"),
         ("export --encoder bert --output model --push zoom", "--push 'zoom': expected owner/name"),

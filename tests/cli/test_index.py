@@ -30,9 +30,17 @@ def test_levels_are_answered_from_an_index(indexed: Path) -> None:
         assert set(decision) == {"level", "labels", "margin", "sure", "inside", "nearness"}
     shown = done("search --index ix --row 3 --level L0 --shortlist 30 --funnel").stderr
     assert "Index: ix (head " in shown
-    assert "L0: " in shown
+    assert shown.index("L0: ") < shown.index("at 4 dimensions"), "what was asked comes first"
     assert "sure, margin" in shown
     assert "through the funnel:" in shown
+
+
+def test_levels_that_no_margin_makes_sure_are_named(indexed: Path) -> None:
+    result = done("index --dims 1 --error 0 --json --output strict")
+    levels = json.loads(result.stdout)["calibration"]["levels"]
+    unsure = [f"L{place}" for place, one in enumerate(levels) if one["margin"] is None]
+    assert unsure
+    assert f"No answer is sure of {' and '.join(unsure)}: no margin keeps that error" in said(result)
 
 
 @pytest.mark.parametrize(

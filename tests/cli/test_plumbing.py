@@ -1,4 +1,5 @@
 import io
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -214,6 +215,21 @@ def test_a_table_without_room_leaves_columns_out_and_breaks_no_cell(
     assert row.count("+0.150 ± 0.028") == shown
     left_out = "Left out for want of room: measure 3, measure 4, measure 5 (--wide shows them)"
     assert (left_out in result.stderr) is (shown == 3)
+
+
+@pytest.mark.parametrize(("columns", "left_out"), [(80, ""), (50, "c, d"), (30, "b, c, d"), (200, "")])
+def test_sentences_are_broken_between_words_and_no_line_is_too_long(columns: int, left_out: str) -> None:
+    sentence = "a prefix keeps all that it can say of the class"
+    table = Table("t", "caption", ["a", "b", "c", "d"], [["v5-fractal", sentence, "0" * 12, "end"]], left=4)
+    app = build(lambda invocation, _: invocation.console.tables([table]))
+    result = CliRunner().invoke(app, ["paint"], env={"COLUMNS": str(columns), "FORCE_COLOR": "1"})
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", result.stderr)
+    drawn = plain.partition("Left out")[0].splitlines()
+    assert max(map(len, drawn)) <= columns
+    assert (f"Left out for want of room: {left_out} (--wide" in plain) is bool(left_out)
+    if "b" not in left_out:
+        words = " ".join(" ".join(line[14:].split()) for line in drawn[4:] if line.strip("─ "))
+        assert words.replace(f" {'0' * 12} end", "").split() == sentence.split()
 
 
 def test_what_is_said_while_a_bar_is_drawn_is_read_once() -> None:

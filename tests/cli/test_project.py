@@ -7,6 +7,7 @@ import pytest
 
 from store import FeatureStore
 from store.errors import StoreError
+from tests.backbones.models import as_sentence_transformers, build_bert
 from tests.cli.calls import SMALL, call, done, said
 from tests.feature_sets import make_store
 
@@ -34,8 +35,10 @@ def test_a_project_is_written_and_followed_from_below(project: Path, monkeypatch
     assert made.stdout == "fractalctl.toml\n"
     assert "2 area > 4 intent" in said(made)
     monkeypatch.chdir(project / "deep")
-    described = json.loads(done("corpora info --json").stdout)
+    looked_at = done("corpora info --json")
+    described = json.loads(looked_at.stdout)
     assert (described["levels"], described["classes"]) == (["area", "intent"], [2, 4])
+    assert "tickets: 2 area [L0] > 4 intent [L1]" in said(looked_at)
     make_store(project / "features")
     head, *_ = done(f"train {SMALL}").stdout.splitlines()
     assert Path(head).is_relative_to(project / "runs" / "garden")
@@ -44,6 +47,19 @@ def test_a_project_is_written_and_followed_from_below(project: Path, monkeypatch
     argv = json.loads((Path(head).parent / "head.json").read_text())["argv"]
     assert argv[argv.index("--store") + 1] == str(project / "features")
     assert FeatureStore().folder == project / "features", "Python opens what commands open"
+
+
+def test_a_table_of_ones_own_is_trained_without_the_projects_arms(project: Path) -> None:
+    (project / "fractalctl.toml").write_text('store = "features"\narms = ["v5", "mrl"]\n')
+    make_store(project / "features")
+    (project / "mine.toml").write_text(
+        "full = [0, 1]\nprefix = [[1, 0], [0, 1]]\nprefix_probabilities = [0.5, 0.5]\nkeep = [1, 1]\n"
+    )
+    line = "train --supervision mine.toml --dims 4,8 --epochs 1 --seeds 42"
+    own = done(line)
+    assert [Path(path).parents[1].name for path in own.stdout.splitlines()] == ["mine-dims=4x8-epochs=1"]
+    both = done(f"{line} --strategy mrl").stdout.splitlines()
+    assert [Path(path).parents[1].name.partition("-")[0] for path in both] == ["mrl", "mine"]
 
 
 def test_options_beat_the_environment_and_that_beats_the_file(
@@ -73,6 +89,27 @@ def test_columns_of_the_file_are_not_those_of_registered_corpora(project: Path) 
     assert json.loads(done("corpora info paths.csv --path path --json").stdout)["classes"] == [1, 2]
 
 
+def test_a_model_folder_is_found_from_below(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_sentence_transformers(build_bert(project / "my-model"), "mean_tokens")
+    done("init tickets.csv --text body --levels area,intent --backbone my-model")
+    assert 'backbone = "./my-model"' in (project / "fractalctl.toml").read_text()
+    monkeypatch.chdir(project / "deep")
+    assert done("featurize").stdout.strip() == str(project / "features" / "tickets" / "my-model.h5")
+
+
+def test_a_table_of_ones_own_is_trained_alone(project: Path) -> None:
+    (project / "fractalctl.toml").write_text('store = "features"\narms = ["lda", "pca"]\n')
+    (project / "steps.toml").write_text(
+        "full = [0, 1]\nprefix = [[1, 0], [0, 1]]\nprefix_probabilities = [0.5, 0.5]\nkeep = [1.0, 1.0]\n"
+        "dims = [4, 8]\nepochs = 1\n"
+    )
+    make_store(project / "features")
+    trained = done("train --supervision steps.toml --seeds 42")
+    assert len(trained.stdout.splitlines()) == 1
+    assert "Only the tables of --supervision are trained" in said(trained)
+    assert len(done("train --supervision steps.toml --seeds 42 -s pca").stdout.splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -95,7 +132,7 @@ def test_a_wrong_file_is_named_with_its_key(project: Path, content: str, message
     [
         ("init tickets.csv --text words --levels area,intent", "no column 'words'"),
         ("init tickets.cvs", "did you mean 'tickets.csv'?"),
-        ("init --strategy zom", "did you mean zoom?"),
+        ("init --strategy zom", "did you mean 'zoom'?"),
         ("init --backbone miniln", "did you mean 'minilm'?"),
         (
             "init tickets.csv --text body --levels intent,area",
@@ -115,6 +152,12 @@ def test_python_names_a_wrong_file_too(project: Path, content: str, why: str) ->
     (project / "fractalctl.toml").write_text(content)
     with pytest.raises(StoreError, match=why):
         FeatureStore()
+
+
+def test_a_project_within_another_is_said(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "says nothing any more" not in said(done("init"))
+    monkeypatch.chdir(project / "deep")
+    assert f"{project / 'fractalctl.toml'} says nothing any more to this folder" in said(done("init"))
 
 
 def test_init_replaces_nothing(project: Path) -> None:

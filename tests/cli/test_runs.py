@@ -24,8 +24,7 @@ def test_heads_are_listed_arm_by_arm_and_taken_by_their_names(runs: Path) -> Non
     folders = [Path(line) for line in listed.stdout.splitlines()]
     assert sorted(folders) == sorted(path.parent for path in runs.rglob("head.json"))
     row = next(line.split() for line in listed.stderr.splitlines() if NAME in line)
-    assert row[:3] == [NAME, "42,", "123"]
-    assert row[-1] == "index"
+    assert row[:4] == [NAME, "42,", "123", "index"]
     assert done("runs ls --quiet").stdout == listed.stdout
     (evaluation,) = done(f"evaluate {NAME}/seed-42 --quiet").stdout.splitlines()
     assert Path(evaluation).parent == runs / NAME / "seed-42"

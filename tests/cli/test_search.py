@@ -43,6 +43,7 @@ def test_a_row_is_answered_for_people_and_for_programs(runs: Path) -> None:
     ("line", "message"),
     [
         ("search", "nothing to search for: give a query, - for standard input, or --row N"),
+        ("search garden ' '", "the query is empty: give a text, - for standard input, or --row N"),
         ("search - -", "standard input can give heads or queries, not both"),
         ("search my question", "my: no such file or folder (a query of several words belongs in quotes"),
         ("search --row 1 --dims 4,99", "--dims 4,99: expected ascending lengths from 1 to 16"),

@@ -145,9 +145,27 @@ def test_a_figure_pools_and_is_listed(table: Path, tmp_path: Path) -> None:
     assert "Pooled effect" in result.stderr
 
 
+def test_what_cannot_be_drawn_leaves_no_document(tmp_path: Path) -> None:
+    arms_of(tmp_path / "runs", {"lda": 0.1})
+    result = call("stats --figure forest.png")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no two arms were compared" in said(result)
+    assert not (tmp_path / "runs" / "stats.json").exists()
+
+
 def test_a_curve_needs_no_evaluations(tmp_path: Path) -> None:
     curve = write_table(tmp_path / "curve.csv", [(1, 0.1), (2, 0.3), (3, 0.25)], "h_l0,v5")
     assert "Parabola over H(L0)" in done(f"stats --quadratic {curve}").stderr
+
+
+def test_arms_and_folders_go_by_the_names_that_people_have_for_them(tmp_path: Path) -> None:
+    arms_of(tmp_path / "runs", {"zoom": 0.3, "mrl": 0.0, "lda": 0.1})
+    document = json.loads(done("stats clinc --compare zoom-0.9,mrl --json").stdout)
+    assert [(row["a"], row["b"]) for row in document["comparisons"]] == [("zoom", "mrl")]
+    assert document["argv"][-1] == str(tmp_path / "runs" / "clinc")
+    wrong = call("stats --compare zoom-0.5,mrl")
+    assert wrong.exit_code == 2
+    assert "with both zoom-0.5 and mrl; arms there are: lda, mrl, zoom" in said(wrong)
 
 
 def test_protocols_are_said_only_where_there_was_a_choice(runs: Path) -> None:

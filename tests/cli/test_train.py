@@ -56,6 +56,14 @@ def test_a_trunk_and_its_own_settings(runs: Path) -> None:
     assert head["arm"].startswith("v5-mlp")
 
 
+def test_a_setting_goes_to_the_arms_that_have_a_use_for_it(runs: Path) -> None:
+    found = heads(f"--strategy v5,supcon --set temperature=0.2 --prefix-per sample {FAST}")
+    assert [head["arm"] for head in found] == [
+        "v5-dims=4x8x12x16-epochs=1-prefix_per=sample",
+        "supcon-dims=4x8x12x16-epochs=1-temperature=0.2",
+    ]
+
+
 def test_closed_forms_are_trained_beside_others(runs: Path) -> None:
     found = heads("--strategy pca,raw,lda,v5 --dims 4,8 --seeds 42,123")
     assert [head["strategy"] for head in found] == ["pca", "pca", "raw", "raw", "lda", "lda", "v5", "v5"]
@@ -70,8 +78,10 @@ def test_closed_forms_are_trained_beside_others(runs: Path) -> None:
         ("--strategy lda --head mlp", "has no trunk"),
         ("--set epochs", "--set epochs: expected NAME=VALUE, such as epochs=10"),
         ("--set epochs=1 --epochs 2", "epochs has two values: 1 and 2"),
-        ("--set epoch=1", "zoom has no setting epoch; it has dims"),
+        ("--set epoch=1", "zoom has no setting epoch (did you mean 'epochs'?); it has dims"),
         ("--strategy v5,v5x", "strategy 'v5x' is not known"),
+        ("--strategy v5,mrl --set temperature=0.2", "v5: temperature changes nothing, for info_nce is 0"),
+        ("--strategy heal --prefix-per sample", "heal: prefix_per changes nothing, for no prefix is drawn"),
         ("--supervision table.toml --strategy v5 --supervision other/table.toml", "table"),
         ("--supervision v5.toml", "'v5' is the name of a built-in or installed strategy; rename the file"),
         ("--supervision named.toml", "a supervision is named after its file; remove the key 'name'"),
@@ -142,3 +152,5 @@ def test_lengths_from_the_data_are_said_and_recorded(runs: Path) -> None:
     lengths = ",".join(map(str, head["dims"]))
     assert "0 heads trained" in done(f"train --strategy lda --dims {lengths} --seeds 42").stderr
     assert "auto" not in " ".join(head["argv"])
+    (more,) = heads("--strategy v5 --dims auto --holdout 0.4 --epochs 1 --seeds 42")
+    assert more["capacity"]["rows"] > head["capacity"]["rows"]

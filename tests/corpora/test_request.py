@@ -11,6 +11,7 @@ import pytest
 
 from fractalctl.corpora import CorpusRequest, OnConflict
 from fractalctl.errors import RequestError
+from store.recipe import check_name
 
 Writer = Callable[..., Path]
 
@@ -50,12 +51,16 @@ def test_options_that_do_not_go_together_are_refused_at_once(options: dict[str, 
         ("data/My tickets (2024).v2.csv.gz", "My-tickets-2024-v2"),
         ("x.jsonl", "x"),
         ("folder/", "folder"),
+        ("_tickets.csv", "tickets"),
+        (f"{'a' * 150}.csv", "a" * 100),
+        (f"{'ж' * 110}.csv", "ж" * 100),
+        (f"{'字' * 80}.csv", "字" * 66),
         ("hub:owner/name", "owner--name"),
         ("hub:owner/name:config@v1.0", "owner--name--config--v1.0"),
     ],
 )
 def test_the_name_in_the_store_is_a_safe_file_name(source: str, name: str) -> None:
-    assert CorpusRequest(source).name == name
+    assert CorpusRequest(source).name == check_name("corpus", name)
 
 
 def test_an_unknown_corpus_is_told_what_there_is() -> None:

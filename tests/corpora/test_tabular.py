@@ -98,6 +98,12 @@ def test_parquet_counts_rows(tmp_path: Path) -> None:
         ("t.csv", b"a,b\nx,\xe4\n", r"t\.csv, line 2: not utf-8 text \(byte 0xe4\); convert the file"),
         ("t.jsonl", b'{"a": 1}\n{"a": \n', r"t\.jsonl, line 2: not JSON"),
         ("t.jsonl", b'{"a": 1}\n\n[1]\n', r"t\.jsonl, line 3: each line must hold one JSON object"),
+        (
+            "t.json",
+            b'[\n {"a": 1}]\n',
+            r"t\.json: holds one JSON array, expected a JSON object \{\.\.\.\} on",
+        ),
+        ("t.csv", "a,b\nx,y\n".encode("utf-16"), r"t\.csv, line 1: .* iconv -f utf-16 -t utf-8"),
         ("t.jsonl.gz", b"no gzip", r"t\.jsonl\.gz: the gzip file is broken or incomplete"),
         ("t.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 9999)[:-40], r"the gzip file is broken or incomplete"),
         ("t.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 9999)[:20] + b"\xff" * 99, "broken or incomplete"),

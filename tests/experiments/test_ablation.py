@@ -1,4 +1,5 @@
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from scipy import stats
@@ -61,6 +62,25 @@ def test_the_plain_case_has_the_plain_name_and_no_other_has(features, tmp_path, 
     smaller, _ = ablate("noise", features, tmp_path, ["v5"], settings=SETTINGS, seeds=SEEDS, values=(0, 10))
     assert smaller != path
     assert len(read_document(path, Ablation).values) == 6, "a smaller call leaves a larger one as it is"
+
+
+def test_the_usual_protocol_is_no_part_of_a_name_and_none_replaces_another(features, tmp_path) -> None:
+    rules = {name: Protocol(name, max_test=2000) for name in ("loo", "index")}
+
+    def made(folder: str, name: str, usual: str = "index") -> Path:
+        options = {"settings": {"dims": (4, 8)}, "seeds": (42,), "protocol": rules[name], "usual": usual}
+        path = ablate("alignment", features, tmp_path / folder, ["lda"], **options)[0]
+        assert read_document(path, Ablation).protocol == name
+        return path
+
+    index, loo = made("own", "index"), made("own", "loo")
+    older = made("older", "loo", usual="loo")
+    assert index.name == older.name != loo.name
+    before = older.read_bytes()
+    beside = made("older", "index")
+    assert beside != older
+    assert (made("older", "index"), made("older", "loo")) == (beside, older)
+    assert older.read_bytes() == before
 
 
 def test_comparisons_equal_scipy(features, tmp_path) -> None:

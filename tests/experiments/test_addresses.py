@@ -11,9 +11,9 @@ from fractalctl.documents import write_document
 from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments.addresses import (
     choose_head,
-    choose_heads,
     evaluation_path,
     features_of,
+    first_heads,
     matched_heads,
     require_matched,
     set_folder,
@@ -157,7 +157,7 @@ def test_of_several_heads_the_first_arm_and_the_smallest_seed(features, store, t
     assert choose_head([tmp_path / "runs"]).strategy == "zoom", "what train trains where nobody says"
     other = make_features(store, "alley", seed=2)
     train(other, tmp_path / "runs", ["uhmt"], [7])
-    assert [(head.corpus, head.strategy) for head in choose_heads([tmp_path / "runs"])] == [
+    assert [(head.corpus, head.strategy) for head in first_heads([find_heads([tmp_path / "runs"])])] == [
         ("alley", "uhmt"),
         ("garden", "zoom"),
     ]

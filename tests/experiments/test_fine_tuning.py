@@ -8,8 +8,8 @@ import pytest
 
 from fractalctl.backbones.encoder import load_backbone
 from fractalctl.backbones.featurize import featurize
+from fractalctl.backbones.fine_tuning import TunableEncoder
 from fractalctl.backbones.resolve import recorded_backbone
-from fractalctl.backbones.tuning import TunableEncoder
 from fractalctl.corpora.request import CorpusRequest
 from fractalctl.documents import read_document
 from fractalctl.documents.experiments import Ablation

@@ -23,7 +23,7 @@ from fractalctl.experiments.indexing import open_index, write_index
 from fractalctl.experiments.search import FINEST_SURE, Lookup, rows_in, search_rows
 from fractalctl.experiments.training import build_arms, train_heads
 from fractalctl.heads.examples import hold_out
-from fractalctl.measures.answers import Reference
+from fractalctl.measures.search import Reference
 from store import FeatureStore
 from tests.experiments.conftest import train
 from tests.feature_sets import make_features

@@ -115,6 +115,9 @@ def test_random_vectors_need_no_head(tmp_path: Path) -> None:
         ({"indexes": ("pq",)}, "--index pq: expected flat, hnsw, ivf"),
         ({"ef_search": (16, 0)}, "--ef-search 0: must be at least 1"),
         ({"sizes": (5,)}, "at least 10 rows"),
+        ({"indexes": ("flat",), "m": 16}, "--m is of hnsw, which --index does not name"),
+        ({"indexes": ("hnsw",), "nprobe": (4,)}, "--nprobe is of ivf, which --index does not name"),
+        ({"nlist": 8}, "--nprobe 32: there are no more lists than --nlist 8"),
     ],
 )
 def test_senseless_recipes_are_refused(tmp_path: Path, options: dict, message: str) -> None:

@@ -36,6 +36,13 @@ def test_each_level_has_the_shortest_length_that_answers_it(features) -> None:
     assert found == size_lengths(features)
 
 
+def test_the_share_that_is_held_out_is_the_one_that_was_asked_for(features) -> None:
+    finest = features.labels("train")[:, -1]
+    assert size_lengths(features, "0.3").rows == len(hold_out(finest, 0.3, SEED).validation)
+    with pytest.raises(RequestError, match=r"setting holdout: expected float < 1\.0, got 2"):
+        size_lengths(features, "2")
+
+
 def test_lengths_ascend_with_the_levels() -> None:
     assert _ascending([12, 8, 8], [8, 12, 16, 24]) == [12, 16, 24]
     with pytest.raises(RequestError, match="have no lengths for 3 levels; name them: --dims"):

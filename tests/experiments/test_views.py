@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fractalctl.corpora.tree import LabelTree
-from fractalctl.experiments.conditions import RelabelledSet, SampledSet, two_levels
+from fractalctl.experiments.conditions import RelabelledSet, SampledSet
 from fractalctl.experiments.synthesis import natural_partition
 from fractalctl.experiments.training import Job, build_arms, fit_arms
 from store.errors import StoreRequestError
@@ -16,7 +16,7 @@ from tests.feature_sets import make_features
 
 def test_other_labels_lie_over_the_same_features(features) -> None:
     groups = np.array([2, 0, 1] * 4, np.int32)
-    tree = two_levels(features.class_names[-1], groups, ["a", "b", "c"])
+    tree = LabelTree((("a", "b", "c"), features.class_names[-1]), (groups,))
     view = RelabelledSet.under(features, tree, {"groups": groups.tolist()})
     for split in features.splits:
         finest = features.labels(split)[:, 1]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -80,9 +81,8 @@ def test_a_graph_that_gives_something_else_is_refused(tmp_path: Path, monkeypatc
     from fractalctl.export.formats import onnx
 
     (head,) = tiny_heads(tmp_path)
-    monkeypatch.setattr(
-        onnx, "_run", lambda path, given: [np.ones((len(next(iter(given.values()))), 16), "f4")]
-    )
+    wrong = SimpleNamespace(run=lambda _, given: [np.ones((len(next(iter(given.values()))), 16), "f4")])
+    monkeypatch.setattr(onnx, "open_graph", lambda _: wrong)
     with pytest.raises(FractalError, match="gives other embeddings than PyTorch"):
         export_head(head, "onnx", tmp_path / "onnx", encoder=tmp_path / "bert")
     assert not (tmp_path / "onnx").exists()

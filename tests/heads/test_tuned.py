@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fractalctl.backbones.encoder import load_backbone
-from fractalctl.backbones.tuning import LowerStates, TunableEncoder
+from fractalctl.backbones.fine_tuning import LowerStates, TunableEncoder
 from fractalctl.errors import RequestError
 from fractalctl.experiments.fine_tuning import tuned
 from fractalctl.heads.arms import Arm

@@ -10,17 +10,15 @@ from tests.paper.material import (
     CLOSE,
     NOISY,
     REVERSED,
-    SEEDS,
-    ablation,
     beside,
     findings,
     profile,
     results,
     run,
-    runs_of,
     synthesis,
     verdicts,
 )
+from tests.report.documents import SEEDS, ablation, runs_of
 
 HOLDS, DIRECTION, FAILS, OPEN = Verdict
 

@@ -15,7 +15,8 @@ from fractalctl.documents.latency import (
     TimedIndex,
 )
 from fractalctl.paper.judging import Verdict
-from tests.paper.material import beside, evaluation, findings, results, verdicts, with_metric
+from tests.paper.material import beside, evaluation, findings, results, verdicts
+from tests.report.documents import with_metric
 
 HOLDS, DIRECTION, FAILS, OPEN = Verdict
 

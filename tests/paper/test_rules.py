@@ -90,3 +90,10 @@ def test_contrasts_pair_over_seeds_and_are_corrected_together() -> None:
     assert (one.m, one.p, two.p) == (2, pytest.approx(2 * p), pytest.approx(2 * p))
     assert (one.verdict, two.verdict) == (HOLDS, FAILS)
     assert one.seeds == "n = 3 seeds, 2 without a partner left out"
+
+
+def test_rounding_of_decimal_fractions_is_no_difference() -> None:
+    same = Contrast("here", "v5, mrl", {42: 0.1 + 0.2, 123: 0.1 + 0.2}, {42: 0.3, 123: 0.3})
+    assert 0.1 + 0.2 > 0.3
+    assert same.gaps == [0.0, 0.0]
+    assert corrected([same])[0].verdict is FAILS

@@ -8,7 +8,8 @@ from fractalctl.paper import Verdict, claims, sections
 from fractalctl.paper.findings import CHAPTERS, NOTHING
 from fractalctl.paper.judging import printed
 from fractalctl.tables import Table
-from tests.paper.material import CLOSE, ablation, evaluations, results, runs_of
+from tests.paper.material import CLOSE, evaluations, results
+from tests.report.documents import ablation, runs_of
 
 
 def test_every_claim_says_what_where_and_how() -> None:

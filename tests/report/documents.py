@@ -69,11 +69,14 @@ def conditions(corpus: str = "clinc", backbone: str = "minilm", name: str | None
     }  # fmt: skip
 
 
+def strategy_of(arm: str) -> str:
+    return arm.removesuffix("-epochs=10").removesuffix("-fractal")
+
+
 def arm_name(arm: str) -> dict[str, Any]:
-    strategy = arm.partition("-")[0]
     return {
         "arm": arm,
-        "strategy": strategy,
+        "strategy": strategy_of(arm),
         "method": "supervision",
         "trunk": "linear",
         "settings": {"arm": arm},
@@ -81,7 +84,7 @@ def arm_name(arm: str) -> dict[str, Any]:
 
 
 def evaluation(
-    arm: str, seed: int, value: float, corpus: str = "clinc", backbone: str = "minilm",
+    arm: str, seed: int, value: float, /, corpus: str = "clinc", backbone: str = "minilm",
     name: str | None = None, **changes: Any,
 ) -> Evaluation:  # fmt: skip
     """One whose S is the value."""
@@ -113,7 +116,7 @@ def with_metric(one: Evaluation, name: str, result: Mapping[str, Any] | msgspec.
 
 def run(arm: str, seed: int, value: float, point: Mapping[str, Any] | None = None, **changes: Any) -> Run:
     fixed = {
-        "arm": arm, "strategy": arm.partition("-")[0], "seed": seed, "point": dict(point or {}),
+        "arm": arm, "strategy": strategy_of(arm), "seed": seed, "point": dict(point or {}),
         "accuracy": accuracy(value), "steerability": steerability(value), "hits": HITS,
     }  # fmt: skip
     return Run(**(fixed | changes))

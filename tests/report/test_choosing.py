@@ -41,7 +41,7 @@ def test_every_question_is_answered_by_the_best_arm_that_fits(results) -> None:
             assert row[0] == place.label
             assert values[row[1]] == max(values.values())
             best = max((value, arm) for arm, value in values.items() if arm in choosing.PLAIN)
-            assert values[row[4]] == best[0]
+            assert values[row[3]] == best[0]
     first = next(part for part in section.parts if isinstance(part, Table))
     assert all("pca" not in row[1:] for row in first.rows)
 
@@ -79,7 +79,11 @@ def test_settings_of_a_knob_stand_beside_what_is_ahead_of_them_all() -> None:
         if lacks[nearest] > choosing.BEHIND:
             wanted.append([rival, nearest, f"{100 * lacks[nearest]:.1f}"])
     assert wanted
-    assert [list(row[1:]) for row in tables["choosing-ahead-index"].rows] == wanted
+    assert [[row[1], row[2], row[6]] for row in tables["choosing-ahead-index"].rows] == wanted
+    for _, rival, nearest, what, theirs, ours, points in tables["choosing-ahead-index"].rows:
+        name = next(name for name, title in choosing.KNOB.items() if title == what)
+        assert [theirs, ours] == [f"{100 * values[arm][name]:.1f}" for arm in (rival, nearest)]
+        assert float(points) == pytest.approx(abs(float(theirs) - float(ours)), abs=0.11)
 
 
 @pytest.mark.parametrize("axis", ["rows", "unseen"])

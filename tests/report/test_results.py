@@ -7,7 +7,7 @@ import pytest
 from fractalctl.documents import write_document
 from fractalctl.errors import RequestError
 from fractalctl.report import Results, read_results, report_sections
-from fractalctl.report.results import slug
+from fractalctl.report.results import slug, unused
 from fractalctl.tables import Table
 from tests.report.documents import (
     CLOSE,
@@ -55,6 +55,28 @@ def test_a_damaged_file_is_named_and_left_out(tmp_path: Path) -> None:
     assert "format version 1.0" in found.warnings[1]
     summary = next(section for section in report_sections(found) if section.title == "Summary")
     assert sum("left out" in part for part in summary.parts if isinstance(part, str)) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong", "message"),
+    [
+        ('"protocol": "loo"', '"protocol": "lou"', "field protocol: invalid enum value 'lou'"),
+        ('"levels": []', '"levels": ["a"]', "field profile.levels names 1 of 2 levels"),
+    ],
+)
+def test_what_cannot_be_is_named_and_left_out(tmp_path: Path, said: str, wrong: str, message: str) -> None:
+    write(tmp_path, evaluations())
+    path = tmp_path / "3" / "evaluation-loo.json"
+    path.write_text(path.read_text("utf-8").replace(said, wrong), "utf-8")
+    found = read_results(tmp_path)
+    assert len(found.evaluations) == 11
+    assert [f"{path}: {message}" in warning for warning in found.warnings] == [True]
+
+
+def test_no_two_files_get_one_name() -> None:
+    taken: set[str] = set()
+    names = [unused(name, taken) for name in ("loo-2", "loo", "loo", "loo")]
+    assert names == ["loo-2", "loo", "loo-3", "loo-4"]
 
 
 def test_a_file_of_another_kind_with_such_a_name_is_passed_over(tmp_path: Path) -> None:

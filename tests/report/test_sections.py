@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fractalctl.documents.estimates import Peak, Quadratic, Slopes
-from fractalctl.report import Results, overview, report_sections
-from fractalctl.report.figures import mean_interval, save_figure, svg
+from fractalctl.report import Results, report_sections
+from fractalctl.report.figures import highest, mean_interval, save_figure, svg
 from fractalctl.report.sections import ablations, accuracy, latency, runs, steerability, synthesis
 from fractalctl.statistics import summarise
 from fractalctl.tables import Picture, Section, Table
@@ -291,7 +291,8 @@ def test_latency_of_heads_and_of_random_vectors() -> None:
     assert {row[0] for row in table.rows} == {"clinc, minilm, alpha, seed 42", "random vectors of 256"}
     row = cells(table, "random vectors of 256", "HNSW, n = 10,000", "ef_search = 16", 64)
     assert (row["p50"], row["times faster"], row["recall, full"], row["MiB"]) == ("13", "4.0", "22.5", "2.4")
-    assert overview([made.latency(random=True)])[0].rows[0][:3] == ["Flat, n = 10,000", "exact", "128"]
+    (short,) = latency.overview_tables([made.latency(random=True)])
+    assert short.rows[0][:3] == ["Flat, n = 10,000", "exact", "128"]
 
 
 def test_a_frontier_leaves_out_what_a_cheaper_one_equals() -> None:
@@ -360,3 +361,10 @@ def test_a_figure_of_many_arms_keeps_them_apart() -> None:
     row = [axes.get_ylim() for axes in panels[:3]]
     assert row == row[:1] * 3, "one range for a row"
     assert len(SEEDS) == 4
+
+
+def test_a_length_without_a_value_is_never_the_highest() -> None:
+    nothing = float("nan")
+    lines = {"a": ([64, 256], [[nothing, 91.0]]), "b": ([64, 256], [[80.0, 90.0]])}
+    assert highest({"L0": lines}) == "L0: the highest are b at 64 (80.0) and a at 256 (91.0)."
+    assert highest({"L0": lines, "L1": {"a": ([64], [[nothing]])}}) == highest({"L0": lines})

@@ -11,9 +11,9 @@ import pytest
 
 from fractalctl.documents.statistics import PrintedFigure, Statistics
 from fractalctl.errors import MissingExtraError, RequestError
-from fractalctl.report import brief_tables, draw_forest, statistics_sections, write_statistics
+from fractalctl.report import brief_tables, forest_figure, statistics_sections, write_statistics
+from fractalctl.report.figures import save_figure
 from fractalctl.report.prose import notes
-from fractalctl.report.sections.statistics import forest_figure
 from fractalctl.report.statistics_tables import statistics_tables
 from fractalctl.statistics import Options, analyse, summarise
 from fractalctl.statistics.reading import observation
@@ -157,6 +157,17 @@ def test_notes_are_sentences_and_labels_keep_their_case(document: Statistics) ->
     assert any(note.startswith("S_gap is S") for note in notes(document))
     found = msgspec.structs.replace(document, notes=["v5 was odd", "something else was", "Done."])
     assert notes(found)[:3] == ["v5 was odd.", "Something else was.", "Done."]
+    label = document.comparisons[0].label
+    assert notes(msgspec.structs.replace(document, notes=[f"{label} is left out"]))[0].startswith(label)
+
+
+def test_a_table_of_supervision_is_named_and_not_spelled_out() -> None:
+    tables = {"b": [[1.0, 0.0], [0.0, 1.0]], "a": [[0.0, 1.0], [0.0, 1.0]]}
+    found = [one for arm, name in (("b", "gamma"), ("a", "alpha"))
+             for one in evaluations({arm: CLOSE[name]}, settings={"prefix": tables[arm]})]  # fmt: skip
+    table = next(table for table in brief_tables(summarise(found, [], [], reference="b")[0]))
+    assert "; they also differ in prefix" in table.caption
+    assert "[" not in table.caption
 
 
 def test_printed_figures_that_disagree_are_listed_with_their_reason(document: Statistics) -> None:
@@ -182,15 +193,15 @@ def test_the_forest_draws_every_corpus_the_pooled_effect_and_the_prediction(tmp_
     assert f"{meta.pooled:.2f} [{meta.ci[0]:.2f}, {meta.ci[1]:.2f}]" in texts
     sizes = [float(collection.get_sizes()[0]) for collection in axes.collections]
     assert sizes == pytest.approx([70 * weight / max(meta.weights) for weight in meta.weights])
-    files = [draw_forest(meta, tmp_path / name) for name in ("a.png", "b.v2")]
+    files = [save_figure(forest_figure(meta), tmp_path / name) for name in ("a.png", "b.v2")]
     assert [path.name for path in files[1]] == ["b.v2.png", "b.v2.pdf"]
     assert [path.read_bytes() for path in files[0]] == [path.read_bytes() for path in files[1]]
 
 
-def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     meta = analyse(observations(CORPORA), Options(meta=True)).meta
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(
         MissingExtraError, match=r"drawing figures needs the extra 'plot': pip install 'fractalctl\[plot\]'"
     ):
-        draw_forest(meta, tmp_path / "forest")
+        forest_figure(meta)

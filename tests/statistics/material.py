@@ -15,7 +15,7 @@ from fractalctl.documents.measured import ArmName, Features, PackedHits, Profile
 from fractalctl.measures.steerability import MEASURES
 from fractalctl.statistics import Observation
 from fractalctl.statistics.observations import first_seen
-from fractalctl.statistics.reading import slug_of
+from fractalctl.statistics.reading import protocol_of
 
 DIMS = (64, 128, 192, 256)
 
@@ -125,7 +125,7 @@ def write_evaluation(runs: Path, hits: np.ndarray, /, **changes: Any) -> Path:
     folder = runs / trained.corpus / trained.name / document.arm / f"seed-{document.seed}"
     folder.mkdir(parents=True, exist_ok=True)
     there = "" if trained == document.features else f"-on-{document.corpus}-{document.features.name}"
-    path = folder / f"evaluation-{slug_of(document)}{there}.json"
+    path = folder / f"evaluation-{protocol_of(document)}{there}.json"
     write_document(path, document)
     return path
 

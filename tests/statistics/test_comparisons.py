@@ -6,7 +6,7 @@ from scipy import stats
 
 from fractalctl.documents import to_json
 from fractalctl.errors import RequestError
-from fractalctl.statistics import Observation, adjust, compare, default_pairs
+from fractalctl.statistics import Observation, adjust, compare, default_pairs, describe
 from tests.statistics.material import observations
 
 VALUES = {
@@ -104,6 +104,12 @@ def test_one_seed_gives_means_and_a_reason():
     ) * 5
     assert "needs at least two" in document["reason"]
     assert row.family_size == 0
+
+
+def test_a_place_with_one_seed_is_no_test_of_an_arm():
+    found = describe(observations({"clinc": {"v5": [0.1, 0.2]}, "trec": {"v5": [0.1]}}), correction="holm")
+    assert [(row.corpus, row.family_size) for row in found] == [("clinc", 1), ("trec", 1)]
+    assert (found[0].zero.p_adjusted, found[1].zero.p_adjusted) == (found[0].zero.test.p, None)
 
 
 def test_equal_arms_give_p_one():

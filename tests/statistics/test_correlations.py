@@ -144,6 +144,10 @@ def test_power_law_without_a_fit_has_a_reason():
     assert "four units" in power_law([1, 2, 3], [1, 2, 3], [1, 2, 3]).reason
     assert "is zero" in power_law([0, 1, 2, 3], [1, 1, 1, 2], [1, 2, 3, 4]).reason
     assert "not positive" in power_law(DEPTH, LEARNABLE, -S).reason
+    shallow = [0.17, 0.0067, 0.12, 9.8e-05, 2.3e-06, 0.58, 0.00077]
+    accuracies = [0.048, 0.42, 0.70, 0.78, 0.80, 0.20, 0.030]
+    found = power_law(shallow, accuracies, [0.50, 0.24, -0.30, 2.1, -1.26, -0.094, -2.0])
+    assert (found.a is None) == (found.reason is not None), "whether or not the search ends"
     assert "do not vary" in power_law(DEPTH, LEARNABLE, [0.1] * 8).reason
     assert "not positive" in power_law(DEPTH, LEARNABLE, S - 0.02, "logarithmic").reason
     assert power_law(DEPTH, LEARNABLE, S - 0.02).reason is None

@@ -196,6 +196,8 @@ def test_wrong_moderators():
     y, v = [0.1, 0.2, 0.4, 0.3], [0.01] * 4
     with pytest.raises(RequestError, match="linearly dependent"):
         meta_regression(y, v, {"depth": [2, 2, 2, 2]})
+    with pytest.raises(RequestError, match="or constant"):
+        meta_regression(y, v, {"depth": [0.1, 0.1 + 1e-13, 0.1, 0.1 - 2e-13]})
     with pytest.raises(RequestError, match="one value per unit"):
         meta_regression(y, v, {"depth": [1, 2, 3]})
     with pytest.raises(RequestError, match="3 moderators need at least 5 units, not 4"):

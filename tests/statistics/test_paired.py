@@ -140,7 +140,7 @@ def test_p_lies_between_its_bounds(gaps: list[float]):
 def test_what_is_no_number_is_refused(test):
     with pytest.raises(RequestError, match="value 2 of 3 is nan, not a finite number"):
         test([0.1, float("nan"), 0.2])
-    with pytest.raises(RequestError, match="expected at least 1 values, found 0"):
+    with pytest.raises(RequestError, match="expected at least one value, found none"):
         test([])
 
 

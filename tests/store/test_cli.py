@@ -61,6 +61,7 @@ def test_info_shows_the_recipe_and_the_classes(features: FeatureSet):
     assert (result.exit_code, result.stdout) == (0, f"{features.path}\n")
     for word in ("backbone.identity.pooling       mean", features.identity, "L1", "train, validation, test"):
         assert word in result.stderr
+    assert result.stderr.index("Rows per class") < result.stderr.index("Recipe"), "what was asked comes first"
     document = json.loads(call("info", "nature/sum", "--json").stdout)
     assert document["recipe"] == features.recipe
     assert document["rows"] == {"train": 27, "test": 10}
@@ -68,6 +69,18 @@ def test_info_shows_the_recipe_and_the_classes(features: FeatureSet):
     counts = [int((features.labels("train")[:, 1] == fine).sum()) for fine in range(6)]
     assert document["levels"][1]["classes"] == 6
     assert (document["levels"][1]["fewest"], document["levels"][1]["most"]) == (min(counts), max(counts))
+
+
+def test_values_of_a_recipe_are_written_for_people() -> None:
+    shown = {"levels": ["area", "intent"], "path": None, "separator": " > ", "normalises": True, "seed": 42}
+    words = [*store_commands._fields({"corpus": shown})]
+    assert words == [
+        ("corpus.levels", "area, intent"),
+        ("corpus.path", "—"),
+        ("corpus.separator", "' > '"),
+        ("corpus.normalises", "yes"),
+        ("corpus.seed", "42"),
+    ]
 
 
 def test_an_unknown_set_is_a_wrong_request(features: FeatureSet):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import closing, suppress
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -17,8 +17,6 @@ from fractalctl.backbones.services.spec import Estimate, Service, ServiceSpec, i
 from fractalctl.errors import FractalError, RequestError, UnreachableError
 from fractalctl.progress import Advance
 from store import Answers
-
-Key = TypeVar("Key")
 
 TEXTS_PER_REQUEST = 256
 BYTES_PER_REQUEST = 200_000
@@ -119,13 +117,6 @@ class ServiceBackbone:
         for row, text in enumerate(once.texts):
             features[row] = found[text]
         return features[once.positions]
-
-    def encode_each(
-        self, groups: Iterable[tuple[Key, list[str]]], advance: Advance = lambda _: None
-    ) -> Iterator[tuple[Key, NDArray[np.float32]]]:
-        """Encode groups of texts one after the other; yields keys and features."""
-        for key, texts in groups:
-            yield key, self.encode(texts, advance)
 
     def _ask(self, texts: Sequence[str]) -> Generator[dict[str, NDArray[np.float32]], None, None]:
         """Ask for texts in several requests at a time; each answer is kept as soon as it is there.

@@ -1,17 +1,16 @@
 """What a backbone is whose weights a service holds, and what it will take, before it is asked."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from fractalctl.errors import RequestError
+from fractalctl.plugins import packaged_tables
 from store.recipe import check_name, safe_name
 
 USUAL_ENDPOINT = "https://api.openai.com/v1"
@@ -116,7 +115,9 @@ def resolve_service(
             raise RequestError(f"--revision is of models with versions to choose from; {name} has none")
         endpoint = _endpoint(os.environ.get("OPENAI_BASE_URL", ""))
     else:
-        digest = revision if revision and len(revision) == 64 else _digest(model, revision)
+        from fractalctl.backbones.services.ollama import digest_of
+
+        digest = revision if revision and len(revision) == 64 else digest_of(model, revision)
     called = safe_name(f"{service}-{model.removesuffix(':latest')}")
     spec = ServiceSpec(
         f"{called}-{dimensions}" if dimensions else called,
@@ -149,7 +150,7 @@ def is_here(address: str) -> bool:
 @cache
 def known_models() -> Mapping[str, Mapping[str, Model]]:
     """The models of ``services.toml``, by service and name."""
-    tables = tomllib.loads(files(__package__).joinpath("services.toml").read_text("utf-8"))
+    tables = packaged_tables(__package__, "services.toml")
     return {
         service: {name: Model(**row) for name, row in models.items()} for service, models in tables.items()
     }
@@ -169,12 +170,6 @@ def _endpoint(address: str) -> str | None:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     found = f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
     return None if found == USUAL_ENDPOINT else found
-
-
-def _digest(model: str, wanted: str | None) -> str:
-    from fractalctl.backbones.services.ollama import digest_of
-
-    return digest_of(model, wanted)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """ONNX: from tokens to embeddings as one graph, the head alone as another, and the tokenizer."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,18 @@ import torch
 from torch import Tensor
 
 from fractalctl.backbones.folder import describe, tokenizer_files
-from fractalctl.backbones.onnx import INPUTS, MOST_BYTES, OPSET, probe_tokens, require_onnx, write_graph
+from fractalctl.backbones.onnx import (
+    INPUTS,
+    MOST_BYTES,
+    OPSET,
+    open_graph,
+    probe_tokens,
+    require_onnx,
+    write_graph,
+)
 from fractalctl.backbones.spec import BackboneSpec, Dtype
 from fractalctl.backbones.transformer import load_transformer, pool
-from fractalctl.errors import FractalError, RequestError
+from fractalctl.errors import FractalError, RequestError, first_line
 from fractalctl.export.card import render
 from fractalctl.export.exporter import Exporter, Subject
 from fractalctl.export.head_map import TOLERANCE, HeadMap, probes
@@ -83,8 +91,7 @@ def _write(
     except (OSError, MemoryError):
         raise
     except Exception as error:  # the exporter's, the method's own code's, or ONNX Runtime's
-        reason = str(error).strip().partition("\n")[0]
-        raise FractalError(f"{head.folder}: cannot be exported to ONNX: {reason}") from error
+        raise FractalError(f"{head.folder}: cannot be exported to ONNX: {first_line(error)}") from error
     if not departing <= TOLERANCE:  # nor is NaN
         raise FractalError(
             f"{head.folder}: what is exported to ONNX gives other embeddings than PyTorch, by {departing:.1g}"
@@ -112,21 +119,10 @@ def _departure(
     """The largest difference between graph and module, in numbers of embeddings of length 1."""
     given = {name: tensor.numpy() for name, tensor in zip(inputs, example, strict=True)}
     unit = torch.nn.functional.normalize
-    pairs = zip(_run(path, given), module(*example), strict=True)
+    pairs = zip(open_graph(path).run(None, given), module(*example), strict=True)
     return max(float((unit(torch.from_numpy(found)) - unit(wanted)).abs().max()) for found, wanted in pairs)
 
 
-def _run(path: Path, given: Mapping[str, Any]) -> Sequence[Any]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    found: Sequence[Any] = onnxruntime.InferenceSession(
-        str(path), options, providers=["CPUExecutionProvider"]
-    ).run(None, dict(given))
-    return found
-
-
 EXPORTER = Exporter(
-    "onnx", "tokens to embeddings as one graph, the head as another, and the tokenizer", write
+    "onnx", "tokens to embeddings as one graph, the head as another, and the tokenizer", write, is_model=True
 )

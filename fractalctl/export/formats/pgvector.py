@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fractalctl.errors import FractalError, RequestError, UnreachableError
+from fractalctl.errors import FractalError, RequestError, UnreachableError, first_line
 from fractalctl.export.exporter import Batch, Exporter, Subject, batches, collection_name, require
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _connected() -> "Iterator[psycopg.Connection[Any]]":
             f"PostgreSQL does not answer ({said}); say where it is with PGHOST, PGPORT, PGDATABASE and PGUSER"
         ) from None
     except psycopg.Error as error:
-        raise FractalError(f"PostgreSQL refuses: {str(error).strip().splitlines()[0]}") from None
+        raise FractalError(f"PostgreSQL refuses: {first_line(error)}") from None
 
 
 def _check(connection: "psycopg.Connection[Any]", name: str, subject: Subject) -> bool:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from fractalctl.backbones.folder import describe, tokenizer_files, weight_files
 from fractalctl.backbones.spec import Pooling
-from fractalctl.errors import FractalError
+from fractalctl.errors import FractalError, first_line
 from fractalctl.export import exported_head
 from fractalctl.export.card import write_card
 from fractalctl.export.exporter import Exporter, Subject
@@ -141,10 +141,9 @@ def _write_program(head: Head, folder: Path) -> None:
     try:
         save_program(head, folder / exported_head.PROGRAM)
     except Exception as error:  # of whatever kind the method's own code makes it raise
-        reason = str(error).strip().partition("\n")[0]
         raise FractalError(
-            f"{head.folder}: the map of method '{head.document.method}' cannot be exported: {reason}; "
-            "'fractalctl embed' applies it"
+            f"{head.folder}: the map of method '{head.document.method}' cannot be exported: "
+            f"{first_line(error)}; 'fractalctl embed' applies it"
         ) from error
 
 
@@ -153,5 +152,8 @@ def _write_json(path: Path, content: Any) -> None:
 
 
 EXPORTER = Exporter(
-    "sentence-transformers", "a model folder that SentenceTransformer(folder) loads, with a model card", write
+    "sentence-transformers",
+    "a model folder that SentenceTransformer(folder) loads, with a model card",
+    write,
+    is_model=True,
 )

@@ -57,6 +57,7 @@ class Adaptor(GradientMethod):
     source = "Yoon et al. 2024, Matryoshka-Adaptor, arXiv 2407.20243, Eqs. 4 and 6"
     Settings: ClassVar[type[MethodSettings]] = AdaptorSettings
     tuned = GradientMethod.tuned | {"ranking": (0.3, 30.0)}
+    needs: ClassVar[dict[str, str]] = {"neighbours": "nearest"}
 
     def objective(self, settings: AdaptorSettings, _n_levels: int) -> Objective:
         """Two terms for each prefix and one for the residual, as far as they weigh something."""

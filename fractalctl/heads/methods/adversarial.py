@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class AdversarialSettings(Supervision, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Those of the table, and how much the prefix heeds the adversary."""
+    """Those of the table, and how strongly the adversary's gradient is reversed."""
 
     reversal: Annotated[
         AtLeastZero,

@@ -76,6 +76,12 @@ class Csr(GradientMethod):
     source = "CSR, arXiv 2503.01776; CSRv2, arXiv 2602.05735; the code of both"
     Settings: ClassVar[type[MethodSettings]] = CsrSettings
     tuned = GradientMethod.tuned | {"contrast": (0.03, 3.0)}
+    needs: ClassVar[dict[str, str]] = {
+        "temperature": "contrast",
+        "supervised": "contrast",
+        "auxiliary_active": "auxiliary",
+        "dead_after": "auxiliary",
+    }
 
     def trunk(self, settings: CsrSettings) -> "Trunk":
         """The encoder."""

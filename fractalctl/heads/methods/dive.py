@@ -52,6 +52,7 @@ class Dive(GradientMethod):
     source = "Zhao 2026, DIVE: Embedding Compression via Self-Limiting Gradient Updates, arXiv 2605.20689"
     Settings: ClassVar[type[MethodSettings]] = DiveSettings
     tuned = GradientMethod.tuned | {"margin": (0.05, 1.0)}
+    needs: ClassVar[dict[str, str]] = dict.fromkeys(("temperature", "views", "view_width"), "contrast")
 
     def objective(self, settings: DiveSettings, _n_levels: int) -> Objective:
         """A term for each prefix, and one for the views."""

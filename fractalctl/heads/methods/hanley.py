@@ -60,6 +60,11 @@ class Hanley(GradientMethod):
     )
     Settings: ClassVar[type[MethodSettings]] = HanleySettings
     tuned = GradientMethod.tuned | {"temperature": (0.02, 0.2)}
+    needs: ClassVar[dict[str, str]] = {
+        "cosine_scale": "cosine",
+        "angle_scale": "angle",
+        "temperature": "contrast",
+    }
 
     def objective(self, settings: HanleySettings, n_levels: int) -> Objective:
         """A term for each prefix, at its level."""

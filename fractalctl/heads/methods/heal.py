@@ -81,14 +81,15 @@ def contrast_siblings(view: "View", temperature: float, sibling_weight: float) -
 
     Returns (R,) weighted mean over the anchors that have a positive.
     """
-    from fractalctl.heads.losses import supervised_contrastive
+    import torch
 
-    coarse, fine = view.levels[:, :, 0], view.labels
-    siblings = (coarse[:, :, None] == coarse[:, None, :]) & (fine[:, :, None] != fine[:, None, :])
+    from fractalctl.heads.losses import alike, supervised_contrastive
+
+    siblings = alike(view.levels[:, :, 0]) & ~alike(view.labels)
     shares = view.log_shares(temperature)
     heavier = 1 + (shares.exp() * siblings).sum(dim=2, keepdim=True) * (sibling_weight - 1)
-    others = 1 - shares.new_ones(len(fine[0])).diag()
-    return supervised_contrastive(shares - heavier.log() * others, fine, view.weights)
+    others = 1 - torch.eye(shares.shape[1], dtype=shares.dtype, device=shares.device)
+    return supervised_contrastive(shares - heavier.log() * others, view.labels, view.weights)
 
 
 STRATEGIES = Strategy(

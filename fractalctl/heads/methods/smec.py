@@ -77,6 +77,11 @@ class Smec(GradientMethod):
     source = "Zhang et al. 2025, SMEC, EMNLP main.1332, arXiv 2510.12474"
     Settings: ClassVar[type[MethodSettings]] = SmecSettings
     tuned = GradientMethod.tuned | {"alignment": (0.03, 3.0)}
+    needs: ClassVar[dict[str, str]] = {
+        "neighbours": "memory",
+        "alignment": "memory",
+        "gumbel_temperature": "selection",
+    }
 
     def objective(self, settings: SmecSettings, _n_levels: int) -> Objective:
         """A term for each stage, the longest prefix first.

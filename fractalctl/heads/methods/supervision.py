@@ -175,6 +175,7 @@ class SupervisionMethod(GradientMethod):
     name = "supervision"
     source = "the paper, Section 3 and Algorithm 1"
     Settings: ClassVar[type[MethodSettings]] = Supervision
+    needs: ClassVar[dict[str, str]] = {"temperature": "info_nce"}
 
     def objective(self, settings: Supervision, n_levels: int) -> Objective:
         """A term for every level, part and loss that weighs; RequestError if the table has other levels."""

@@ -20,9 +20,11 @@ from fractalctl.report.figures import (
     mean_interval,
     new_figure,
 )
-from fractalctl.report.results import Results, corpus_names, grouped, protocol_of, setting_of, slug
+from fractalctl.report.results import Results, by_condition, corpus_names, setting_of, slug
 from fractalctl.report.statistics_tables import pairs_table
 from fractalctl.report.writers import markdown_text
+from fractalctl.statistics.observations import grouped
+from fractalctl.statistics.reading import protocol_of
 from fractalctl.tables import Part, Picture, Section, Table
 
 if TYPE_CHECKING:
@@ -106,8 +108,8 @@ def _alt(groups: Mapping[str, Ablation], where: str) -> str:
     told = []
     for corpus, one in groups.items():
         means = {}
-        for (arm, point), runs in grouped(one.runs, lambda run: (run.arm, tuple(run.point.items()))).items():
-            condition = ", ".join([arm, *(f"{name} {value}" for name, value in point)])
+        for (arm, _), runs in by_condition(one).items():
+            condition = ", ".join([arm, *(f"{name} {value}" for name, value in runs[0].point.items())])
             means[condition] = mean(run.steerability.s for run in runs)
         high, low = max(means, key=lambda name: means[name]), min(means, key=lambda name: means[name])
         told.append(f"{corpus} from {signed(means[low])} ({low}) to {signed(means[high])} ({high})")
@@ -136,7 +138,7 @@ def _conditions(found: Sequence[Ablation]) -> list[Condition]:
     """Arms at the points of the axis, in the order of the runs."""
     made = []
     for corpus, one in zip(corpus_names(found), found, strict=True):
-        for (point, arm), runs in grouped(one.runs, lambda run: (tuple(run.point.values()), run.arm)).items():
+        for (arm, point), runs in by_condition(one).items():
             made.append(Condition(one, [corpus, *(point if one.varied else ()), arm], runs))
     return made
 
@@ -228,7 +230,7 @@ def values_figure(groups: Mapping[str, Ablation], places: Mapping[str, int]) -> 
             # zip ends with the shortest column: a seed that is not everywhere stands in the table alone
             panels[corpus] = {arm: (x, list(zip(*found, strict=False))) for arm, found in columns.items()}
         xlabel = AXIS_LABELS.get(first.axis, str(first.varied))
-        return line_panels(panels, places, xlabel, "steerability S", across=3, zero=True)
+        return line_panels(panels, places, xlabel, "steerability S")
     conditions: dict[str, int] = {}
     values: dict[str, dict[str, list[float]]] = {}
     for corpus, one in groups.items():
@@ -282,4 +284,4 @@ def gains_figure(groups: Mapping[str, Ablation]) -> "Figure":
                 label = f"L{level} ({classes})"
                 lines[label], places[label] = ([*map(int, lengths)], gains), level
             panels[f"{corpus}, {arm}"] = lines
-    return line_panels(panels, places, "dimensions", "gain (points)", across=3, zero=True)
+    return line_panels(panels, places, "dimensions", "gain (points)")

@@ -11,7 +11,9 @@ from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.experiments import Ablation
 from fractalctl.documents.measured import Accuracy, Conditions
 from fractalctl.numbers import MISSING, percent, percents
-from fractalctl.report.results import Group, Measured, Results, grouped, protocol_of, setting_of, slug
+from fractalctl.report.results import Group, Measured, Results, by_condition, setting_of, slug
+from fractalctl.statistics.observations import grouped
+from fractalctl.statistics.reading import protocol_of
 from fractalctl.tables import Section, Table
 
 Places = Sequence[tuple[str, str]]
@@ -46,9 +48,9 @@ def ablation_answers(documents: Sequence[Ablation]) -> list[Table]:
     for one in documents:
         titles = one.profile.titles
         rows = []
-        for (point, arm), runs in grouped(one.runs, lambda run: (tuple(run.point.items()), run.arm)).items():
-            asked = ends(runs[0].accuracy)
-            where = [str(value) if name == one.varied else f"{name} {value}" for name, value in point]
+        for (arm, _), runs in by_condition(one).items():
+            asked, point = ends(runs[0].accuracy), runs[0].point
+            where = [str(value) if name == one.varied else f"{name} {value}" for name, value in point.items()]
             cells = shares([run.accuracy for run in runs], asked)
             rows.append([arm, *([", ".join(where)] if one.varied else []), len(runs), *cells])
         columns = ["arm", *([one.varied] if one.varied else []), "seeds"]

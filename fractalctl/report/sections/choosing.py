@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from fractalctl.documents.compare import ArmAtPlace, ArmsCompared, PlaceCompared
 from fractalctl.documents.experiments import Ablation
 from fractalctl.numbers import MISSING, listed, percent, percents, signed
-from fractalctl.report.results import Results, corpus_names, grouped, setting_of, slug
+from fractalctl.report.results import Results, by_condition, corpus_names, setting_of, slug
 from fractalctl.report.writers import markdown_text
+from fractalctl.statistics.observations import grouped
 from fractalctl.tables import Part, Section, Table
 
 ORDER = 3
@@ -112,9 +113,9 @@ def _answer(question: Question, document: ArmsCompared) -> Iterator[Part]:
         return
     yield f"### {question.asked}"
     yield f"{question.more} {_sentence(best, len(rows), plain)}"
-    columns = ["corpus", "best", "its value", "as good", "best plain shortening", "its value"]
+    columns = ["corpus", "best", "as good", "best plain shortening", "of the best", "of plain"]
     caption = f"{question.asked}; protocol {document.protocol}."
-    yield Table(slug(f"choosing-{question.asked}-{document.protocol}"), caption, columns, rows, left=2)
+    yield Table(slug(f"choosing-{question.asked}-{document.protocol}"), caption, columns, rows, left=4)
 
 
 def _settings(place: PlaceCompared) -> Iterator[list[ArmAtPlace]]:
@@ -132,15 +133,14 @@ def _knob(document: ArmsCompared) -> Iterator[Part]:
     ahead: list[list[object]] = []
     for place in document.places:
         for found in _settings(place):
-            names = {one.arm for one in found}
             for one in found:
                 values = [percent(one.measures[name].mean, 1) for name in KNOB]
-                rows.append([place.label, one.arm, *values, signed(_lossless(one))])
-            for rival in place.arms:
-                if rival.arm not in names and KNOB.keys() <= rival.measures.keys():
-                    behind, nearest = min((_behind(one, rival), one.arm) for one in found)
-                    if behind > BEHIND:
-                        ahead.append([place.label, rival.arm, nearest, f"{100 * behind:.1f}"])
+                lossless = one.measures.get("lossless_S")
+                rows.append([place.label, one.arm, *values, signed(lossless.mean if lossless else None)])
+        for lead in unreached(place):
+            pair = [percents(one.measures[lead.measure].values) for one in (lead.arm, lead.nearest)]
+            what = KNOB[lead.measure]
+            ahead.append([place.label, lead.arm.arm, lead.nearest.arm, what, *pair, f"{100 * lead.by:.1f}"])
     if not rows:
         return
     yield "### Which setting of a knob?"
@@ -152,26 +152,45 @@ def _knob(document: ArmsCompared) -> Iterator[Part]:
     caption = f"Settings of a knob; protocol {document.protocol}."
     yield Table(slug(f"choosing-knob-{document.protocol}"), caption, columns, rows, left=2)
     caption = (
-        "Arms that no setting reaches: by what the nearest one is behind in coarse accuracy of the prefix, "
-        "fine accuracy of the whole or leakage, whichever is most, in points; above "
-        f"{100 * BEHIND:.1f} only; protocol {document.protocol}."
+        "Arms that no setting reaches: where the nearest one lacks most, of coarse accuracy of the prefix, "
+        f"fine accuracy of the whole and leakage; by more than {100 * BEHIND:.1f} points only. In %, means ± "
+        f"standard deviations over seeds; protocol {document.protocol}."
     )
-    columns = ["corpus", "arm", "nearest setting", "behind by"]
+    columns = ["corpus", "arm", "nearest setting", "in", "the arm", "the setting", "points"]
     if ahead:
-        yield Table(slug(f"choosing-ahead-{document.protocol}"), caption, columns, ahead, left=3)
+        yield Table(slug(f"choosing-ahead-{document.protocol}"), caption, columns, ahead, left=4)
     else:
         yield "No other arm is ahead of every setting."
 
 
-def _behind(one: ArmAtPlace, rival: ArmAtPlace) -> float:
-    """The most that an arm lacks of another one in what makes a zoom; at most 0 where it lacks nothing."""
-    mine, other = ({name: value.mean for name, value in arm.measures.items()} for arm in (one, rival))
-    lacks = [other[name] - mine[name] for name in ("short_coarse", "full_fine")]
-    return max(*lacks, mine["leakage"] - other["leakage"])
+@dataclass(frozen=True)
+class Lead:
+    """An arm beyond every setting of a knob, and what the setting nearest to it lacks most."""
+
+    arm: ArmAtPlace
+    nearest: ArmAtPlace
+    measure: str
+    by: float
 
 
-def _lossless(one: ArmAtPlace) -> float | None:
-    return one.measures["lossless_S"].mean if "lossless_S" in one.measures else None
+def unreached(place: PlaceCompared) -> Iterator[Lead]:
+    """Arms beyond every setting of a knob by more than `BEHIND`."""
+    for found in _settings(place):
+        own = {one.arm for one in found}
+        for rival in place.arms:
+            if rival.arm not in own and KNOB.keys() <= rival.measures.keys():
+                nearest = min((_lead(rival, one) for one in found), key=lambda lead: lead.by)
+                if nearest.by > BEHIND:
+                    yield nearest
+
+
+def _lead(arm: ArmAtPlace, over: ArmAtPlace) -> Lead:
+    """What another arm lacks most of what makes a zoom."""
+    theirs, ours = ({name: value.mean for name, value in one.measures.items()} for one in (arm, over))
+    lacks = {name: theirs[name] - ours[name] for name in ("short_coarse", "full_fine")}
+    lacks["leakage"] = ours["leakage"] - theirs["leakage"]
+    measure = max(lacks, key=lambda name: lacks[name])
+    return Lead(arm, over, measure, lacks[measure])
 
 
 def _prices(ablations: Sequence[Ablation]) -> Iterator[Part]:
@@ -182,9 +201,7 @@ def _prices(ablations: Sequence[Ablation]) -> Iterator[Part]:
             rows: list[list[object]] = []
             for corpus, one in zip(corpus_names(found), found, strict=True):
                 levels = ("L0", f"L{len(one.profile.classes) - 1}")
-                for (point, arm), runs in grouped(
-                    one.runs, lambda run: (tuple(run.point.values()), run.arm)
-                ).items():
+                for (arm, point), runs in by_condition(one).items():
                     ends = (str(min(one.dims)), str(max(one.dims)))
                     shares = [[run.accuracy[end][level] for run in runs] for end in ends for level in levels]
                     rows.append([corpus, *point, arm, *map(percents, shares)])
@@ -193,7 +210,7 @@ def _prices(ablations: Sequence[Ablation]) -> Iterator[Part]:
             yield f"### {title}"
             yield f"{text} raw is the backbone cut. In %, means ± standard deviations over seeds."
             caption = f"{title}; {setting}."
-            yield Table(slug(f"choosing-{axis}-{setting}"), caption, columns, rows, left=3)
+            yield Table(slug(f"choosing-{axis}-{setting}"), caption, columns, rows, left=3, folded=True)
 
 
 def _sentence(best: Counter[str], count: int, plain: Sequence[str]) -> str:
@@ -212,11 +229,10 @@ def _row(
     place: PlaceCompared, question: Question, fit: Sequence[ArmAtPlace], as_good: Sequence[ArmAtPlace]
 ) -> list[object]:
     shortened = [one for one in fit if one.strategy in PLAIN]
-    cells = [
-        (one.arm, _shown(_value(one, question), question)) if one else (MISSING, MISSING)
-        for one in (next(iter(fit), None), next(iter(shortened), None))
-    ]
-    return [place.label, *cells[0], ", ".join(one.arm for one in as_good) or MISSING, *cells[1]]
+    pair = [next(iter(found), None) for found in (fit, shortened)]
+    best, plain = [one.arm if one else MISSING for one in pair]
+    values = [_shown(_value(one, question), question) if one else MISSING for one in pair]
+    return [place.label, best, ", ".join(one.arm for one in as_good) or MISSING, plain, *values]
 
 
 def _value(one: ArmAtPlace, question: Question) -> float:

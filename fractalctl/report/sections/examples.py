@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from fractalctl.documents.zoom import Zoom
 from fractalctl.numbers import percents
-from fractalctl.report.results import Results, corpus_names, grouped
+from fractalctl.report.results import Results, corpus_names
+from fractalctl.statistics.observations import grouped
 from fractalctl.tables import Section, Slider, Table
 
 ORDER = 5

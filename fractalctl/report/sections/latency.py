@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from fractalctl.documents.latency import Latency, TimedIndex
 from fractalctl.numbers import number
 from fractalctl.report.figures import COLOURS, MARKERS, frame, new_figure
-from fractalctl.report.results import Results, grouped, slug
+from fractalctl.report.results import Results, slug
 from fractalctl.report.writers import markdown_text
+from fractalctl.statistics.observations import grouped
 from fractalctl.tables import Picture, Section, Table
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _overview(one: Latency) -> Table:
     rows = []
     for setting in settings(one):
         medians = [number(timed.microseconds.p50, 0) for timed in setting]
-        gains = [number(_speedup(setting, setting[0]), 1), number(100 * setting[0].recall.full, 1)]
+        gains = [number(speedup(setting[-1], setting[0]), 1), number(100 * setting[0].recall.full, 1)]
         rows.append([*_place(setting[0]), *medians, *gains])
     short = one.dims[0]
     columns = ["index", "setting", *(f"@{d}" for d in one.dims)]
@@ -64,15 +65,19 @@ def _overview(one: Latency) -> Table:
     return Table("latency-overview", caption, columns, rows, left=2)
 
 
-def _speedup(setting: Sequence[TimedIndex], timed: TimedIndex) -> float:
-    """How many times faster a median query is than at the longest length."""
-    return setting[-1].microseconds.p50 / timed.microseconds.p50
+def speedup(full: TimedIndex, timed: TimedIndex) -> float:
+    """How many times faster a median query is than at the full length."""
+    return full.microseconds.p50 / timed.microseconds.p50
+
+
+def effort(timed: TimedIndex) -> str:
+    """How hard a search tries, in words."""
+    alone = "exact" if timed.index == "flat" else "as it comes"
+    return ", ".join(f"{name} = {value}" for name, value in timed.effort.items()) or alone
 
 
 def _place(timed: TimedIndex) -> list[str]:
-    alone = "exact" if timed.index == "flat" else "as it comes"
-    effort = ", ".join(f"{name} = {value}" for name, value in timed.effort.items()) or alone
-    return [f"{NAMES.get(timed.index, timed.index)}, n = {timed.n:,}", effort]
+    return [f"{NAMES.get(timed.index, timed.index)}, n = {timed.n:,}", effort(timed)]
 
 
 def _text(one: Latency) -> str:
@@ -99,11 +104,11 @@ def _table(found: Sequence[Latency]) -> Table:
     for one in found:
         for setting in settings(one):
             for timed in setting:
-                spent, low, high = timed.microseconds, *_round_ratios(setting, timed)
+                spent, low, high = timed.microseconds, *speedup_over_rounds(setting[-1], timed)
                 cells = [
                     timed.dimension,
                     *(number(value, 0) for value in (spent.p50, spent.p95, spent.p99, spent.qps)),
-                    number(_speedup(setting, timed), 1), f"{number(low, 1)} to {number(high, 1)}",
+                    number(speedup(setting[-1], timed), 1), f"{number(low, 1)} to {number(high, 1)}",
                     *(number(100 * share, 1) for share in (timed.recall.own, timed.recall.full)),
                     number(timed.index_bytes / MEBIBYTE, 1), number(timed.build_seconds, 1),
                     number(100 * timed.core_share, 0),
@@ -121,8 +126,9 @@ def _table(found: Sequence[Latency]) -> Table:
     return Table("latency", caption, columns, rows, left=3)
 
 
-def _round_ratios(setting: Sequence[TimedIndex], timed: TimedIndex) -> tuple[float, float]:
-    rounds = zip(setting[-1].medians_by_round, timed.medians_by_round, strict=True)
+def speedup_over_rounds(full: TimedIndex, timed: TimedIndex) -> tuple[float, float]:
+    """The smallest and the largest `speedup` of a round."""
+    rounds = zip(full.medians_by_round, timed.medians_by_round, strict=True)
     ratios = [slow / fast for slow, fast in rounds]
     return min(ratios), max(ratios)
 

@@ -6,8 +6,10 @@ from itertools import pairwise
 from fractalctl.documents import Document
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.numbers import MISSING, number
-from fractalctl.report.results import Measured, Results, grouped, protocol_of
+from fractalctl.report.results import Measured, Results
 from fractalctl.report.writers import markdown_text
+from fractalctl.statistics.observations import grouped
+from fractalctl.statistics.reading import protocol_of
 from fractalctl.tables import Section, Table
 
 FOLDERS = ("--store", "--runs")

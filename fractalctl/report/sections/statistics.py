@@ -1,18 +1,18 @@
 """Tests of evaluations: arms against each other, pooled over corpora, what predicts S, other definitions."""
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fractalctl.documents.pooled import Meta, Scaling
 from fractalctl.documents.statistics import Statistics
 from fractalctl.numbers import interval, number, p_phrase, percent, signed
 from fractalctl.report import statistics_tables as of
-from fractalctl.report.figures import COLOURS, frame, label_beside, new_figure, save_figure, wrapped
+from fractalctl.report.figures import COLOURS, frame, label_beside, new_figure, wrapped
 from fractalctl.report.prose import notes, said
 from fractalctl.report.results import Results, named, slug, where
 from fractalctl.report.writers import markdown_text
-from fractalctl.tables import Part, Picture, Section
+from fractalctl.tables import Part, Picture, Section, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 KINDS = ("evaluations", "backbones")
 """Parts of a folder whose tests stand here; experiments have sections of their own."""
 TABLES = (
-    of.described_table, of.comparison_tables, of.equivalence_table, of.power_table, of.signs_table,
-    of.backbones_table, of.further_tests_table, of.query_table,
+    of.described_table, of.comparison_tables, of.equivalence_table, of.power_table, of.backbones_table,
+    of.further_tests_table, of.query_table,
 )  # fmt: skip
+MOST_PAIRS = 4
+"""Of arms, on which sentences and open tables can still be read."""
 AXES = {"depth": "H(finest | L0), bits", "product": "H(finest | L0) x backbone's fine accuracy"}
 BLUE, VERMILION, GREY = COLOURS[0], COLOURS[2], "#555555"
 NORMAL_QUANTILE = 1.959964
@@ -50,15 +52,30 @@ def _comparisons(document: Statistics) -> list[Part]:
     tables = [table for make in TABLES for table in make(document)]
     place = where(document) or "as they were named"
     lead = f"**{markdown_text(place)}.** {' '.join(said(document, 'methods'))}"
-    about = [*said(document, "comparisons"), *map(markdown_text, notes(document))]
-    return [lead, *about, *tables] if tables else []
+    remarks = notes(document)
+    if tables and _many(document):
+        caption = f"Notes on these tests, {len(remarks)}; {place}"
+        told = Table(named(document, "notes"), caption, ["note"], [[note] for note in remarks], folded=True)
+        folded = [replace(table, folded=True) for table in tables]
+        return [lead, *of.signs_table(document), *folded, *([told] if remarks else [])]
+    spoken = [*said(document, "comparisons"), *map(markdown_text, remarks)]
+    return [lead, *spoken, *of.signs_table(document), *tables] if tables else []
+
+
+def _many(document: Statistics) -> bool:
+    """Whether there are too many pairs of arms for a sentence and an open table on each."""
+    return len(of.pairs_of(document.comparisons)) > MOST_PAIRS
 
 
 def _pooled(document: Statistics) -> list[Part]:
-    if not document.meta or document.meta.k < 2:
+    pairs = [one.meta for one in document.over_corpora() if one.meta and one.meta.k > 1]
+    if not pairs:
         return []
-    pictures = [_forest_picture(document, pair.meta) for pair in document.over_corpora() if pair.meta]
-    return [*said(document, "pooled"), *of.meta_tables(document), *pictures]
+    tables = of.meta_tables(document, fewest=2)
+    pictures = [_forest_picture(document, meta) for meta in pairs]
+    if _many(document):
+        return [*of.pooled_table(document), *pictures, *(replace(table, folded=True) for table in tables)]
+    return [*said(document, "pooled"), *tables, *pictures]
 
 
 def _definitions(document: Statistics) -> list[Part]:
@@ -110,11 +127,6 @@ def _forest_picture(document: Statistics, meta: Meta) -> Picture:
         f"pooled d {number(meta.pooled)}, 95 % interval {interval(meta.ci)}."
     )
     return Picture(name, caption, lambda: forest_figure(meta), alt)
-
-
-def draw_forest(meta: Meta, path: Path) -> list[Path]:
-    """Draw `forest_figure` as PNG and PDF, whichever of both suffixes the path has; gives the two files."""
-    return save_figure(forest_figure(meta), path)
 
 
 def forest_figure(meta: Meta) -> "Figure":

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-from fractalctl.documents.estimates import Peak
+from fractalctl.documents.estimates import Peak, Quadratic
 from fractalctl.documents.experiments import PartitionResult, Synthesis
 from fractalctl.numbers import MISSING, interval, listed, mean_sd, number, p_value, percent, signed
 from fractalctl.report.figures import COLOURS, MARKERS, frame, legend, look, new_figure, wrapped
-from fractalctl.report.results import Results, corpus_names, grouped, setting_of, slug
+from fractalctl.report.results import Results, corpus_names, setting_of, slug
 from fractalctl.report.sections.answer import protocol_in_words
 from fractalctl.report.statistics_tables import pairs_table
+from fractalctl.statistics.observations import grouped
 from fractalctl.tables import Part, Picture, Section, Table
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def overview_tables(found: Sequence[Synthesis]) -> list[Table]:
             sizes.append([where, size, *_profile(partitions), *spreads])
         own = [[run.steerability.s for run in one.natural.runs if run.arm == arm] for arm in arms]
         sizes.append([where, f"own {one.natural.coarse}", *_profile([one.natural]), *map(mean_sd, own)])
-        known = {name: curve for name, curve in one.curves.items() if curve.quadratic}
-        curves += [[where, name, *_curve_cells(curve)] for name, curve in known.items()]
+        known = [(name, curve, curve.quadratic) for name, curve in one.curves.items()]
+        curves += [[where, name, *_curve_cells(curve, fit)] for name, curve, fit in known if fit]
     caption = (
         "Steerability over random partitions into K0 coarse classes, mean ± standard deviation over "
         "partitions; 'own' is the corpus's own coarse level, over training seeds. Entropies in bits, on the "
@@ -82,9 +83,8 @@ def _profile(partitions: Sequence[PartitionResult]) -> list[str]:
     return [*map(number, entropies), number(classes[-1] / classes[0], 1)]
 
 
-def _curve_cells(curve: Peak) -> list[str]:
-    fit, bootstrap, slopes = curve.quadratic, curve.bootstrap, curve.slopes
-    assert fit  # noqa: S101  rows are made of curves that have one
+def _curve_cells(curve: Peak, fit: Quadratic) -> list[str]:
+    bootstrap, slopes = curve.bootstrap, curve.slopes
     there = MISSING if fit.vertex is None or not 0 <= fit.vertex <= 30 else number(2**fit.vertex, 0)
     turns = number(fit.vertex) + (" (minimum)" if fit.kind == "minimum" else "")
     resampled = [interval(bootstrap.ci if bootstrap else None), interval(fit.vertex_ci)]

@@ -5,7 +5,7 @@
   const places = JSON.parse(data.textContent);
   const at = (id) => document.getElementById(id);
   const SVG = "http://www.w3.org/2000/svg";
-  const BOX = { left: 60, right: 590, top: 15, bottom: 375, label: 610 };
+  const BOX = { left: 76, right: 590, top: 15, bottom: 375, label: 610 };
   const ROW = 15;
   let only = "";
 
@@ -29,7 +29,7 @@
 
   function scale(values, from, to) {
     const low = Math.min(...values), high = Math.max(...values);
-    const room = 0.06 * (high - low || 1);
+    const room = 0.06 * (high - low) || 0.5;
     const map = (value) => from + (value - low + room) / (high - low + 2 * room) * (to - from);
     const rough = (high - low + 2 * room) / 5, power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough);

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fractalctl.heads.head import Head
-from fractalctl.measures.answers import telling_rows, zoom
+from fractalctl.measures.search import telling_rows, zoom
 from store import FeatureSet
 from tests.measures.heads import make_head
 

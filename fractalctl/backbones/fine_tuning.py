@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from fractalctl.backbones.batching import Distinct, distinct, token_batches
-from fractalctl.backbones.encoder import GPU_TOKENS, PROCESSOR_TOKENS, Backbone
+from fractalctl.backbones.encoder import Backbone
 from fractalctl.backbones.transformer import pool
 from fractalctl.errors import RequestError
 from fractalctl.progress import Advance
@@ -121,10 +121,6 @@ class TunableEncoder(Backbone):
                 states.of(row)[:] = found[: lengths[row]]
             advance(int(counts[rows].sum()))
         return states
-
-    @property
-    def _tokens_at_once(self) -> int:
-        return PROCESSOR_TOKENS if self._device.type == "cpu" else GPU_TOKENS
 
     @torch.inference_mode()
     def _entering(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:

@@ -101,6 +101,22 @@ def test_a_folder_holds_one_table_a_split(write_lines: Writer, animals: Rows, tm
         CorpusRequest(str(tmp_path / "folder")).load()
 
 
+@pytest.mark.parametrize(("mark", "shown"), [(";", "';'"), ("\t", "tabs")])
+def test_other_marks_between_cells_are_named(mark: str, shown: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(mark.join(["text", "coarse", "fine"]) + "\n" + mark.join("abc") + "\n")
+    with pytest.raises(RequestError, match=f"Its cells seem to be separated by {shown}: save it with commas"):
+        CorpusRequest(str(tmp_path / "t.csv")).load()
+
+
+def test_levels_that_tell_nothing_are_noted(write_lines: Writer) -> None:
+    rows = [{"text": f"text {n}", "a": "all", "b": f"b{n % 2}", "c": f"c{n % 2}"} for n in range(20)]
+    found = CorpusRequest(str(write_lines("i.jsonl", rows)), levels=("a", "b", "c")).load()
+    assert found.notes[1:] == (
+        "level 'a' has a single class, so every answer is right there",
+        "level 'c' divides no class of level 'b', so both ask the same",
+    )
+
+
 def test_a_folder_without_tables_says_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(
         RequestError, match=r"expected tables called after their split \(train\.csv, test\.csv\)"
@@ -120,6 +136,7 @@ PATHS = [{"text": "x", "p": "a|b"}, {"text": "x", "p": "a|b|c"}]
             r"t\.jsonl: no column 'text'; there are 'body', 'a'\. Name the right ones",
         ),
         ([{"text": "x", "coarse": "1"}], r"t\.jsonl: no column 'fine'; there are 'text', 'coarse'"),
+        ([{"texts": "x"}], r"t\.jsonl: no column 'text' \(did you mean 'texts'\?\); there are 'texts'"),
         (
             [ROW, {"text": "x", "coarse": "1"}],
             r"t\.jsonl, line 2: no column 'fine'; there are 'text', 'coarse'",

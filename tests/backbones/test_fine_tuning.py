@@ -7,8 +7,8 @@ import torch
 import transformers
 
 from fractalctl.backbones.encoder import load_backbone
+from fractalctl.backbones.fine_tuning import TunableEncoder
 from fractalctl.backbones.resolve import recorded_backbone, resolve_backbone
-from fractalctl.backbones.tuning import TunableEncoder
 from fractalctl.errors import RequestError
 from store import FeatureStore, Recipe
 from tests.backbones.models import TEXTS, build_bert

@@ -66,10 +66,14 @@ class Reference:
         cosines = self.cosines(queries, ordered, length)
         return np.take_along_axis(ordered, np.argsort(-cosines, axis=1, kind="stable")[:, :k], axis=1)
 
+    def vectors(self, rows: np.ndarray, length: int) -> np.ndarray:
+        """Embeddings of rows (q, k) at one length, (q, k, length) float32."""
+        return self._rows.at(length)[rows]
+
     def cosines(self, queries: Prefixes, rows: np.ndarray, length: int) -> np.ndarray:
         """Cosines of queries with rows (q, k) at one length, (q, k) float64."""
         asked = queries.at(length).astype(np.float64)
-        found = self._rows.at(length)[rows].astype(np.float64)
+        found = self.vectors(rows, length).astype(np.float64)
         norms = np.linalg.norm(asked, axis=1)[:, None] * np.linalg.norm(found, axis=2)
         return np.einsum("qd,qkd->qk", asked, found) / norms.clip(min=SMALLEST_NORM)
 
@@ -179,10 +183,10 @@ def first_of_each_class(chosen: np.ndarray, classes: np.ndarray, count: int) -> 
     return [int(row) for row in rows[np.sort(first)[:count]]]
 
 
-def telling_rows(head: "Head", features: FeatureSet, count: int, k: int = 5) -> list[int]:
+def telling_rows(head: "Head", features: FeatureSet, count: int) -> list[int]:
     """Test rows, so many at most, that show what zooming is: the first of each coarsest class that narrows.
 
     Rows chosen to show the effect prove nothing about how common it is; steerability does.
     """
-    shares = agreements(Reference(head, features), (head.dims[0], head.dims[-1]), k)
+    shares = agreements(Reference(head, features), (head.dims[0], head.dims[-1]), k=5)
     return first_of_each_class(narrowing(shares), features.labels("test")[:, 0], count)
