@@ -61,7 +61,7 @@ def test_standard_input_that_is_no_text_is_refused(here: Path) -> None:
         ("embed tickets.csv --text body --dims 4,99", "expected ascending lengths from 1 to 16"),
         ("embed tickets.csv --text body --output x.bin", "must end in .npy or .parquet"),
         ("embed -", "standard input: expected a text on each line, got none"),
-        ("embed runs", "runs: names heads; a file of texts, or - for standard input, goes behind"),
+        ("embed runs", "runs: names heads; a file of texts, or - for standard input, stands behind it"),
         ("embed tiny/bert", "tiny/bert: names heads; a file of texts"),
     ],
 )
