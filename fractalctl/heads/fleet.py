@@ -124,6 +124,8 @@ class Fleet:
         loss = self._joint_loss(anchors, batch) if self._joint else anchors.new_zeros(len(anchors))
         parts: dict[Where, torch.Tensor] = {}
         compared: dict[Where, Callable[[float], torch.Tensor]] = {}
+        features = batch.features[:, :rows]
+        feature_shares = cache(partial(log_shares, features.detach()))
         for term in self._single:
             if term.where not in parts:
                 parts[term.where] = self._part(term.where, anchors, batch)
@@ -137,7 +139,8 @@ class Fleet:
                 compared[term.where],
                 batch.labels,
                 positives.get(term.level),
-                batch.features[:, :rows],
+                features,
+                feature_shares,
                 {name: self.parameters[f"{term.name}.{name}"] for name in term.own},
                 self.parameters,
                 partial(self._embedded, term.where),

@@ -28,6 +28,7 @@ class View:
         levels: (R, B, D) classes at every level.
         positives: full embeddings (R, B, d) of another row of each row's class, for a loss that contrasts.
         features: (R, B, h) that the trunk was given, standardised if the settings say so.
+        feature_shares: gives `log_shares` (R, B, B) of the features at a temperature, without a gradient.
         parameters: the loss's own, by the names of its `Loss.shapes`, with a leading dimension R.
         trunk: its weights by name, with a leading dimension R.
         embed: gives the same part (R, n, m) of other features (R, n, h), without dropout.
@@ -42,6 +43,7 @@ class View:
     levels: torch.Tensor
     positives: torch.Tensor | None
     features: torch.Tensor
+    feature_shares: Callable[[float], torch.Tensor]
     parameters: Mapping[str, torch.Tensor]
     trunk: Mapping[str, torch.Tensor]
     embed: Callable[[torch.Tensor], torch.Tensor]
@@ -144,6 +146,22 @@ def supervised_contrastive(shares: torch.Tensor, labels: torch.Tensor, weights: 
     return (each * weights).sum(dim=1) / (n_positives > 0).sum(dim=1).clamp(min=1)
 
 
+def distillation(shares: torch.Tensor, wanted: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Keep the neighbours that others have found, labels or not (Passalis and Tefas 2018, Eq. 5).
+
+        L_i = sum_{a != i} p_ia log(p_ia / q_ia)
+
+    Args:
+        shares: (R, B, B) log q, as `log_shares` gives them.
+        wanted: (R, B, B) log p, likewise, of what is to be kept.
+        weights: (R, B), of each row i.
+
+    Returns (R,) weighted mean over B rows; 0 where nothing was lost.
+    """
+    each = functional.kl_div(shares, wanted, reduction="none", log_target=True).sum(dim=2)
+    return (each * weights).mean(dim=1)
+
+
 def cosines(embeddings: torch.Tensor) -> torch.Tensor:
     """Cosines (R, B, B) of every two rows of embeddings (R, B, m); 0 with a row of zeros."""
     unit = functional.normalize(embeddings, dim=2)
@@ -188,6 +206,11 @@ def over_triplets(
 LOSSES: Mapping[str, Loss] = {
     "cross-entropy": Loss(
         lambda view: cross_entropy(view.logits(), view.labels, view.weights), classifies=True
+    ),
+    "distillation": Loss(
+        lambda view, temperature=0.1: distillation(
+            view.log_shares(temperature), view.feature_shares(temperature), view.weights
+        )
     ),
     "info-nce": Loss(
         lambda view, **options: info_nce(view.embedding, view.positives, view.weights, **options),

@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from fractalctl.heads.losses import (
     cross_entropy,
+    distillation,
     info_nce,
     log_shares,
     margin_ranking,
@@ -48,6 +50,36 @@ def plain_supcon(
             shares = [torch.log(torch.exp(anchor @ unit[p] / temperature) / all_others) for p in positives]
             found.append(weights[i] * -sum(shares) / len(positives))
     return float(sum(found) / len(found)) if found else 0.0
+
+
+def test_distillation_equals_a_plain_loop_and_is_nothing_where_nothing_was_lost() -> None:
+    random = torch.Generator().manual_seed(5)
+    part = torch.randn(2, 7, 3, generator=random, dtype=torch.float64, requires_grad=True)
+    features = torch.randn(2, 7, 5, generator=random, dtype=torch.float64)
+    weights = torch.rand(2, 7, generator=random, dtype=torch.float64)
+    found = distillation(log_shares(part, 0.3), log_shares(features, 0.3), weights)
+    for run in range(2):
+        total = 0.0
+        for i in range(7):
+            others = [a for a in range(7) if a != i]
+            p, q = (
+                np.exp(
+                    [
+                        float(functional.cosine_similarity(rows[run, i], rows[run, a], dim=0)) / 0.3
+                        for a in others
+                    ]
+                )
+                for rows in (features, part.detach())
+            )
+            total += float(weights[run, i]) * float(
+                np.sum(p / p.sum() * np.log((p / p.sum()) / (q / q.sum())))
+            )
+        assert found[run].item() == pytest.approx(total / 7, rel=1e-9)
+    same = log_shares(features, 0.3)
+    assert distillation(same, same, weights).abs().max() == 0
+    assert torch.autograd.gradcheck(
+        lambda rows: distillation(log_shares(rows, 0.3), log_shares(features, 0.3), weights), part
+    )
 
 
 def test_supcon_of_lonely_rows_is_nothing_and_has_a_gradient() -> None:

@@ -22,9 +22,11 @@ from tests.heads.views import drawn, view_of
 CPU = torch.device("cpu")
 
 
-def terms_of(arm: Arm, levels: int) -> list[tuple[int, Where, float]]:
+def terms_of(arm: Arm, levels: int, *, anchored: bool = False) -> list[tuple[int, Where, float]]:
+    """Those that draw classes together, or those that keep similarities."""
+    terms = arm._method.objective(arm.settings, levels).terms
     return [
-        (term.level, term.where, term.weight) for term in arm._method.objective(arm.settings, levels).terms
+        (term.level, term.where, term.weight) for term in terms if (term.loss == "distillation") == anchored
     ]
 
 
@@ -50,6 +52,14 @@ def test_each_level_has_its_part() -> None:
         (0, FULL, 0.5),
     ]
     assert [term[:2] for term in terms_of(build_arm("zoom-0", 2), 2)] == [(-1, first), (-1, FULL), (0, FULL)]
+
+
+def test_the_anchor_holds_the_whole_and_what_a_prefix_is_to_keep() -> None:
+    first = Where(Part.PREFIX, 0)
+    anchored = build_arm("zoom-0.75", 2, settings={"anchor": "2"})
+    assert terms_of(anchored, 2, anchored=True) == [(-1, first, 0.5), (-1, FULL, 2.0)]
+    assert terms_of(build_arm("zoom-1", 2), 2, anchored=True) == [(-1, FULL, 1.0)]
+    assert terms_of(build_arm("zoom", 2, settings={"anchor": "0"}), 2, anchored=True) == []
 
 
 def test_a_number_behind_the_name_is_the_amount() -> None:
@@ -135,6 +145,7 @@ def test_shares_are_chosen_as_a_plain_loop_chooses(seed: int, shortlisted: bool)
     random = np.random.default_rng(seed)
     classes = [random.integers(0, 5, size) for size in (200, 40)]
     centres = [random.normal(size=(5, width)) for width in (4, 6, 3)]
+    numbers = [np.arange(200), random.permutation(300)[:40]]
 
     def parts(labels: np.ndarray) -> list[np.ndarray]:
         drawn = [
@@ -149,8 +160,10 @@ def test_shares_are_chosen_as_a_plain_loop_chooses(seed: int, shortlisted: bool)
         for learned in LEARNED:
             kept = right = 0
             for row in range(40):
+                others = numbers[0] != numbers[1][row]
                 first, second, third = (
-                    reference @ query[row] for reference, query in zip(references, queries, strict=True)
+                    np.where(others, reference @ query[row], -9)
+                    for reference, query in zip(references, queries, strict=True)
                 )
                 rest = learned * second + (1 - learned) * third
                 nearest = int(np.argmax(share * first + (1 - share) * rest))
@@ -159,8 +172,8 @@ def test_shares_are_chosen_as_a_plain_loop_chooses(seed: int, shortlisted: bool)
             table.append((shortlisted and kept >= 0.99 * 40, right, share, learned))
     *_, share, learned = max(table)
     searched = [
-        Searched([*map(torch.from_numpy, found)], torch.from_numpy(labels))
-        for found, labels in zip((references, queries), classes, strict=True)
+        Searched(torch.from_numpy(rows), [*map(torch.from_numpy, found)], torch.from_numpy(labels))
+        for rows, found, labels in zip(numbers, (references, queries), classes, strict=True)
     ]
     candidates = [shares_of(2, *one) for one in product(SHARES, LEARNED)]
     found = chosen_shares(*searched, candidates, shortlisted=shortlisted)

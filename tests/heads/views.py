@@ -16,6 +16,7 @@ def view_of(embedding: torch.Tensor, labels: torch.Tensor, **others) -> View:
         "levels": labels[:, :, None],
         "positives": None,
         "features": embedding.detach(),
+        "feature_shares": lambda temperature: log_shares(embedding.detach(), temperature),
         "parameters": {},
         "trunk": {},
         "embed": lambda features: features,

@@ -30,6 +30,8 @@ KEPT = 0.99
 """Share of nearest neighbours that a shortlist is to keep."""
 REFERENCES, QUERIES = 20_000, 1_000
 """Rows that take part, at most."""
+BELOW = -2.0
+"""Any cosine."""
 NARROWED = 0.9
 """Amount from which on prefixes are narrowed."""
 TRAINED_SHARE = 0.7
@@ -47,10 +49,12 @@ class Searched:
     """Rows that search, or are searched.
 
     Attributes:
+        rows: (n,) int64, by which a row is known that does both.
         parts: of their embeddings, (n, width) each, of unit length.
         finest: (n,) int64, their finest class.
     """
 
+    rows: "Tensor"
     parts: Sequence["Tensor"]
     finest: "Tensor"
 
@@ -75,9 +79,9 @@ def chosen_shares(
 ) -> Sequence[float]:
     """Of each part, as the whole answers best.
 
-    A query's answer is its nearest reference by the whole; it is right if of the same finest class, and kept
-    if fewer than 64 references are as near by the first part alone. Taken are the shares with most answers
-    right, for a shortlist of those that keep 99 %, where any do. Of equals the first.
+    A query's answer is its nearest other reference by the whole; it is right if of the same finest class, and
+    kept if fewer than 64 references are as near by the first part alone. Taken are the shares with most
+    answers right, for a shortlist of those that keep 99 %, where any do. Of equals the first.
 
     Args:
         candidates: shares of each part, the better first.
@@ -89,6 +93,7 @@ def chosen_shares(
         return candidates[0]
     pairs = zip(queries.parts, references.parts, strict=True)
     cosines = torch.stack([query @ reference.T for query, reference in pairs])
+    cosines.masked_fill_(queries.rows[:, None] == references.rows, BELOW)
     answers = []
     for shares in candidates:
         nearest = torch.tensordot(cosines.new_tensor(shares), cosines, dims=1).argmax(dim=1)
@@ -117,6 +122,10 @@ class ZoomSettings(ContrastiveSettings, frozen=True, kw_only=True, forbid_unknow
     shrinkage: Annotated[
         Share, Meta(description="weight of a multiple of the identity in the covariance within classes")
     ] = 0.1
+    anchor: Annotated[
+        AtLeastZero,
+        Meta(description="weight of the features' similarities, which are kept beside the classes"),
+    ] = 1.0
     residual: Annotated[
         AtLeastZero, Meta(description="factor of other directions beside the discriminants of the last part")
     ] = 0.3
@@ -136,7 +145,12 @@ class Zoom(GradientMethod):
     of the finest classes (Fisher 1936), whitened within classes, then other directions of the features,
     smaller. All else is learned. With z the amount, and prefix p of P that stands for level l(p) of D:
 
-        L = sum_{p < P} z SupCon_l(p)(e_p) + (1 - z) SupCon_{D-1}(e_p)  +  SupCon_{D-1}(e) + c SupCon_0(e)
+        L = sum_{p < P} z SupCon_l(p)(e_p) + (1 - z) (SupCon_{D-1}(e_p) + a KL(e_p))
+            + SupCon_{D-1}(e) + c SupCon_0(e) + a KL(e)
+
+    KL, weighted by the anchor a, is what a part has lost of the features' own similarities within a batch
+    (Passalis and Tefas 2018): they speak of classes that no label names, and of few rows more surely than
+    their labels do.
 
     Two things are done in closed form after that. Beyond an amount of .9 prefixes are narrowed, see
     `narrowed`. And the parts are given their shares of the embedding's length: the larger a prefix's share,
@@ -147,7 +161,7 @@ class Zoom(GradientMethod):
     name = "zoom"
     source = "this project's; the loss is Khosla et al. 2020, Supervised Contrastive Learning, Eq. 2"
     Settings: ClassVar[type[MethodSettings]] = ZoomSettings
-    tuned = GradientMethod.tuned | {"dropout": (0.1, 0.6)}
+    tuned = GradientMethod.tuned | {"anchor": (0.1, 10.0)}
 
     def trunk(self, settings: ZoomSettings) -> "Parts":
         """As many parts as the settings say; where there are several, most of the last one is given."""
@@ -171,12 +185,12 @@ class Zoom(GradientMethod):
             )
 
     def objective(self, settings: ZoomSettings, n_levels: int) -> Objective:
-        """Up to two terms for each part."""
+        """Up to three terms for each part."""
         options = {"temperature": settings.temperature}
         return Objective(
             [
-                Term("supervised-contrastive", level, where, weight, options)
-                for level, where, weight in _weighted(settings, n_levels)
+                Term(loss, level, where, weight, options)
+                for loss, level, where, weight in _weighted(settings, n_levels)
                 if weight
             ]
         )
@@ -235,7 +249,7 @@ class Zoom(GradientMethod):
     def _chosen(
         self, examples: "Examples", weights: Weights, settings: ZoomSettings, seed: int
     ) -> Sequence[float]:
-        """Of each part: what held-out rows choose when they search among rows trained on."""
+        """Of each part: what held-out rows choose when they search among all."""
         import torch
 
         from fractalctl.heads.examples import held_out
@@ -244,10 +258,12 @@ class Zoom(GradientMethod):
             some = rows[:: -(-len(rows) // most)]
             found = [parts for _, parts in self._embedded(examples, weights, settings, some)]
             parts = [torch.cat(part) for part in zip(*found, strict=True)]
-            return Searched(parts, examples.labels[torch.from_numpy(some), -1].cpu())
+            numbers = torch.from_numpy(some)
+            return Searched(numbers, parts, examples.labels[numbers, -1].cpu())
 
-        rows = held_out(examples, settings, seed)
-        references, queries = searched(rows.training, REFERENCES), searched(rows.validation, QUERIES)
+        held = held_out(examples, settings, seed).validation
+        references = searched(np.arange(len(examples.labels)), REFERENCES)
+        queries = searched(held, QUERIES)
         candidates = [
             shares_of(settings.parts, share, learned)
             for share in ((settings.share,) if settings.share or settings.parts == 1 else SHARES)
@@ -337,16 +353,20 @@ def _narrows(settings: ZoomSettings) -> bool:
     return settings.amount > NARROWED and settings.parts > 1
 
 
-def _weighted(settings: ZoomSettings, n_levels: int) -> Iterator[tuple[int, Where, float]]:
-    """Level, place and weight of each term."""
+def _weighted(settings: ZoomSettings, n_levels: int) -> Iterator[tuple[str, int, Where, float]]:
+    """Loss, level, place and weight of each term."""
     from fractalctl.heads.trunks.parts import spread
 
     blocks, levels = spread(settings.parts, settings.n_blocks), spread(settings.parts, n_levels)
+    contrast, keep = "supervised-contrastive", "distillation"
     for block, level in zip(blocks[:-1], levels[:-1], strict=True):
-        yield level, Where(Part.PREFIX, block), settings.amount
-        yield -1, Where(Part.PREFIX, block), 1 - settings.amount
-    yield -1, FULL, 1.0
-    yield 0, FULL, settings.coarse_weight
+        prefix = Where(Part.PREFIX, block)
+        yield contrast, level, prefix, settings.amount
+        yield contrast, -1, prefix, 1 - settings.amount
+        yield keep, -1, prefix, (1 - settings.amount) * settings.anchor
+    yield contrast, -1, FULL, 1.0
+    yield contrast, 0, FULL, settings.coarse_weight
+    yield keep, -1, FULL, settings.anchor
 
 
 STRATEGIES = Strategy(
