@@ -33,7 +33,7 @@ REFERENCES, QUERIES = 20_000, 1_000
 BELOW = -2.0
 """Any cosine."""
 NARROWED = 0.9
-"""Amount from which on prefixes are narrowed."""
+"""Amount at which no loss asks a prefix for more than its class, and from which on it is narrowed."""
 TRAINED_SHARE = 0.7
 """Of each prefix in the squared length of the next longer one while they are trained."""
 GIVEN = 2 / 3
@@ -143,7 +143,8 @@ class Zoom(GradientMethod):
 
     An embedding is one part for each level. Two thirds of the last are given, in closed form: discriminants
     of the finest classes (Fisher 1936), whitened within classes, then other directions of the features,
-    smaller. All else is learned. With z the amount, and prefix p of P that stands for level l(p) of D:
+    smaller. All else is learned. With z the amount over .9, at most 1, and prefix p of P that stands for level
+    l(p) of D:
 
         L = sum_{p < P} z SupCon_l(p)(e_p) + (1 - z) (SupCon_{D-1}(e_p) + a KL(e_p))
             + SupCon_{D-1}(e) + c SupCon_0(e) + a KL(e)
@@ -357,13 +358,14 @@ def _weighted(settings: ZoomSettings, n_levels: int) -> Iterator[tuple[str, int,
     """Loss, level, place and weight of each term."""
     from fractalctl.heads.trunks.parts import spread
 
+    said = min(settings.amount / NARROWED, 1.0)
     blocks, levels = spread(settings.parts, settings.n_blocks), spread(settings.parts, n_levels)
     contrast, keep = "supervised-contrastive", "distillation"
     for block, level in zip(blocks[:-1], levels[:-1], strict=True):
         prefix = Where(Part.PREFIX, block)
-        yield contrast, level, prefix, settings.amount
-        yield contrast, -1, prefix, 1 - settings.amount
-        yield keep, -1, prefix, (1 - settings.amount) * settings.anchor
+        yield contrast, level, prefix, said
+        yield contrast, -1, prefix, 1 - said
+        yield keep, -1, prefix, (1 - said) * settings.anchor
     yield contrast, -1, FULL, 1.0
     yield contrast, 0, FULL, settings.coarse_weight
     yield keep, -1, FULL, settings.anchor
