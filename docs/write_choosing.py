@@ -1,4 +1,7 @@
-"""Write choosing.md and README's table from results: ``python docs/write_choosing.py RUNS STORE``."""
+"""Write choosing.md and README's table from results: ``python docs/write_choosing.py RUNS STORE TUNED``.
+
+RUNS holds heads and their evaluations as they are, TUNED those of ``train --tune``.
+"""
 
 import re
 import sys
@@ -7,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from write_goals import goals
+from write_tuned import tuned
 
 from fractalctl.documents.compare import ArmAtPlace, ArmsCompared
 from fractalctl.report.results import read_results
@@ -59,8 +63,11 @@ if __name__ == "__main__":
     if section is None:
         sys.exit(f"{sys.argv[1]}: no two arms have leakage and cascade; 'fractalctl evaluate' adds them")
     aims = goals(replace(results, compared=compared), FeatureStore(Path(sys.argv[2])))
-    write(DOCS / "choosing.md", markdown_page("Choosing a head", [section, aims]))
     index = next(one for one in compared if one.protocol == "index")
+    trials = read_results(Path(sys.argv[3])).evaluations
+    [chosen] = compare_all(trials)
+    sections = [section, tuned(index, chosen, trials), aims]
+    write(DOCS / "choosing.md", markdown_page("Choosing a head", sections))
     readme = DOCS.parent / "README.md"
     table = "\n".join(rows(index))
     write(readme, PLACE.sub(lambda _: table, readme.read_text(encoding="utf-8")))
