@@ -207,7 +207,7 @@ def test_narrowing_equals_a_plain_loop(amount: float) -> None:
             inside = prototypes.T @ np.linalg.solve(prototypes @ prototypes.T, prototypes @ row)
             found = row - 2 * t * (row - inside)
         else:
-            weights = np.exp(prototypes @ row / 0.01 ** (2 * t - 1))
+            weights = np.exp(prototypes @ row / 0.03 ** (2 * t - 1))
             found = weights / weights.sum() @ prototypes
         expected.append(found / np.linalg.norm(found))
     ours = narrowed(torch.from_numpy(part), torch.from_numpy(prototypes), amount).numpy()

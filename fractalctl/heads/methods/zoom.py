@@ -39,8 +39,8 @@ TRAINED_SHARE = 0.7
 GIVEN = 2 / 3
 """Of the last part's numbers that discriminants have."""
 ROWS_AT_ONCE = 16384
-SHARPEST = 0.01
-"""Temperature of the prototypes' softmax at amount 1."""
+SHARPEST = 0.03
+"""Temperature of the prototypes' softmax at amount 1; at .01 rows of a class are one point, and neighbours chance."""
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -330,7 +330,7 @@ def narrowed(part: "Tensor", prototypes: "Tensor", amount: float) -> "Tensor":
 
     With t from 0 to 1 as the amount goes from .9 to 1: up to t = 1/2 what lies outside the prototypes' span
     fades away; from there on the part is the prototypes' mean, weighted by a softmax of its cosines with
-    them, whose temperature falls from 1 to .01, where nothing is left but the nearest.
+    them, whose temperature falls from 1 to .03, where little is left but the nearest.
 
     Args:
         part: (n, width), of unit length.
