@@ -206,7 +206,7 @@ INTRODUCTION = """# Commands
 
 What `--help` shows, all on one page. Standard output carries the paths of what was written, or with `--json`
 one document; everything for people goes to standard error. Exit codes: 0 done, 1 it failed, 2 the request is
-wrong, 130 interrupted."""
+wrong, 130 interrupted. An option that takes a list (`N,...`, `NAME,...`) may be repeated, too."""
 COMMON = ("store", "runs", "json", "quiet", "wide", "verbose")
 """Parameters that every command has; they are described once."""
 _EXAMPLES = re.compile(r"\x08\n|```\n?")

@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from statistics import mean, stdev
 
 MISSING = "—"
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -58,6 +57,8 @@ def mean_sd(values: Sequence[float], decimals: int = 3, *, sign: bool = True) ->
     >>> mean_sd([0.1, 0.2]), mean_sd([0.1]), mean_sd([])
     ('+0.150 ± 0.071', '+0.100', '—')
     """
+    from statistics import mean, stdev
+
     if not values:
         return MISSING
     return spread(mean(values), stdev(values) if len(values) > 1 else None, decimals, sign=sign)

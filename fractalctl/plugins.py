@@ -1,17 +1,17 @@
 """What is registered: tables and modules of packages of ours, and entry points of other packages."""
 
 import sys
-import tomllib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from importlib.resources import files
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fractalctl.errors import FractalError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class Named(Protocol):
@@ -57,6 +57,9 @@ def collect(
 
 def packaged_tables(package: str, file: str) -> dict[str, Any]:
     """The tables of a TOML file that lies in a package of ours."""
+    import tomllib
+    from importlib.resources import files
+
     return tomllib.loads(files(package).joinpath(file).read_text("utf-8"))
 
 
@@ -81,8 +84,10 @@ def load_plugins(group: str) -> Iterator[tuple[str, Any]]:
 
 
 @cache
-def _entries(group: str, _places: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+def _entries(group: str, _places: tuple[str, ...]) -> "tuple[EntryPoint, ...]":
     """Looked for once in the same places, since going through all installed packages takes a while."""
+    from importlib.metadata import entry_points  # slow to import, and help asks for no plug-in
+
     return tuple(sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)))
 
 

@@ -1,7 +1,6 @@
 """Which store is meant where nobody names one."""
 
 import os
-import tomllib
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,6 +35,8 @@ def default_folder() -> Path:
 
 
 def _store_of(project: Path) -> str | None:
+    import tomllib
+
     try:
         said = tomllib.loads(project.read_text("utf-8")).get("store")
     except (ValueError, RecursionError) as error:

@@ -14,6 +14,9 @@ from typing import Any
 
 from store.errors import StoreError, StoreRequestError
 
+LOCK = ".lock"
+"""File of a folder that only one process at a time may put something into."""
+
 
 @contextmanager
 def write_aside(path: Path, folder: Path | None = None) -> Iterator[Path]:
@@ -91,11 +94,11 @@ def locked(folder: Path) -> Iterator[None]:
     from filelock import FileLock, SoftFileLock
 
     folder.mkdir(parents=True, exist_ok=True)
-    lock: FileLock | SoftFileLock = FileLock(folder / ".lock")
+    lock: FileLock | SoftFileLock = FileLock(folder / LOCK)
     try:
         lock.acquire()
     except NotImplementedError:
-        lock = SoftFileLock(folder / ".lock.soft")
+        lock = SoftFileLock(folder / f"{LOCK}.soft")
         lock.acquire()
     try:
         yield
@@ -130,6 +133,22 @@ def drop(folder: Path) -> None:
     if folder.exists():
         with suppress(OSError), unfinished(folder):  # a folder that is read only stays
             pass
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder that is empty but for its lock, see `locked`; it stays while a process holds that.
+
+    Callers keep others from taking the lock anew, by that of a folder above.
+    """
+    from filelock import FileLock
+
+    lock = folder / LOCK
+    with suppress(OSError, NotImplementedError):
+        if lock.exists():
+            with FileLock(lock).acquire(timeout=0):
+                if [*folder.iterdir()] == [lock]:
+                    lock.unlink()
+        folder.rmdir()
 
 
 def _sync_folder(folder: Path) -> None:

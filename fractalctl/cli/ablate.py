@@ -24,8 +24,9 @@ def ablate(
         ),
     ] = "alignment",
     values: Annotated[
-        str | None,
+        list[str] | None,
         Option(
+            metavar="N,...",
             help="Points of the axis, separated by commas: numbers per block (capacity), percent (noise), "
             "labelled rows of a class (rows).",
             show_default="the paper's",

@@ -27,6 +27,8 @@ SHORTHANDS = {
     "prefix_per": "Draw a prefix length per batch or per sample.",
 }
 """Settings that have an option of their own, which is short for ``--set``."""
+LISTS = ("dims",)
+"""Those that have several values, which an option that is repeated adds to."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def arms(
             "below are short for it.",
         ),
     ] = None,
-    **short: str | None,
+    **short: list[str] | None,
 ) -> ArmOptions:
     """What was asked for; RequestError if ``--set`` is no assignment, or a setting has two values."""
     settings: dict[str, str] = {}
@@ -79,8 +81,8 @@ def arms(
         if not (name.strip() and equals):
             raise RequestError(f"--set {assignment}: expected NAME=VALUE, such as epochs=10")
         _assign(settings, name.strip().replace("-", "_"), value.strip())
-    for name, text in short.items():
-        if text is not None:
+    for name, values in short.items():
+        for text in [",".join(values)] if values and name in LISTS else values or ():
             _assign(settings, name, text)
     return ArmOptions(names(strategy), head, settings)
 
@@ -94,7 +96,13 @@ def _signature() -> inspect.Signature:
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
             annotation=Annotated[
-                str | None, Option(f"--{name.replace('_', '-')}", help=text, show_default=THEIR_OWN)
+                list[str] | None,
+                Option(
+                    f"--{name.replace('_', '-')}",
+                    metavar="N,..." if name in LISTS else "VALUE",
+                    help=text,
+                    show_default=THEIR_OWN,
+                ),
             ],
         )
         for name, text in SHORTHANDS.items()

@@ -13,30 +13,42 @@ from fractalctl.experiments.policy import Overwrite
 if TYPE_CHECKING:
     from fractalctl.documents.latency import LatencyRecipe
 
+SIZES, INDEXES = ["10000,100000"], ["flat,hnsw,ivf"]
+EF_SEARCH, NPROBE = ["16,64,256"], ["1,8,32"]
 UNDISTURBED = 0.9
 """Share of its core that the timing process should have."""
 
 
 def recipe(
-    sizes: Annotated[str, Option(help="Rows to search in, separated by commas.")] = "10000,100000",
+    sizes: Annotated[
+        list[str], Option(metavar="N,...", help="Rows to search in, separated by commas.")
+    ] = SIZES,
     index: Annotated[
-        str,
-        Option(help="Of flat, hnsw, ivf, and the databases qdrant, chroma, lancedb, separated by commas."),
-    ] = "flat,hnsw,ivf",
-    dims: Annotated[
-        str | None,
+        list[str],
         Option(
+            metavar="NAME,...",
+            help="Of flat, hnsw, ivf, and the databases qdrant, chroma, lancedb, separated by commas.",
+        ),
+    ] = INDEXES,
+    dims: Annotated[
+        list[str] | None,
+        Option(
+            metavar="N,...",
             help="Prefix lengths, separated by commas.",
             show_default="the head's; 64,128,192,256 of random vectors",
         ),
     ] = None,
     m: Annotated[int, Option(min=2, help="HNSW: neighbours of a node.")] = 32,
     ef_construction: Annotated[int, Option(min=1, help="HNSW: candidates while it is built.")] = 40,
-    ef_search: Annotated[str, Option(help="HNSW: candidates of a search; one setting each.")] = "16,64,256",
+    ef_search: Annotated[
+        list[str], Option(metavar="N,...", help="HNSW: candidates of a search; one setting each.")
+    ] = EF_SEARCH,
     nlist: Annotated[
         int | None, Option(min=1, help="IVF: lists.", show_default="4 times the root of the rows")
     ] = None,
-    nprobe: Annotated[str, Option(help="IVF: lists that a search looks at; one setting each.")] = "1,8,32",
+    nprobe: Annotated[
+        list[str], Option(metavar="N,...", help="IVF: lists that a search looks at; one setting each.")
+    ] = NPROBE,
     queries: Annotated[int, Option(min=1, help="Rows that ask.")] = 200,
     rounds: Annotated[int, Option(min=1, help="How often each asks.")] = 5,
     seed: Annotated[int, Option(help="Of noise and random vectors.")] = 42,
@@ -46,7 +58,7 @@ def recipe(
 
     return LatencyRecipe(
         sizes=shared.numbers(sizes, "--sizes"),
-        indexes=shared.names([index]),
+        indexes=shared.names(index),
         dims=shared.lengths(dims) or (),
         m=m,
         ef_construction=ef_construction,

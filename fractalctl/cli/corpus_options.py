@@ -33,8 +33,9 @@ def corpus_request(
     ] = None,
     text: Annotated[str | None, Option(help="Column of the text.", show_default="text")] = None,
     levels: Annotated[
-        str | None,
+        list[str] | None,
         Option(
+            metavar="NAME,...",
             help="Coarse to fine, separated by commas: columns of a file, or levels of a registered corpus.",
             show_default="the corpus's own; coarse,fine of a file",
         ),
@@ -64,7 +65,7 @@ def corpus_request(
         source=corpus,
         data=data,
         text=text,
-        levels=tuple(level.strip() for level in levels.split(",")) if levels else (),
+        levels=tuple(level.strip() for value in levels or () if value for level in value.split(",")),
         path_column=path,
         separator=separator,
         on_conflict=on_conflict,

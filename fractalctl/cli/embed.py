@@ -1,7 +1,6 @@
 """``fractalctl embed``."""
 
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +41,8 @@ def embed(
         ),
     ] = None,
     dims: Annotated[
-        str | None, Option(help="Lengths of the vectors, ascending.", show_default="the head's own")
+        list[str] | None,
+        Option(metavar="N,...", help="Lengths of the vectors, ascending.", show_default="the head's own"),
     ] = None,
     dtype: Annotated[
         Precision, Option(help="What a number is kept as; binary keeps signs.")
@@ -117,6 +117,8 @@ def _file(source: str) -> Iterator[Path]:
     if source != STDIN:
         yield Path(source)
         return
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lines.txt"
         try:

@@ -10,6 +10,8 @@ from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command
 from fractalctl.errors import RequestError
 
+SPLITS = ["train"]
+
 
 @command()
 def export(
@@ -28,10 +30,16 @@ def export(
         Option("--output", "-o", help="Folder.", show_default="called as the format, beside the head"),
     ] = None,
     dims: Annotated[
-        str | None,
-        Option(help="Lengths that databases hold, ascending.", show_default="the shortest and the full"),
+        list[str] | None,
+        Option(
+            metavar="N,...",
+            help="Lengths that databases hold, ascending.",
+            show_default="the shortest and the full",
+        ),
     ] = None,
-    splits: Annotated[str, Option(help="Splits of the corpus whose rows databases hold.")] = "train",
+    splits: Annotated[
+        list[str], Option(metavar="NAME,...", help="Splits of the corpus whose rows databases hold.")
+    ] = SPLITS,
     push: Annotated[
         str | None, Option(metavar="OWNER/NAME", help="Upload the folder to the hub (HF_TOKEN).")
     ] = None,
@@ -74,7 +82,7 @@ def export(
             to,
             folder,
             lengths=shared.lengths(dims),
-            splits=shared.names([splits]),
+            splits=shared.names(splits),
             encoder=encoder,
             store=invocation.store,
             device=device,

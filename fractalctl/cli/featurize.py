@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from fractalctl.corpora.request import CorpusRequest
     from fractalctl.executors import Executor
 
+SPLITS = ["train,test"]
+
 
 @command(request=corpus_request, executor=shared.executor)
 def featurize(
     invocation: Invocation,
     request: "CorpusRequest",
     backbone: shared.BackboneOption = None,
-    splits: Annotated[str, Option(help="Which splits to encode, separated by commas.")] = "train,test",
+    splits: Annotated[
+        list[str], Option(metavar="NAME,...", help="Which splits to encode, separated by commas.")
+    ] = SPLITS,
     pooling: Annotated[
         Pooling | None, Option(help="Instead of the backbone's own; needed for plain models.")
     ] = None,
@@ -104,7 +108,7 @@ def featurize(
         revision=revision,
         offline=offline,
     )
-    store, wanted = invocation.feature_store, shared.names([splits])
+    store, wanted = invocation.feature_store, shared.names(splits)
     known = store.find(library.recipe_for(request, spec, wanted))
     if known:
         console.note(f"{known.path} is in the store")

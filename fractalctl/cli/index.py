@@ -20,7 +20,8 @@ def index(
     invocation: Invocation,
     heads: shared.HeadsArgument = None,
     dims: Annotated[
-        str | None, Option(help="Lengths to index, ascending.", show_default="the head's own")
+        list[str] | None,
+        Option(metavar="N,...", help="Lengths to index, ascending.", show_default="the head's own"),
     ] = None,
     kind: Annotated[str, Option(help="flat (exact) or hnsw.")] = "flat",
     error: Annotated[float, Option(help="Share of sure answers that may be wrong at a level.")] = 0.05,

@@ -31,7 +31,9 @@ def init(
         ),
     ] = None,
     text: Annotated[str | None, Option(help="Column of the text.")] = None,
-    levels: Annotated[str | None, Option(help="Columns of the labels, coarse to fine, by commas.")] = None,
+    levels: Annotated[
+        list[str] | None, Option(metavar="NAME,...", help="Columns of the labels, coarse to fine, by commas.")
+    ] = None,
     backbone: shared.BackboneOption = None,
     strategy: StrategyOption = None,
 ) -> None:
@@ -52,7 +54,7 @@ def init(
     from fractalctl.heads.arms import build_arm
     from store.files import write_aside
 
-    path, columns = Path(PROJECT_FILE), shared.names([levels] if levels else None)
+    path, columns = Path(PROJECT_FILE), shared.names(levels)
     if path.exists():
         raise RequestError(f"{path.resolve()}: is there already; change it, or remove it first")
     if outer := find_project():

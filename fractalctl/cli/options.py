@@ -67,7 +67,7 @@ BackboneOption = Annotated[
         show_default="minilm where the extra of that name is installed, else bge-small",
     ),
 ]
-SeedsOption = Annotated[str, Option(help="Seeds, separated by commas.")]
+SeedsOption = Annotated[list[str], Option(metavar="N,...", help="Seeds, separated by commas.")]
 MeasuredUnder = Annotated[
     str | None,
     Option(
@@ -102,11 +102,12 @@ EncoderOption = Annotated[
 ]
 YesOption = Annotated[bool, Option("--yes", "-y", help="Do not ask before a service is paid.")]
 NOTHING_TRAINED = "{}: nothing trained yet; fractalctl train makes heads of a feature set"
-DEFAULT_SEEDS = "42,123,456,789,1024"
+DEFAULT_SEEDS = ["42,123,456,789,1024"]
 
 
-def numbers(text: str, option: str) -> tuple[int, ...]:
-    """Whole numbers of 0 and more, separated by commas; RequestError if a part is none."""
+def numbers(values: Sequence[str], option: str) -> tuple[int, ...]:
+    """Whole numbers of 0 and more, by commas, repeating, or both; RequestError if a part is none."""
+    text = ",".join(values)
     try:
         found = tuple(read_whole(part.strip()) for part in text.split(","))
     except ValueError:
@@ -116,7 +117,7 @@ def numbers(text: str, option: str) -> tuple[int, ...]:
     return found
 
 
-def lengths(dims: str | None) -> tuple[int, ...] | None:
+def lengths(dims: Sequence[str] | None) -> tuple[int, ...] | None:
     """Numbers of dimensions by ``--dims``; None where nobody names any."""
     return numbers(dims, "--dims") if dims else None
 

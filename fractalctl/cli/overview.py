@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fractalctl.documents.measured import Accuracy, Features
 from fractalctl.numbers import MISSING, interval, listed, mean_sd, number, p_value, percent, signed
 from fractalctl.report.results import Results
-from fractalctl.report.sections.answer import answer_tables, baselines_of, shares
+from fractalctl.report.sections.answer import Places, answer_tables, baselines_of, shares
 from fractalctl.statistics.observations import grouped
 from fractalctl.tables import Table
 
@@ -22,9 +22,10 @@ def evaluation_tables(evaluations: "Sequence[Evaluation]") -> list[Table]:
     """What was asked, then steerability and the accuracies that it is made of.
 
     The latter has a row per feature set and arm, means over seeds, and calls levels by their names where all
-    corpora have the same; each feature set ends with what training
-    has to beat: the backbone cut to the same lengths, and its principal components. Evaluations at other
-    lengths, of another depth or protocol have a table of their own.
+    corpora have the same. Each feature set ends with what training has to beat: the backbone cut to the same
+    lengths, and its principal components. Levels between the two that S is made of come last, where a narrow
+    terminal leaves them out. Evaluations at other lengths, of another depth or protocol have a table of their
+    own.
     """
     shapes = grouped(
         evaluations, lambda one: (tuple(one.dims), len(one.profile.classes), one.protocol)
@@ -33,45 +34,47 @@ def evaluation_tables(evaluations: "Sequence[Evaluation]") -> list[Table]:
 
 
 def _evaluations(evaluations: "Sequence[Evaluation]") -> Table:
-
     first = evaluations[0]
-    levels = ("L0", f"L{len(first.profile.classes) - 1}")
-    places = [(level, str(length)) for level in levels for length in (first.dims[0], first.dims[-1])]
+    levels = [f"L{level}" for level in range(len(first.profile.classes))]
+    coarse, *between, fine = levels
+    ends = [str(length) for length in (first.dims[0], first.dims[-1])]
+    places = [(level, length) for level in (coarse, fine) for length in ends]
+    further = [(level, length) for level in between for length in ends]
     titles = feature_titles(one.features for one in evaluations)
     rows = []
     for own in grouped(evaluations, lambda one: one.features.identity).values():
         measured = own[0]
         start = [titles[measured.features.identity]]
         arms = grouped(own, lambda one: (one.trained_on.identity, one.arm, repr(one.settings))).values()
-        rows += [[*start, *_arm(group, places)] for group in arms]
+        rows += [[*start, *_arm(group, places, further)] for group in arms]
         for name, accuracy in baselines_of(own).items():
             cells = [signed(_steerability(accuracy, places)), *shares([accuracy], places)]
-            rows.append([*start, name, *cells, MISSING, measured.n_queries])
+            rows.append([*start, name, *cells, MISSING, measured.n_queries, *shares([accuracy], further)])
     named = {tuple(one.profile.titles) for one in evaluations}
-    names = (first.profile.titles[0], first.profile.titles[-1]) if len(named) == 1 else levels
-    called = dict(zip(levels, names, strict=True))
+    called = dict(zip(levels, first.profile.titles if len(named) == 1 else levels, strict=True))
+    shown, last = ([f"{called[level]}@{at}" for level, at in group] for group in (places, further))
     return Table(
         "evaluations",
         f"k-NN accuracy in %, protocol {first.protocol}, k = {first.k}; S with its SD over seeds, of a "
         "single one with its 95 % interval over queries",
-        ["features", "arm", "S", *(f"{called[level]}@{at}" for level, at in places), "seeds", "queries"],
+        ["features", "arm", "S", *shown, "seeds", "queries", *last],
         rows,
         left=2,
     )
 
 
-def _arm(group: "Sequence[Evaluation]", places: Sequence[tuple[str, str]]) -> list[object]:
+def _arm(group: "Sequence[Evaluation]", places: Places, further: Places) -> list[object]:
     """One arm's cells; heads that were trained on another set say so."""
     first = group[0]
     values = [one.steerability.s for one in group]
     alone = f" {interval(first.steerability.intervals['S'], 3)}" if len(group) == 1 else ""
     moved = first.trained_on.identity != first.features.identity
     source = f" (trained on {first.trained_on.corpus}/{first.trained_on.name})" if moved else ""
-    cells = shares([one.accuracy for one in group], places)
-    return [first.arm + source, mean_sd(values) + alone, *cells, len(group), first.n_queries]
+    cells, last = (shares([one.accuracy for one in group], which) for which in (places, further))
+    return [first.arm + source, mean_sd(values) + alone, *cells, len(group), first.n_queries, *last]
 
 
-def _steerability(accuracy: Accuracy, places: Sequence[tuple[str, str]]) -> float:
+def _steerability(accuracy: Accuracy, places: Places) -> float:
     short_coarse, full_coarse, short_fine, full_fine = (accuracy[length][level] for level, length in places)
     return (short_coarse - full_coarse) + (full_fine - short_fine)
 

@@ -49,7 +49,10 @@ def search(
         list[int] | None, Option(help="Ask with this test row, counted from 0; may be repeated.")
     ] = None,
     dims: Annotated[
-        str | None, Option(help="Prefix lengths to search at, ascending.", show_default="the head's own")
+        list[str] | None,
+        Option(
+            metavar="N,...", help="Prefix lengths to search at, ascending.", show_default="the head's own"
+        ),
     ] = None,
     top: Annotated[int, Option(min=1, help="Answers at each length.")] = 5,
     shortlist: Annotated[

@@ -8,17 +8,19 @@ from fractalctl.cli import options as shared
 from fractalctl.cli.arm_options import ArmOptions, arms
 from fractalctl.cli.plumbing import Invocation, command
 
+COARSE, PARTITION_SEEDS = ["2,3,5,10,15,25,50,75"], ["42,123,456"]
+
 
 @command(wanted=arms, rule=shared.protocol)
 def synth(
     invocation: Invocation,
     features: shared.FeaturesArgument = None,
     coarse: Annotated[
-        str, Option(help="Numbers of coarse classes, separated by commas.")
-    ] = "2,3,5,10,15,25,50,75",
+        list[str], Option(metavar="N,...", help="Numbers of coarse classes, separated by commas.")
+    ] = COARSE,
     partition_seeds: Annotated[
-        str, Option(help="One random partition of every number for each.")
-    ] = "42,123,456",
+        list[str], Option(metavar="N,...", help="One random partition of every number for each.")
+    ] = PARTITION_SEEDS,
     *,
     wanted: ArmOptions,
     seeds: shared.SeedsOption = shared.DEFAULT_SEEDS,

@@ -51,7 +51,7 @@ class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "strategy": self.arms,
             "corpus": str(folder / columns.path) if local and columns.path else columns.path,
             "text": columns.text,
-            "levels": columns.levels and ",".join(columns.levels),
+            "levels": columns.levels and [",".join(columns.levels)],
         }
         return {name: value for name, value in found.items() if value is not None}
 

@@ -1,7 +1,6 @@
 """The heads below a folder of runs, with their results: list them, remove them."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from fractalctl.errors import FractalError
 from fractalctl.experiments.addresses import results_of, set_of
 from fractalctl.heads.head import DESCRIPTION_FILE, WEIGHTS_FILE, Head, load_head
 from fractalctl.numbers import minute
-from store.files import locked
+from store.files import LOCK, locked, remove_empty
 
 
 @dataclass(frozen=True)
@@ -81,12 +80,11 @@ def remove_head(head: Head) -> list[Path]:
 
     Returns what lies beside it and is not of this kind, such as exports and indexes: it stays.
     """
-    with locked(set_of(head)):
+    with locked(set_of(head)):  # as whoever puts a head into these folders has it
         # Without its description nothing is a head any more, whatever happens next.
         for path in (head.folder / DESCRIPTION_FILE, head.folder / WEIGHTS_FILE, *results_of(head.folder)):
             path.unlink(missing_ok=True)
-    left = sorted(head.folder.iterdir())
-    with suppress(OSError):
-        head.folder.rmdir()
-        head.folder.parent.rmdir()
+        left = sorted(path for path in head.folder.iterdir() if path.name != LOCK)
+        remove_empty(head.folder)
+        remove_empty(head.folder.parent)
     return left

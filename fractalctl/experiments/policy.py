@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from fractalctl.documents import Document, read_document
 from fractalctl.errors import FractalError, RequestError
+
+if TYPE_CHECKING:
+    from fractalctl.documents import Document
 
 Note = Callable[[str], None]
 """Told what is about to be replaced, a line for each path, before anything is computed."""
@@ -29,7 +31,7 @@ def unheard(_: str) -> None:
     """Tell nobody: what library functions do unless told otherwise."""
 
 
-AnyResult = TypeVar("AnyResult", bound=Document)
+AnyResult = TypeVar("AnyResult", bound="Document")
 
 
 def reusable(
@@ -54,6 +56,8 @@ def reusable(
 
 def _readable(path: Path, kind: type[AnyResult]) -> tuple[AnyResult | None, str]:
     """The document, and why it cannot stay if it is not the wanted one."""
+    from fractalctl.documents import read_document
+
     try:
         return read_document(path, kind), "holds another result (other heads, features or settings)"
     except FractalError as error:

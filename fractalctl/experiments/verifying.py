@@ -153,7 +153,8 @@ def _evaluation(path: Path, recorded: Mapping[str, Any], store: FeatureStore, de
     if document.head_identity != head.identity:
         raise FractalError(f"{path}: was measured of another head than the one beside it; evaluate again")
     features, protocol = recorded_set(document.features, store, path), Protocol.of(document)
-    return _compared(recorded, evaluate_again(head, features, protocol, list(document.metrics), device))
+    remade = evaluate_again(head, features, protocol, list(document.metrics), device)
+    return _compared(recorded, document, remade)
 
 
 def _repeated(path: Path, recorded: Mapping[str, Any], store: FeatureStore, call: Call) -> Found:
@@ -177,7 +178,7 @@ def _repeated(path: Path, recorded: Mapping[str, Any], store: FeatureStore, call
         made = next((one for one in found if read_json(one).get(TYPE) == recorded[TYPE]), None)
         if made is None:
             raise FractalError(f"{path}: the command that it records wrote nothing of its kind")
-        return _compared(recorded, read_document(made, kind))
+        return _compared(recorded, document, read_document(made, kind))
 
 
 REPEATED: Mapping[str, tuple[type[Document], str, str]] = {
@@ -194,10 +195,10 @@ def _without(words: Sequence[str], options: Sequence[str]) -> list[str]:
     return [word for place, word in enumerate(words) if place not in left_out]
 
 
-def _compared(recorded: Mapping[str, Any], remade: Document) -> Found:
-    """Compare a document as it was read with one that was made now."""
-    there, here = _findings(recorded), _findings(to_json(remade))
-    here = {name: value for name, value in here.items() if name in there}  # earlier versions wrote less
+def _compared(recorded: Mapping[str, Any], document: Document, remade: Document) -> Found:
+    """Compare what a file says, and the document that it was read as, with one that was made now."""
+    there, here, read = _findings(recorded), _findings(to_json(remade)), _findings(to_json(document))
+    here = _without_newer(here, there, read)
     return there == here, list(compare_values("", there, here))
 
 
@@ -214,6 +215,25 @@ def _findings(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_findings(inner) for inner in value]
     return value
+
+
+def _without_newer(here: Any, there: Any, read: Any) -> Any:
+    """What was made now, without the fields that a file of an earlier version does not have yet.
+
+    Fields they are, and nothing that was lost, where the file's type knows what stands for them.
+
+    >>> _without_newer({"a": 1, "lost": 2, "new": 3}, {"a": 1}, {"a": 1, "new": None})
+    {'a': 1, 'lost': 2}
+    """
+    if all(isinstance(one, dict) for one in (here, there, read)):
+        return {
+            name: _without_newer(inner, there.get(name), read.get(name))
+            for name, inner in here.items()
+            if name in there or name not in read
+        }
+    if all(isinstance(one, list) and len(one) == len(here) for one in (here, there, read)):
+        return [_without_newer(*three) for three in zip(here, there, read, strict=True)]
+    return here
 
 
 def compare_values(field: str, recorded: Any, remade: Any) -> Iterator[Difference]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 GROUP = "fractalctl.exporters"
 ROWS_PER_BATCH = 500
+OWN_KEYS = ("number", "text", "path", "id", "split")
+"""What a row has beside its classes and its vectors, under the same names in every database."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class Batch(NamedTuple):
     """Of the rows, counted from 0 over all splits: the same in every call."""
     texts: list[str]
     payloads: list[dict[str, Any]]
-    """By name: the class at each level, ``path`` of all of them, ``id`` and ``split``."""
+    """By key: the class at each level, see `level_keys`, ``path`` of all of them, ``id`` and ``split``."""
     vectors: dict[int, Vectors]
     """(n, length) float32 of length 1, by number of dimensions."""
 
@@ -139,6 +141,10 @@ def batches(subject: Subject, there: Callable[[Sequence[int]], int]) -> Iterator
     for split in subject.splits:
         if split not in features.splits:
             raise RequestError(f"{features.path}: has no split {split}; it has {', '.join(features.splits)}")
+    keys = level_keys(subject.levels, subject.lengths)
+    for level, key in zip(subject.levels, keys, strict=True):
+        if key != level:
+            subject.note(f"The level {level} is called {key} here: each row has a {level} of its own")
     total, skipped = sum(features.n_rows(split) for split in subject.splits), 0
     with subject.progress("exporting", total) as advance:
         for split in subject.splits:
@@ -149,21 +155,37 @@ def batches(subject: Subject, there: Callable[[Sequence[int]], int]) -> Iterator
                 if there(numbers) == len(numbers):
                     skipped += len(numbers)
                 else:
-                    yield _batch(subject, split, rows, numbers)
+                    yield _batch(subject, keys, split, rows, numbers)
                 advance(len(rows))
             first += count
     if skipped:
         subject.note(f"{skipped} of {total} rows were there already")
 
 
-def _batch(subject: Subject, split: str, rows: range, numbers: list[int]) -> Batch:
+def level_keys(levels: Sequence[str], lengths: Sequence[int]) -> list[str]:
+    """Under which key a row has its class at each level: the level's name, ``level_`` before it if taken.
+
+    >>> level_keys(["domain", "path", "text", "level_text"], [64, 256])
+    ['domain', 'level_path', 'level_level_text', 'level_text']
+    """
+    own = {*OWN_KEYS, *(f"vector_{length}" for length in lengths)}
+    keys = []
+    for level in levels:
+        key = level
+        while key in own or (key != level and key in levels):
+            key = f"level_{key}"
+        keys.append(key)
+    return keys
+
+
+def _batch(subject: Subject, keys: Sequence[str], split: str, rows: range, numbers: list[int]) -> Batch:
     features, chosen = subject.features, slice(rows.start, rows.stop)
     embedded = subject.head.prefixes(np.asarray(features.features(split)[chosen]), subject.device)
     labels, ids = features.labels(split)[chosen], features.ids(split)[chosen]
     payloads = []
     for own, name in zip(labels, ids, strict=True):
         path = [names[kind] for names, kind in zip(features.class_names, own, strict=True)]
-        levels = dict(zip(subject.levels, path, strict=True))
+        levels = dict(zip(keys, path, strict=True))
         payloads.append({**levels, "path": PATH_SEPARATOR.join(path), "id": name, "split": split})
     vectors = {length: unit(embedded.at(length)) for length in subject.lengths}
     return Batch(numbers, features.texts(split, rows), payloads, vectors)

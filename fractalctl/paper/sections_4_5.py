@@ -146,9 +146,13 @@ def _steerabilities(group: Group) -> Iterator[Beside]:
             yield place.where, one.arms, "p (Holm)", ours, paper
     if (found := _pooled(_gaps(one_per_corpus(group, "v5", "mrl")))) is not None:
         theirs, place = printed("figure_4", "pooled"), group[0]
-        here = f"{number(found.pooled)} {interval(found.ci)}, {p_phrase(found.p)}, I² = {percent(found.i2)}"
-        paper = f"{number(theirs['d'])} {interval(theirs['ci'])}, p = 0.0003, I² = {percent(theirs['i2'])}"
-        yield place.over, place.arms("v5", "mrl"), f"pooled d, {found.k} corpora (paper: 8)", here, paper
+        where, arms = place.over, place.arms("v5", "mrl")
+        ours, paper = (
+            f"{number(d)} {interval(ci)}" for d, ci in ((found.pooled, found.ci), (theirs["d"], theirs["ci"]))
+        )
+        yield where, arms, f"pooled d, {found.k} corpora (paper: 8)", ours, paper
+        yield where, arms, "pooled d, p", p_value(found.p), "0.0003"
+        yield where, arms, "pooled d, I²", percent(found.i2), percent(theirs["i2"])
 
 
 def _gap(place: Place, definition: str) -> float | None:

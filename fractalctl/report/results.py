@@ -7,7 +7,7 @@ from functools import cached_property
 from hashlib import sha256
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -97,6 +97,24 @@ class Group:
     def on(self, corpus: str) -> "Group":
         """The rows of one corpus."""
         return Group(f"{corpus}, {self.name}", [row for row in self.rows if row.corpus == corpus])
+
+
+class Ends(NamedTuple):
+    """What one table calls the coarsest and the finest level: whole in its caption, short in its columns."""
+
+    coarsest: str = "the coarsest level"
+    finest: str = "the finest level"
+    coarse: str = "coarse"
+    fine: str = "fine"
+
+    @classmethod
+    def of(cls, groups: Iterable[Group]) -> "Ends":
+        """Their names where all groups have the same, else what can be said of all."""
+        found = {(titles[0], titles[-1]) for titles in (group.first.profile.titles for group in groups)}
+        if len(found) != 1:
+            return cls()
+        (titles,) = found
+        return cls(*titles, *(title.rpartition(" [")[0] or title for title in titles))
 
 
 @dataclass(frozen=True)

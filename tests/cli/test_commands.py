@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 import fractalctl
-from fractalctl.cli import COMMANDS
+from fractalctl.cli import COMMANDS, build_app
 from tests.cli.calls import CALLS, SMALL, call, done, process, said
 from tests.feature_sets import make_features, make_store
 
@@ -26,6 +27,17 @@ def test_every_command_explains_itself(words: list[str], monkeypatch: pytest.Mon
     monkeypatch.setenv("COLUMNS", "200")
     text = done(shlex.join([*words, "--help"])).stdout
     assert all(option in text for option in ("--store", "--runs", "--json", "--quiet", "--verbose"))
+
+
+@pytest.mark.parametrize("words", CALLS, ids=" ".join)
+def test_no_list_is_lost_where_an_option_is_repeated(words: list[str]) -> None:
+    command = typer.main.get_command(build_app(words[:1]))
+    for word in words:
+        command = getattr(command, "commands", {}).get(word, command)
+    single = [option.opts[0] for option in command.params if not getattr(option, "multiple", True)]
+    lists = "by commas", "N,...", "NAME,...", "Lengths", "Prefix lengths", "Splits"
+    said = {option.opts[0]: f"{option.metavar} {getattr(option, 'help', '')}" for option in command.params}
+    assert not [option for option in single if any(word in said[option] for word in lists)]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

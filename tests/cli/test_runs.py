@@ -62,6 +62,9 @@ def test_a_head_goes_with_its_results_and_nothing_else_does(runs: Path) -> None:
     assert (folder / "seed-42" / "index").is_dir()
     assert not (folder / "seed-123").exists()
     assert (runs / "other").is_dir()
+    other = runs / NAME.replace("v5", "mrl")
+    done(f"runs rm {other} --yes")
+    assert not other.exists(), "nor the lock that was in it"
 
 
 @pytest.mark.parametrize("name", ["other", "garden/gaussian/v5", "../store"])

@@ -15,7 +15,10 @@ from fractalctl.corpora.request import CorpusRequest
 from store import Contents, FeatureStore
 from tests.feature_sets import Rows
 
-NEVER_FOR_HELP = ("numpy", "h5py", "torch", "pydantic", "rich.console")
+NEVER_FOR_HELP = (
+    *("numpy", "h5py", "torch", "pydantic", "rich.console"),
+    *("importlib.metadata", "msgspec", "statistics", "tomllib"),
+)
 NEVER_FOR_A_HIT = (
     *("torch", "transformers", "datasets", "huggingface_hub", "sklearn", "scipy", "pandas", "faiss"),
     *("matplotlib", "filelock", "rich.console"),

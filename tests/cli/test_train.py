@@ -44,6 +44,16 @@ def test_old_options_are_short_for_set(runs: Path) -> None:
     ]
 
 
+def test_lists_that_are_repeated_add_up(runs: Path) -> None:
+    found = heads("--strategy pca --strategy raw --dims 4 --dims 8,12 --seeds 42 --seeds 123,7")
+    assert [(head["strategy"], head["seed"]) for head in found] == [
+        (strategy, seed) for strategy in ("pca", "raw") for seed in (42, 123, 7)
+    ]
+    assert all(head["dims"] == [4, 8, 12] for head in found)
+    words = found[1]["argv"]
+    assert [words[at + 1] for at, word in enumerate(words) if word == "--seeds"] == ["123"]
+
+
 def test_a_setting_that_is_the_default_makes_no_other_arm(runs: Path) -> None:
     (head,) = heads("--strategy v5 --head linear --learning-rate 0.001 --seeds 42")
     assert head["arm"] == "v5"
@@ -78,6 +88,8 @@ def test_closed_forms_are_trained_beside_others(runs: Path) -> None:
         ("--strategy lda --head mlp", "has no trunk"),
         ("--set epochs", "--set epochs: expected NAME=VALUE, such as epochs=10"),
         ("--set epochs=1 --epochs 2", "epochs has two values: 1 and 2"),
+        ("--epochs 1 --epochs 2", "epochs has two values: 1 and 2"),
+        ("--seeds 42 --seeds x", "--seeds '42,x': expected whole numbers separated by commas"),
         ("--set epoch=1", "zoom has no setting epoch (did you mean 'epochs'?); it has dims"),
         ("--strategy v5,v5x", "strategy 'v5x' is not known"),
         ("--strategy v5,mrl --set temperature=0.2", "v5: temperature changes nothing, for info_nce is 0"),

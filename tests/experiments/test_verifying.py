@@ -107,6 +107,22 @@ def test_an_earlier_file_that_lacks_fields_is_still_the_same(made, copied):
     assert found["versions"]["python"][0] == "2.7"
 
 
+def test_fields_of_later_versions_are_no_difference_and_what_was_lost_is_one(made, copied):
+    (path,) = copied.glob("evaluation-*.json")
+    document = json.loads(path.read_text())
+    assert document["profile"].pop("levels") == ["L0", "L1"]
+    path.write_text(json.dumps(document))
+    result = verify(path, made)
+    (found,) = json.loads(result.stdout)
+    assert (result.exit_code, found["outcome"], found["differences"]) == (0, "same bytes", [])
+    del document["profile"]["truncated"]["8"]["L1"]
+    path.write_text(json.dumps(document))
+    result = verify(path, made)
+    (found,) = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert [one["field"] for one in found["differences"]] == ["profile.truncated.8.L1"]
+
+
 @pytest.mark.parametrize(
     ("argv", "code"),
     [

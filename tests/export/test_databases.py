@@ -14,7 +14,7 @@ from fractalctl.experiments.exporting import export_head
 from fractalctl.export import exporter as exported_rows
 from fractalctl.export.exporter import batches
 from fractalctl.export.vectors import unit
-from store import FeatureStore
+from store import FeatureStore, Recipe
 from tests.experiments.conftest import train
 from tests.feature_sets import make_features
 from tests.postgres import fresh_database, serving
@@ -31,6 +31,16 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     features = make_features(FeatureStore(folder / "store"))
+    return train(features, folder / "runs", ["v5"]).heads[0], features
+
+
+@pytest.fixture(scope="module")
+def own_keys(tmp_path_factory):
+    """A head of a corpus whose levels are called as keys that every row has."""
+    folder = tmp_path_factory.mktemp("own-keys")
+    identity = {"levels": ["text", "path", "split"]}
+    recipe = Recipe("garden", identity, "gaussian", {"dimension": 24}, ("train", "test"))
+    features = make_features(FeatureStore(folder / "store"), depth=3, recipe=recipe)
     return train(features, folder / "runs", ["v5"]).heads[0], features
 
 
@@ -151,6 +161,23 @@ def test_rows_are_found_at_every_length_with_their_payload(made, name: str, tmp_
         assert (payload["id"], payload["split"]) == (f"train-{number}", "train")
     document = json.loads((tmp_path / "db" / "fractalctl.json").read_text())
     assert (document["format"], document["lengths"]) == (name, [4, 8, 16])
+
+
+def test_levels_called_as_a_row_s_own_keys_take_nothing_from_it(own_keys, name: str, tmp_path: Path) -> None:
+    """A row has its text, its path and its split, and the class at levels of those names beside them."""
+    _, features = own_keys
+    notes: list[str] = []
+    export(own_keys, name, tmp_path / "db", note=notes.append)
+    number, payload = ASK[name](tmp_path / "db", asked(own_keys, 3, 16), 16, 1)[0]
+    classes = [names[kind] for names, kind in zip(
+        features.class_names, features.labels("train")[number], strict=True)]  # fmt: skip
+    assert [payload[key] for key in ("level_text", "level_path", "level_split")] == classes
+    assert (payload["text"], payload["path"]) == (features.texts("train", [number])[0], " > ".join(classes))
+    assert (payload["id"], payload["split"]) == (f"train-{number}", "train")
+    assert notes == [
+        f"The level {level} is called level_{level} here: each row has a {level} of its own"
+        for level in ("text", "path", "split")
+    ]
 
 
 def test_a_second_call_adds_nothing_and_a_third_goes_on(made, name: str, tmp_path: Path, monkeypatch) -> None:

@@ -1,12 +1,22 @@
 """What a report and a terminal show of metrics: of ours, of those that bring a section, and of any other."""
 
+import msgspec
 import pytest
 
-from fractalctl.documents.evaluation import Evaluation
+from fractalctl.cli.overview import evaluation_tables
+from fractalctl.documents.evaluation import Cascade, Evaluation, Leakage, Shortlist
 from fractalctl.measures import metrics as registry
 from fractalctl.report import Results, metric_tables, report_sections
+from fractalctl.report.sections.answer import answer_tables, build
 from fractalctl.tables import Section, Table
-from tests.report.documents import CLOSE, evaluations, measured_everywhere, metric_results, with_metric
+from tests.report.documents import (
+    CLOSE,
+    evaluations,
+    measured_everywhere,
+    metric_results,
+    profile,
+    with_metric,
+)
 
 METRICS = ("retrieval", "localisation", "routing", "dual", "information", "retention")
 
@@ -73,6 +83,62 @@ def test_retention_sets_the_untouched_backbone_beside() -> None:
     assert row["@384"] != "—"
     assert cells(table, "clinc, minilm, loo", "k-NN accuracy", "L1", "alpha")["@384"] == "—"
     assert cells(table, "clinc, minilm, loo", "hit rate at 10", "L1", "alpha")["@64"] == "—"
+
+
+def called(*levels: str):
+    """A profile whose levels have names."""
+    classes, entropies = (5, 10, 150)[-len(levels) :], (2.0, 1.0, 3.9)[-len(levels) :]
+    return msgspec.structs.replace(profile(classes, entropies), levels=list(levels))
+
+
+def of_metric(name: str, *levels: str, corpus: str = "clinc") -> list[Evaluation]:
+    shares = {"L0": 0.9, "L1": 0.4}
+    shortlist = Shortlist(size=64, kept=0.8, recall_at_1=0.7, multiply_adds=0.3)
+    results = metric_results(0.1) | {
+        "leakage": Leakage(short=64, n_known=9, probe=shares, floor=0.2, flat=shares),
+        "cascade": Cascade(short=64, full=256, n_searched=99, recall_at_1=0.8, shortlists={"64": shortlist}),
+    }
+    found = evaluations({"mine": [0.1]}, corpus=corpus, profile=called(*levels))
+    return [with_metric(one, name, results[name]) for one in found]
+
+
+@pytest.mark.parametrize("name", ["leakage", "cascade", "dual", "localisation"])
+def test_levels_are_called_as_the_corpora_call_them(name: str) -> None:
+    own = of_metric(name, "domain", "intent")
+    (table,) = metric_tables(name, own)
+    words = " ".join([table.caption, *table.columns])
+    assert "intent [L1]" in table.caption
+    assert not {"coarse", "coarsest", "fine", "finest"} & set(words.replace(",", " ").split())
+    if name != "cascade":
+        assert next(column.split(",")[0] for column in table.columns if "domain" in column) == "domain"
+    (mixed,) = metric_tables(name, [*own, *of_metric(name, "section", "heading", corpus="tickets")])
+    assert "the finest level" in mixed.caption
+    assert not [word for word in ("domain", "intent", "heading") if word in mixed.caption]
+
+
+def test_levels_between_the_outermost_are_shown_where_they_are_asked() -> None:
+    found = evaluations({"mine": [0.1, 0.2]}, profile=called("section", "chapter", "heading"))
+    accuracies = [one.accuracy for one in found]
+
+    def mean(level: str, length: str) -> str:
+        return f"{100 * sum(one[length][level] for one in accuracies) / 2:.1f}"
+
+    first, second = evaluation_tables(found)
+    assert first.columns == [
+        "arm", "section [L0] at 64", "chapter [L1] at 192", "heading [L2] at 256", "seeds",
+    ]  # fmt: skip
+    shown = [str(cell).split(" ± ")[0] for cell in first.rows[0]]
+    assert shown == ["mine", mean("L0", "64"), mean("L1", "192"), mean("L2", "256"), "2"]
+    assert list(second.columns[-2:]) == ["chapter [L1]@64", "chapter [L1]@256"], "first to be left out"
+    assert [str(cell).split(" ± ")[0] for cell in second.rows[0][-2:]] == [
+        mean("L1", "64"),
+        mean("L1", "256"),
+    ]
+    assert {len(row) for row in second.rows} == {len(second.columns)}
+    assert answer_tables(Results(evaluations=found)) == [first]
+    page = build(Results(evaluations=found)).parts[1]
+    assert page.columns[-1] == "chapter [L1] at 192"
+    assert {len(row) for row in page.rows} == {len(page.columns)}
 
 
 def plugged(result: dict) -> list[Evaluation]:

@@ -21,6 +21,8 @@ ROWS = [
     ["trec", "v5", "L0", "=1+1", "—"],
     ["trec", "mrl", "L0", '7, "a"', "[-1, 2]"],
 ]
+ALL = [["v5", 90], ["mrl", 80], ["minilm, cut", 70]]
+PAIRS = [["v5", "mrl"], ["zoom", "mrl"], ["v5 (16)", "v5 (32)"]]
 COLUMNS = ["corpus", "arm", "level", "S", "CI"]
 
 
@@ -44,7 +46,15 @@ def page(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     wide = Table(
         "wide", "Wide.", ["arm", *(f"a column of words {n}" for n in range(30))], [["v5", *range(30)]]
     )
-    mine = Section("Mine", [Table("mine", "To be filtered.", COLUMNS, ROWS, left=3), wide], 500)
+    best = Table("best", "The best arm.", ["arm", "topic [L1] at 64"], [ALL[0], ALL[2]])
+    every = Table("best-all", "All arms.", best.columns, ALL, folded=True)
+    pairs = Table("pairs", "Two arms.", ["a", "b"], PAIRS, left=2)
+    named = Table("comparisons-zoom-mrl-minilm", "Of two arms.", ["corpus", "gap"], [["trec", 1]])
+    many = Table("long", "Long.", ["arm", "S"], [["v5", 0], *(["mrl", place] for place in range(60))])
+    levels = Table("levels", "Of a level.", ["level", "S"], [["topic [L1]", 1], ["all", 2]])
+    tables = [Table("mine", "To be filtered.", COLUMNS, ROWS, left=3), wide, best, every]
+    tables += [pairs, named, levels, many]
+    mine = Section("Mine", tables, 500)
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(html_page("Results", [*report_sections(results), mine]), "utf-8")
     return path
@@ -120,6 +130,25 @@ def test_filters_leave_what_was_asked_for(browser) -> None:
     choose(browser, "arm", "")
     choose(browser, "level", "L1")
     assert shown(browser, "mine") == ["clinc"]
+    assert shown(browser, "levels") == ["topic"]
+    choose(browser, "level", "")
+
+
+def test_a_filter_of_arms_leaves_what_arms_have_to_beat(browser) -> None:
+    arms = browser.find_elements("css selector", "#filters [name=arm] option")
+    assert {"v5", "mrl", "zoom"} < {option.text for option in arms}
+    assert not any("minilm" in option.text for option in arms)
+    assert "L1: topic" in browser.find_element("css selector", "#filters [name=level]").text
+    choose(browser, "arm", "v5")
+    assert shown(browser, "best") == ["v5", "minilm,"]
+    assert not shown(browser, "best-all")
+    assert shown(browser, "pairs") == ["v5", "v5"]
+    assert not browser.find_element("id", "table-comparisons-zoom-mrl-minilm").is_displayed()
+    choose(browser, "arm", "mrl")
+    assert not browser.find_element("id", "table-best").is_displayed()
+    assert shown(browser, "best-all") == ["mrl", "minilm,"]
+    assert browser.find_element("id", "table-comparisons-zoom-mrl-minilm").is_displayed()
+    choose(browser, "arm", "")
 
 
 SAVED = """
@@ -153,12 +182,31 @@ def test_a_table_that_is_too_wide_says_so_and_keeps_its_first_column(browser) ->
     for width in WIDTHS:
         resize(browser, width)
         assert sideways(browser) <= 0
-        hint = browser.find_element("css selector", "#table-wide .hint")
-        assert "sideways" in hint.text
+        hints = browser.find_elements("css selector", "#table-wide .hint")
+        assert [("sideways" in hint.text, "down" in hint.text) for hint in hints] == [
+            (True, False),
+            (False, False),
+        ]
         left = "return document.querySelector('#table-wide tbody th').getBoundingClientRect().left"
         before = browser.execute_script(left)
         browser.execute_script("document.querySelector('#table-wide .scroll').scrollLeft = 500")
         assert browser.execute_script(left) == pytest.approx(before, abs=1)
+
+
+def test_a_table_that_is_too_long_says_so_and_a_figure_is_whole(browser) -> None:
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    resize(browser, 1400)
+    hint = browser.find_element("css selector", "#table-long .below")
+    assert "down" in hint.text
+    choose(browser, "arm", "v5")
+    WebDriverWait(browser, 10).until_not(lambda _: hint.is_displayed())
+    choose(browser, "arm", "")
+    figures = (
+        "return [...document.querySelectorAll('.picture .scroll')].map(e => e.scrollHeight - e.clientHeight)"
+    )
+    hidden = browser.execute_script(figures)
+    assert hidden and max(hidden) <= 1
 
 
 def test_contents_stay_in_sight(browser) -> None:

@@ -43,6 +43,36 @@ def test_what_is_folded_is_opened_on_demand() -> None:
     assert tokens[-1].content == "</details>"
 
 
+def test_a_long_table_is_one_for_each_value_of_its_first_column() -> None:
+    rows = [[corpus, f"arm {place}", place] for corpus in ("trec", "a & b") for place in range(21)]
+    table = Table("t", "Of *arms*", ["corpus", "arm", "S"], rows, left=2)
+    lines = writers.markdown_pages("R", [Section("S", [table])], "d")["d/01-s.md"].splitlines()
+    assert r"**Of \*arms\***" in lines
+    opened, closed = '<details markdown="1" open>', '<details markdown="1">'
+    assert [line for line in lines if "details" in line and "/" not in line] == [opened, closed]
+    assert [line for line in lines if "summary" in line] == [
+        "<summary>trec</summary>",
+        "<summary>a &amp; b</summary>",
+    ]
+    assert [line for line in lines if line.startswith("| arm ")] == [
+        "| arm | S |", *(f"| arm {place} | {place} |" for place in range(21)),
+    ] * 2  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[place % 2, 1] for place in range(writers.LONG)],
+        [["one", place] for place in range(99)],
+        [[place, 1] for place in range(99)],
+    ],
+    ids=["as long as may be", "one value", "no value twice"],
+)
+def test_other_tables_stay_whole(rows: list[list[object]]) -> None:
+    text = writers.markdown_page("R", [Section("S", [Table("t", "c", ["corpus", "S"], rows)])])
+    assert "details" not in text and text.count("\n| ") == len(rows) + 2
+
+
 def test_markdown_of_a_section() -> None:
     page = writers.markdown_page(
         "A < B", [Section("Title", ["Some *text*.", EXAMPLE, Slider([zoom()])])], "f"

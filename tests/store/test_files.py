@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from store.errors import StoreError, StoreRequestError
-from store.files import read_json, sha256_of, write_aside, write_json
+from store.files import locked, read_json, remove_empty, sha256_of, write_aside, write_json
 
 
 def test_a_file_appears_whole_in_folders_that_are_made(tmp_path: Path):
@@ -55,3 +55,18 @@ def test_checksum_of_a_file(tmp_path: Path):
     path = tmp_path / "file"
     path.write_bytes(b"__abc")
     assert sha256_of(path, start=2) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_folder_goes_with_its_lock_and_with_nothing_else(tmp_path: Path):
+    empty, kept = tmp_path / "empty", tmp_path / "kept"
+    for folder in (empty, kept):
+        with locked(folder):
+            remove_empty(folder)
+            assert (folder / ".lock").exists(), "another holds it"
+    (kept / "file").write_text("mine")
+    for folder in (empty, kept, tmp_path / "never"):
+        remove_empty(folder)
+    assert sorted(tmp_path.rglob("*")) == [kept, kept / ".lock", kept / "file"]
+    (tmp_path / "bare").mkdir()
+    remove_empty(tmp_path / "bare")
+    assert not (tmp_path / "bare").exists()

@@ -40,7 +40,7 @@ GIVEN = 2 / 3
 """Of the last part's numbers that discriminants have."""
 ROWS_AT_ONCE = 16384
 SHARPEST = 0.03
-"""Temperature of the prototypes' softmax at amount 1; at .01 rows of a class are one point, and neighbours chance."""
+"""Temperature of the prototypes' softmax at amount 1; at .01 a class is one point, its neighbours chance."""
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -143,8 +143,8 @@ class Zoom(GradientMethod):
 
     An embedding is one part for each level. Two thirds of the last are given, in closed form: discriminants
     of the finest classes (Fisher 1936), whitened within classes, then other directions of the features,
-    smaller. All else is learned. With z the amount over .9, at most 1, and prefix p of P that stands for level
-    l(p) of D:
+    smaller. All else is learned. With z the amount over .9, at most 1, and prefix p of P that stands for
+    level l(p) of D:
 
         L = sum_{p < P} z SupCon_l(p)(e_p) + (1 - z) (SupCon_{D-1}(e_p) + a KL(e_p))
             + SupCon_{D-1}(e) + c SupCon_0(e) + a KL(e)

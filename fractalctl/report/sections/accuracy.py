@@ -26,6 +26,7 @@ def _table(group: Group) -> Table:
     rows = []
     for corpus in group.corpora:
         found = group.on(corpus)
+        titles = dict(zip(found.levels, found.first.profile.titles, strict=True))
         for level in found.ends:
             for arm in found.arms:
                 documents = [row.document for row in found.of(arm)]
@@ -36,7 +37,7 @@ def _table(group: Group) -> Table:
                     percents([first.profile.baseline[level]]),
                     MISSING if cut is None else percents([cut]),
                 ]
-                rows.append([corpus, level, arm, len(documents), *backbone, *shares])
+                rows.append([corpus, titles[level], arm, len(documents), *backbone, *shares])
     columns = ["corpus", "level", "arm", "seeds", "backbone", CUT, "shortest prefix", "full length"]
     return Table(f"accuracy-{group.slug}", f"{how(group.first)}.", columns, rows, left=3)
 

@@ -49,9 +49,9 @@ def ablation_answers(documents: Sequence[Ablation]) -> list[Table]:
         titles = one.profile.titles
         rows = []
         for (arm, _), runs in by_condition(one).items():
-            asked, point = ends(runs[0].accuracy), runs[0].point
+            (coarse, *_, fine), point = asked_at(runs[0].accuracy), runs[0].point
             where = [str(value) if name == one.varied else f"{name} {value}" for name, value in point.items()]
-            cells = shares([run.accuracy for run in runs], asked)
+            cells = shares([run.accuracy for run in runs], [coarse, fine])
             rows.append([arm, *([", ".join(where)] if one.varied else []), len(runs), *cells])
         columns = ["arm", *([one.varied] if one.varied else []), "seeds"]
         columns += [f"{titles[0]} at the shortest", f"{titles[-1]} at full length"]
@@ -60,18 +60,26 @@ def ablation_answers(documents: Sequence[Ablation]) -> list[Table]:
     return tables
 
 
-def ends(accuracy: Accuracy) -> Places:
-    """The coarsest level at the shortest length, and the finest at the full one."""
-    (short, *_), (*_, full) = accuracy, accuracy
-    (coarse, *_), (*_, fine) = accuracy[short], accuracy[full]
-    return [(coarse, short), (fine, full)]
+def asked_at(accuracy: Accuracy) -> Places:
+    """Every level, coarsest first, at the length where it is asked.
+
+    The coarsest at the shortest length, the finest at the full one, those between as evenly between.
+
+    >>> lengths = dict.fromkeys(["64", "128", "192", "256"], {"L0": 0.9, "L1": 0.8, "L2": 0.7})
+    >>> asked_at(lengths)
+    [('L0', '64'), ('L1', '192'), ('L2', '256')]
+    """
+    lengths = list(accuracy)
+    levels = list(accuracy[lengths[0]])
+    steps, last = len(lengths) - 1, len(levels) - 1
+    return [(level, lengths[-(-place * steps // last)]) for place, level in enumerate(levels)]
 
 
 def _table(group: Group) -> Table:
     first = group.first
     titles = dict(zip(group.levels, first.profile.titles, strict=True))
-    asked = ends(first.accuracy)
-    short, full = (length for _, length in asked)
+    asked = asked_at(first.accuracy)
+    (_, short), *_, (_, full) = asked
     rows: list[list[object]] = []
     for arm in group.arms:
         documents = [row.document for row in group.of(arm)]
@@ -149,8 +157,8 @@ def _tables(corpus: str, group: Group) -> Iterator[Table]:
     short, full = first.dims[0], first.dims[-1]
     coarse, fine = group.ends[0], group.ends[-1]
     # What is asked first stands first, where a narrow screen shows it.
-    ends = dict.fromkeys([(coarse, short), (fine, full), (fine, short), (coarse, full)])
-    places = [(level, str(length)) for level, length in ends]
+    ends = [(coarse, str(short)), (fine, str(full)), (fine, str(short)), (coarse, str(full))]
+    places = list(dict.fromkeys([*ends, *asked_at(first.accuracy)]))
     columns = ["arm", *(f"{titles[level]} at {length}" for level, length in places)]
     rows, every = (list(_rows(group, places, most)) for most in (MOST_ARMS, None))
     saved = f"{short} numbers take {percent(short / full)} of the bytes of {full}." if full != short else ""

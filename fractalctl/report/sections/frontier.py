@@ -143,7 +143,8 @@ def _place(place: PlaceCompared, document: ArmsCompared) -> Table:
         "cost", "bytes", "head kB",
     ]  # fmt: skip
     rows = [*map(_row, place.arms), *(_untrained_row(one, len(dims) > 1) for one in place.untrained)]
-    flat = [f"{one.level} {percent(one.accuracy, 1)} ({one.source})" for one in place.references]
+    called = dict(zip(place.levels, (coarse, fine), strict=True))
+    flat = [f"{called[one.level]} {percent(one.accuracy, 1)} ({one.source})" for one in place.references]
     caption = (
         f"{place.label}, {document.protocol}: {place.n_queries} queries, {place.n_reference} rows answer. "
         "In %, but S and cost; ± is half of the 95 % interval over seeds; R@1 and cost of a shortlist of 64. "

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fractalctl.numbers import MISSING, number, percents
 from fractalctl.report.metrics import SPREAD, Shown, metric_groups
-from fractalctl.report.results import Group, Results
+from fractalctl.report.results import Ends, Group, Results
 from fractalctl.tables import Table
 
 Row = list[object]
@@ -23,10 +23,11 @@ def _cascade(results: Results) -> list[Table]:
             shares = [percents([one.kept for one in lists])]
             shares += [percents([one.recall_at_1 for one in side]) for side in (lists, found)]
             rows.append([group.name, arm, name, lists[0].size, *shares, number(lists[0].multiply_adds)])
+    ends = Ends.of(metric_groups(results, "cascade"))
     caption = (
         f"In %, {SPREAD}: queries whose nearest neighbour survives a shortlist of 64, or of 1 % of the rows "
-        "but no fewer than 64; queries whose first answer is of their finest class, by cascade and by full "
-        "search. Cost is multiply-adds over those of full search."
+        f"but no fewer than 64; queries whose first answer is right at {ends.finest} (R@1), by cascade and "
+        "by full search. Cost is multiply-adds over those of full search."
     )
     columns = ["where", "arm", "list", "rows", "kept", "R@1 cascade", "R@1 full", "cost"]
     return [Table("cascade", caption, columns, rows, left=3)] if rows else []
@@ -35,18 +36,20 @@ def _cascade(results: Results) -> list[Table]:
 def _dual(results: Results) -> list[Table]:
     """Accuracies and storage of one head and of two."""
     rows: list[Row] = []
-    for group in metric_groups(results, "dual"):
+    groups = metric_groups(results, "dual")
+    for group in groups:
         sides = {"two, dedicated": [row.result.dedicated for row in group.of(group.arms[0])]}
         sides |= {arm: [row.result.single for row in group.of(arm)] for arm in group.arms}
         for name, found in sides.items():
             shares = [percents([getattr(side, key) for side in found]) for key in SHARES]
             rows.append([group.name, name, *shares, *(getattr(found[0], key) for key in BYTES)])
+    ends = Ends.of(groups)
     caption = (
-        f"k-NN accuracy in %, {SPREAD}, and bytes: of one stored document, of what exact search reads of it "
-        "for a coarse query, and of the weights."
+        f"k-NN accuracy in % at {ends.coarsest} and at {ends.finest}, {SPREAD}, and bytes: of one stored "
+        f"document, of what exact search reads of it for a {ends.coarse} query, and of the weights."
     )
-    columns = ["where", "heads", "coarse, shortest", "coarse, full", "fine, full"]
-    columns += ["document", "coarse query", "weights"]
+    columns = ["where", "heads", f"{ends.coarse}, shortest", f"{ends.coarse}, full", f"{ends.fine}, full"]
+    columns += ["document", f"{ends.coarse} query", "weights"]
     return [Table("dual", caption, columns, rows, left=2)] if rows else []
 
 
@@ -63,12 +66,13 @@ def _leakage(results: Results) -> list[Table]:
         nearest = [row.document.accuracy[str(row.result.short)][fine] for row in found]
         frame = [[found[0].result.floor], [found[0].result.flat[fine]]]
         rows.append([group.name, arm, *map(percents, [*probes, nearest, *frame])])
+    ends = Ends.of(metric_groups(results, "leakage"))
     caption = (
-        f"Accuracy in %, {SPREAD}: a linear probe of the shortest prefix at the coarsest and the finest "
-        "level (leakage), k-NN of that prefix at the finest, the floor (only the coarsest class known), and "
-        "the same probe of the whole untouched features."
+        f"Accuracy in %, {SPREAD}: a linear probe of the shortest prefix at {ends.coarsest} and at "
+        f"{ends.finest} (leakage), k-NN of that prefix at the latter, the floor (only the class at the "
+        "former known), and the same probe of the whole untouched features."
     )
-    columns = ["where", "arm", "coarse", "leakage", "by k-NN", "floor", "untouched"]
+    columns = ["where", "arm", ends.coarse, "leakage", "by k-NN", "floor", "untouched"]
     return [Table("leakage", caption, columns, rows, left=2)] if rows else []
 
 
@@ -85,9 +89,12 @@ def _localisation(results: Results) -> list[Table]:
         ]
         apart = percents([one.separation for one in found], sign=True)
         rows.append([group.name, arm, *spans, *cells, apart])
-    columns = ["where", "arm", "first", "rest", "coarse, first", "coarse, rest", "fine, first", "fine, rest"]
+    ends = Ends.of(metric_groups(results, "localisation"))
+    columns = ["where", "arm", *PLACES]
+    columns += [f"{level}, {place}" for level in (ends.coarse, ends.fine) for place in PLACES]
     caption = (
-        f"k-NN accuracy in % from the first block and from the rest, coarsest and finest level, {SPREAD}."
+        f"k-NN accuracy in % from the first block and from the rest, at {ends.coarsest} and at "
+        f"{ends.finest}, {SPREAD}."
     )
     return [Table("localisation", caption, [*columns, "separation"], rows, left=2)] if rows else []
 

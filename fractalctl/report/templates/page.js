@@ -8,22 +8,26 @@ function make(tag, options = {}, ...children) {
 
 /* Contents, filters, downloads and hints: the page says the same without them. */
 (() => {
-  const KINDS = { corpus: ["corpus", "where"], arm: ["arm", "embedding"], level: ["level"] };
+  const KINDS = { corpus: ["corpus", "where"], arm: ["arm", "embedding", "a", "b"], level: ["level"] };
   const ANY = "";
   const text = (cell) => cell.textContent.trim();
   const slug = (name) => name.replace(/[^\w.=]+/gu, "-").replace(/^[-.]+|[-.]+$/g, "");
   const corpusOf = (words) => words.split(/ \(| > |, /)[0];
+  const levelOf = (words) => words.match(/\[([^\]]+)\]$/)?.[1] ?? words;
+  /* "minilm, cut" is what arms have to beat: no arm, and in sight whichever is chosen. */
+  const armOf = (words) => words.includes(", ") ? ANY : words;
+  const READ = { corpus: corpusOf, arm: armOf, level: levelOf };
   const tables = [...document.querySelectorAll("figure.table")].map((figure) => {
     const heads = [...figure.querySelectorAll("thead th")].map(text);
     const places = Object.fromEntries(Object.entries(KINDS).map(([kind, names]) =>
-      [kind, heads.findIndex((head) => names.includes(head))]));
+      [kind, heads.flatMap((head, place) => names.includes(head) ? [place] : [])]));
     return { figure, heads, places, rows: [...figure.querySelectorAll("tbody tr")] };
   });
-  const valueOf = (row, kind, place) => kind === "corpus" ? corpusOf(text(row.cells[place])) : text(row.cells[place]);
+  const valuesOf = (row, kind, places) => places.map((place) => READ[kind](text(row.cells[place])));
   const choices = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, [...new Set(tables.flatMap((table) => {
-    const exact = table.places[kind] >= 0 && table.heads[table.places[kind]] === kind;
-    return exact ? table.rows.map((row) => valueOf(row, kind, table.places[kind])) : [];
-  }))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }))]));
+    const exact = table.places[kind].filter((place) => table.heads[place] === kind);
+    return table.rows.flatMap((row) => valuesOf(row, kind, exact));
+  }))].filter((value) => value !== ANY).sort((a, b) => a.localeCompare(b, "en", { numeric: true }))]));
 
   const form = document.getElementById("filters");
   const chosen = (kind) => form.elements[kind]?.value ?? ANY;
@@ -32,32 +36,63 @@ function make(tag, options = {}, ...children) {
     return corpora.find((corpus) => `-${name}-`.includes(`-${slug(corpus)}-`));
   }
 
+  /* The two arms of a table or a figure that has its name of them. */
+  function pairOf(name) {
+    const rest = name.match(/^(?:comparisons|forest|influence|pooled)-(.+)$/)?.[1] ?? "";
+    const pairs = choices.arm.flatMap((a) => choices.arm.map((b) => [a, b]));
+    return pairs.filter((pair) => rest.startsWith(`${pair.map(slug).join("-")}-`))
+      .sort((a, b) => b.join().length - a.join().length)[0];
+  }
+
+  function fits(row, kind, places) {
+    const values = valuesOf(row, kind, places);
+    /* What is of none that can be chosen, such as "v5 at 16", stays. */
+    return chosen(kind) === ANY || !values.length || values.some((value) => value === chosen(kind) || !choices[kind].includes(value));
+  }
+
   function filter() {
     for (const { figure, places, rows } of tables) {
       let shown = 0;
       for (const row of rows) {
-        row.hidden = Object.entries(places).some(([kind, place]) =>
-          place >= 0 && chosen(kind) !== ANY && valueOf(row, kind, place) !== chosen(kind));
+        row.hidden = !Object.entries(places).every(([kind, own]) => fits(row, kind, own));
         shown += !row.hidden;
       }
       const note = figure.querySelector(".count");
       note.textContent = shown === rows.length ? "" : `${shown} of ${rows.length} rows`;
-      if (places.corpus < 0) elsewhere(figure, figure.id.replace(/^table-/, ""));
+      elsewhere(figure, figure.id.replace(/^table-/, ""), places.corpus.length);
+      /* Where the best arms are without the chosen one, the table of all arms has it. */
+      const whole = document.getElementById(`${figure.id}-all`);
+      if (!whole || figure.hidden) continue;
+      figure.hidden = chosen("arm") !== ANY && !rows.some((row) => valuesOf(row, "arm", places.arm).includes(chosen("arm")));
+      whole.closest("details").open ||= figure.hidden;
     }
     for (const figure of document.querySelectorAll("figure.picture")) elsewhere(figure, figure.id.replace(/^figure-/, ""));
     document.dispatchEvent(new CustomEvent("filtered", { detail: { corpus: chosen("corpus"), arm: chosen("arm") } }));
   }
 
-  function elsewhere(figure, name) {
-    const own = of(name, choices.corpus);
-    figure.hidden = own !== undefined && chosen("corpus") !== ANY && own !== chosen("corpus");
+  /* What is of other corpora or arms altogether is left out, with the line that opens it. */
+  function elsewhere(figure, name, hasCorpora = false) {
+    const own = hasCorpora ? undefined : of(name, choices.corpus);
+    const pair = pairOf(name);
+    figure.hidden = (own !== undefined && chosen("corpus") !== ANY && own !== chosen("corpus"))
+      || (pair !== undefined && chosen("arm") !== ANY && !pair.includes(chosen("arm")));
+    const folded = figure.closest("details.folded");
+    if (folded) folded.hidden = figure.hidden;
+  }
+
+  /* L0 is "area" in one corpus and "topic" in another. */
+  function called(kind, value) {
+    if (kind !== "level") return value;
+    const cells = tables.flatMap(({ rows, places }) => rows.flatMap((row) => places.level.map((place) => text(row.cells[place]))));
+    const titles = [...new Set(cells)].filter((cell) => cell !== value && levelOf(cell) === value);
+    return titles.length ? `${value}: ${titles.map((title) => title.replace(/ \[[^\]]+\]$/, "")).join(", ")}` : value;
   }
 
   for (const [kind, values] of Object.entries(choices)) {
     if (values.length < 2) continue;
     const all = make("option", { value: ANY }, "all");
     form.append(make("label", {}, kind[0].toUpperCase() + kind.slice(1),
-      make("select", { name: kind }, all, ...values.map((value) => make("option", { value }, value)))));
+      make("select", { name: kind }, all, ...values.map((value) => make("option", { value }, called(kind, value))))));
   }
   form.hidden = !form.elements.length;
   form.addEventListener("change", filter);
@@ -92,7 +127,8 @@ function make(tag, options = {}, ...children) {
       setTimeout(() => URL.revokeObjectURL(url), 1000);
     });
     table.figure.append(make("p", { className: "tools" },
-      make("span", { className: "hint" }, "Scroll sideways for more columns →"), make("span", { className: "count" }), button));
+      make("span", { className: "hint aside" }, "Scroll sideways for more columns →"),
+      make("span", { className: "hint below" }, "Scroll down for more rows ↓"), make("span", { className: "count" }), button));
   }
   for (const figure of document.querySelectorAll("figure.picture")) {
     const name = figure.id.replace(/^figure-/, "");
@@ -104,10 +140,12 @@ function make(tag, options = {}, ...children) {
 
   const hint = new ResizeObserver((entries) => {
     for (const { target } of entries) {
-      target.closest("figure").classList.toggle("wide", target.scrollWidth > target.clientWidth + 1);
+      const { classList } = target.closest("figure"), box = target.closest(".scroll");
+      classList.toggle("wide", box.scrollWidth > box.clientWidth + 1);
+      classList.toggle("tall", box.scrollHeight > box.clientHeight + 1);
     }
   });
-  document.querySelectorAll("figure.table .scroll").forEach((element) => hint.observe(element));
+  document.querySelectorAll("figure.table :is(.scroll, table)").forEach((element) => hint.observe(element));
 
   const menu = document.getElementById("menu");
   document.documentElement.classList.add("scripted");
