@@ -32,9 +32,9 @@ def tuned(plain: ArmsCompared, found: ArmsCompared, evaluations: Sequence[Evalua
     before = {place.label: place for place in plain.places}
     pairs = [(before[place.label], place) for place in found.places]
     text = (
-        f"Every arm had {trials} trials, itself among them: its learning rate, and one more setting where "
-        "its method names one, chosen by held-out training rows (`train --tune`). Closed forms have nothing "
-        f"to tune. {_verdict([_plainly(old, new) for old, new in pairs])}"
+        f"Each arm of the second table had {trials} trials, as it is among them: of its learning rate, and "
+        "of one more setting where its method names one, judged by held-out training rows (`train --tune`). "
+        f"Closed forms have nothing to tune. {_verdict([_plainly(old, new) for old, new in pairs])}"
     )
     columns = ["corpus", "arm", "chosen"]
     columns += [f"{what}{when}" for what in SHOWN.values() for when in ("", ", tuned")]
