@@ -25,7 +25,7 @@ def tuned(plain: ArmsCompared, found: ArmsCompared, evaluations: Sequence[Evalua
         found: arms whose labels say in how many trials they were tuned.
         evaluations: those of `found`.
     """
-    [trials] = {TUNED.search(one.arm)[1] for place in found.places for one in place.arms}  # type: ignore[index]
+    [trials] = {trial for place in found.places for one in place.arms for trial in TUNED.findall(one.arm)}
     settings = {
         (one.corpus, one.arm): {name: one.settings[name] for name in one.tuned} for one in evaluations
     }
