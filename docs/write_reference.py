@@ -30,6 +30,8 @@ Struct = type[msgspec.Struct]
 
 BASES: tuple[Struct, ...] = (Conditions, Document)
 """What kinds of file extend, the nearest first; each is described once."""
+EVERYWHERE = {"reason": "why a part is missing; null where none is."}
+"""Fields that many parts have, where a part says no more of them."""
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
 PAGE, SCHEMAS = "file-formats.md", "schemas"
 
@@ -94,7 +96,9 @@ def _kind(kind: type[Document]) -> str:
     title, _, meaning = kind.FILE.partition(": ")
     made_by = kind.MADE_BY.partition(",")[0]
     lead = f"`encoding-type` is `{tag}`; made by `{made_by}`. [JSON schema](schemas/{tag}.json)"
-    return f"### {_plain(title)}\n\n{meaning[:1].upper()}{meaning[1:]} {lead}\n\n{_described(kind)}"
+    summary = f"{meaning[:1].upper()}{meaning[1:]}"
+    described = _described(kind).removeprefix(summary).lstrip()  # which one class puts in the same words
+    return f"### {_plain(title)}\n\n{summary} {lead}\n\n{described}"
 
 
 def _described(kind: Struct) -> str:
@@ -115,7 +119,8 @@ def _rows(kind: Struct) -> Iterator[str]:
     base = _base(kind)
     known = set(base.__struct_fields__) if base else set()
     for field in [field for field in msgspec.structs.fields(kind) if field.name not in known]:
-        meaning = meanings.get(field.name) or meanings.get(field.encode_name, "")
+        own = meanings.get(field.name) or meanings.get(field.encode_name)
+        meaning = own or EVERYWHERE.get(field.name, "")
         cells = [f"`{field.encode_name}`", _type(types[field.name]), meaning]
         yield f"| {' | '.join(map(_cell, cells))} |"
 
@@ -209,6 +214,7 @@ one document; everything for people goes to standard error. Exit codes: 0 done, 
 wrong, 130 interrupted. An option that takes a list (`N,...`, `NAME,...`) may be repeated, too."""
 COMMON = ("store", "runs", "json", "quiet", "wide", "verbose")
 """Parameters that every command has; they are described once."""
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _EXAMPLES = re.compile(r"\x08\n|```\n?")
 """Around the block of examples, in help for programs and in help for people."""
 
@@ -262,9 +268,10 @@ def _paragraphs(text: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """One line of Markdown; what stands between backticks stays code."""
+    """One line of Markdown; what stands between backticks stays code, and options become it."""
     parts = text.split("`")
-    return "".join(f"`{part}`" if place % 2 else markdown_text(part) for place, part in enumerate(parts))
+    parts[::2] = [OPTION.sub(r"`\g<0>`", markdown_text(part)) for part in parts[::2]]
+    return "".join(f"`{part}`" if place % 2 else part for place, part in enumerate(parts))
 
 
 def _record(parameter: Any) -> tuple[str, str]:

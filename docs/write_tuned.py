@@ -34,7 +34,8 @@ def tuned(plain: ArmsCompared, found: ArmsCompared, evaluations: Sequence[Evalua
     text = (
         f"Each arm of the second table had {trials} trials, as it is among them: of its learning rate, and "
         "of one more setting where its method names one, judged by held-out training rows (`train --tune`). "
-        f"Closed forms have nothing to tune. {_verdict([_plainly(old, new) for old, new in pairs])}"
+        "Closed forms have nothing to tune, and an arm without a row was not tuned there. "
+        f"{_verdict([_plainly(old, new) for old, new in pairs])}"
     )
     columns = ["corpus", "arm", "chosen"]
     columns += [f"{what}{when}" for what in SHOWN.values() for when in ("", ", tuned")]

@@ -76,12 +76,14 @@ class Picture:
         caption: what is drawn, and what bars or bands are.
         alt: what it shows, for those who do not see it; the caption where empty.
         draw: makes the figure; raises MissingExtraError where matplotlib is not installed.
+        folded: whether a page opens it on demand only.
     """
 
     name: str
     caption: str
     draw: Callable[[], "Figure"]
     alt: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ class Slider:
 
     zooms: Sequence["Zoom"]
     titles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def called(self, zoom: "Zoom") -> dict[str, str]:
+        """What people call the levels of one of them, by the codes of its shares."""
+        codes = list(zoom.shares[zoom.arm][str(zoom.dims[0])])
+        return dict(zip(codes, self.titles.get(zoom.features.identity) or codes, strict=True))
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def index(
     """Index the corpus of a trained head with FAISS, and find out when its answers are sure.
 
     A level's margin of votes is calibrated so that at most --error of the answers that reach it are wrong;
-    a nearness, so that 95 % of the corpus's own rows are inside. 'search --index' then answers at a level,
+    a nearness, so that 95 % of the corpus's own rows are inside. `search --index` then answers at a level,
     or at the finest that is sure. --outside reports AUROC and the error at 95 % recall on texts of no
     class.
 

@@ -186,10 +186,10 @@ def executor(
         Option(help="Processes that work side by side.", show_default="this process alone"),
     ] = None,
     workers: Annotated[
-        int | None, Option(min=1, help="Processes of --executor local.", show_default="one per core")
+        int | None, Option(min=1, help="Processes of `--executor local`.", show_default="one per core")
     ] = None,
     scheduler: Annotated[
-        str | None, Option(help="Of --executor dask: tcp://host:8786, or its file. Of ray: address.")
+        str | None, Option(help="Of `--executor dask`: tcp://host:8786, or its file. Of ray: address.")
     ] = None,
 ) -> Executor | None:
     """Who does the work, None this process; RequestError if the options do not go together."""

@@ -68,7 +68,7 @@ def search(
     ] = False,
     index: Annotated[
         Path | None,
-        Option(exists=True, file_okay=False, help="Search this folder of 'fractalctl index' instead."),
+        Option(exists=True, file_okay=False, help="Search this folder of `fractalctl index` instead."),
     ] = None,
     level: Annotated[
         str | None, Option(help="With --index: answer at this level, or auto: the finest that is sure.")

@@ -11,7 +11,17 @@ from fractalctl.documents.measured import Interval
 
 
 class PairedT(msgspec.Struct, frozen=True):
-    """t test of differences against zero; ``difference`` is their mean, ``ci`` its 95 % interval."""
+    """t test of differences against zero.
+
+    Attributes:
+        n: pairs.
+        df: n - 1.
+        difference: mean of the differences.
+        sd: of the differences.
+        ci: interval of the mean, 95 % unless said otherwise.
+        t: mean over its standard error.
+        p: two-sided.
+    """
 
     n: int
     df: int
@@ -55,7 +65,14 @@ class PairedEffects(msgspec.Struct, frozen=True):
 
 
 class SignTest(msgspec.Struct, frozen=True):
-    """Wins among n units; ties count for neither side and are left out of n."""
+    """Wins among units.
+
+    Attributes:
+        wins: units above zero.
+        n: units above or below zero.
+        ties: units at zero, which count for neither side and are left out of n.
+        p_one_sided, p_two_sided: exact binomial.
+    """
 
     wins: int
     n: int
@@ -71,6 +88,7 @@ class Equivalence(msgspec.Struct, frozen=True):
         n: units of replication.
         mean: of the values.
         margin: what counts as practically zero lies between -margin and +margin.
+        alpha: level of each one-sided test.
         p_lower: of the test against means below -margin.
         p_upper: of the test against means above +margin.
         p: the larger of the two.
@@ -108,7 +126,13 @@ class NoDifference(msgspec.Struct, frozen=True):
 
 
 class GroupMean(msgspec.Struct, frozen=True):
-    """One of several groups of replicates, such as the seeds under one backbone."""
+    """One of several groups of replicates, such as the seeds under one backbone.
+
+    Attributes:
+        label: what to call it.
+        n: replicates.
+        mean, sd: of these.
+    """
 
     label: str
     n: int
@@ -156,6 +180,15 @@ class Power(msgspec.Struct, frozen=True):
 
     Power at the observed effect repeats what its p value says; plan with ``seeds_needed`` and
     ``detectable_d``.
+
+    Attributes:
+        n: seeds.
+        d: observed effect, mean over SD of the differences.
+        alpha: level of the two-sided test.
+        wanted: power that the next two are for.
+        power: at the observed effect.
+        seeds_needed: for the wanted power at the observed effect.
+        detectable_d: the smallest effect that n seeds show with the wanted power.
     """
 
     n: int
@@ -220,7 +253,13 @@ class Correlation(msgspec.Struct, frozen=True):
 
 
 class WithoutOne(msgspec.Struct, frozen=True):
-    """Correlations with one unit dropped (``dropped`` None: with all of them)."""
+    """Correlations with one unit dropped.
+
+    Attributes:
+        dropped: its label; None for all units.
+        k: units that are left.
+        spearman, pearson: of these.
+    """
 
     dropped: str | None
     k: int
@@ -232,7 +271,8 @@ class CorrelationBootstrap(msgspec.Struct, frozen=True):
     """Percentile bootstrap of Spearman's rho over units.
 
     Attributes:
-        resamples: drawn, without the ``undefined`` ones in which a variable did not vary.
+        resamples: drawn, without the undefined ones.
+        undefined: further ones, in which a variable did not vary.
         ci: percentile interval.
         share_positive: share of resamples with rho above zero.
     """
@@ -250,7 +290,10 @@ class PowerLaw(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         k: units.
         space: ``linear`` (least squares of S) or ``logarithmic`` (of log S).
-        c, a, b: scale and exponents, each with its standard error.
+        c: the scale.
+        a: exponent of H, the bits of H(finest | L0).
+        b: exponent of A, the accuracy of the backbone.
+        c_se, a_se, b_se: standard errors.
         r2: share of variance explained in that space.
     """
 
@@ -273,8 +316,8 @@ class Quadratic(msgspec.Struct, frozen=True, kw_only=True):
         n: points.
         coefficients: (c0, c1, c2).
         r2: share of variance explained.
-        vertex: -c1 / (2 c2), where the parabola turns; with its delta-method standard error and 95 %
-            interval.
+        vertex: -c1 / (2 c2), where the parabola turns.
+        vertex_se, vertex_ci: its delta-method standard error and 95 % interval.
         height: of the parabola there.
         kind: ``maximum`` or ``minimum``.
         inside: the vertex lies within the range of x, so it is observed rather than extrapolated.
@@ -325,7 +368,12 @@ class VertexBootstrap(msgspec.Struct, frozen=True):
 
 
 class Band(msgspec.Struct, frozen=True):
-    """The parabola along x, with pointwise 95 % percentile limits over resamples where there are any."""
+    """The parabola along x, for drawing.
+
+    Attributes:
+        x, y: points of it.
+        low, high: pointwise 95 % percentile limits over resamples, where there are any.
+    """
 
     x: tuple[float, ...]
     y: tuple[float, ...]

@@ -96,7 +96,14 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Percentiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Of single queries in microseconds; ``qps`` is queries per second."""
+    """Of single queries, in microseconds.
+
+    Attributes:
+        p50: the median.
+        p95, p99: so many percent of the queries took no longer.
+        mean: of all queries.
+        qps: queries per second, 1e6 / mean.
+    """
 
     p50: float
     p95: float
@@ -106,7 +113,12 @@ class Percentiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recall(msgspec.Struct, frozen=True, kw_only=True):
-    """Share of the exact neighbours found: of those at the ``own`` length, and at the ``full`` one."""
+    """Share of the exact neighbours that a search finds.
+
+    Attributes:
+        own: of the neighbours at the length that is searched.
+        full: of those at the full length.
+    """
 
     own: float
     full: float
@@ -145,7 +157,13 @@ class TimedIndex(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RawTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """Every raw time: a file of arrays (rounds, queries), its SHA-256 and the unit."""
+    """Every raw time.
+
+    Attributes:
+        file: name of the file beside this one, with an array (rounds, queries) for each result.
+        sha256: hexadecimal, of that file.
+        unit: of the times.
+    """
 
     file: str
     sha256: str

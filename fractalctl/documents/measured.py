@@ -100,6 +100,16 @@ class Steerability(msgspec.Struct, frozen=True, kw_only=True):
     """S and its relatives, each defined in `fractalctl.measures.steerability`.
 
     Attributes:
+        s: (L0@1 - L0@J) + (L1@J - L1@1), L1 the finest level, prefixes 1 (shortest) to J.
+        s_auc: mean of the same over the later prefixes, each against the first.
+        s_mono: share of adjacent prefixes where L0 does not rise, and where L1 does not fall.
+        s_gap: (L0@1 - L1@1) - (L0@J - L1@J), which equals S.
+        delta_coarse: L0@1 - L0@J, the first half of S.
+        delta_fine: L1@J - L1@1, the second half.
+        short_coarse: L0@1.
+        full_fine: L1@J.
+        specialization_gap: L0@1 - L1@1.
+        control_auc: area under (L0@1 - L0@j) + (L1@j - L1@1) over the prefixes, scaled to 0..1.
         intervals: 95 % bootstrap interval over queries of each, by its key in the file.
     """
 

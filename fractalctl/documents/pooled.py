@@ -10,7 +10,15 @@ from fractalctl.documents.measured import Interval
 
 
 class HartungKnapp(msgspec.Struct, frozen=True):
-    """The Hartung-Knapp-Sidik-Jonkman interval: a t test whose error comes from the effects' own spread."""
+    """The Hartung-Knapp-Sidik-Jonkman interval: a t test whose error comes from the effects' own spread.
+
+    Attributes:
+        se: standard error of the pooled effect by that spread.
+        df: units - 1.
+        t: pooled / se.
+        p: two-sided.
+        ci: 95 % interval.
+    """
 
     se: float
     df: int
@@ -31,13 +39,14 @@ class Pooled(msgspec.Struct, frozen=True):
         z: pooled / se.
         p: two-sided.
         tau2: variance between units.
-        q: Cochran's Q, with ``q_df`` and ``q_p``.
+        q: Cochran's Q.
+        q_df: units - 1.
+        q_p: of Q, from chi squared.
         i2: share (0 to 1) of the total variance that lies between units.
         h2: total over sampling variance, 1 / (1 - i2).
         prediction_interval: for the true effect of one new unit, t with k - 2 degrees of freedom.
         weights: (k,) of the units, summing to 1.
         hartung_knapp: the alternative interval for few units.
-        reason: why a part is missing.
     """
 
     k: int
@@ -79,7 +88,16 @@ class Influence(msgspec.Struct, frozen=True):
 
 
 class Coefficient(msgspec.Struct, frozen=True):
-    """One coefficient of a meta-regression; ``z`` and ``p`` are of the Wald test."""
+    """One coefficient of a meta-regression.
+
+    Attributes:
+        name: of the moderator, or the intercept.
+        estimate: the coefficient.
+        se: its standard error.
+        z: estimate / se, the Wald test.
+        p: two-sided.
+        ci: 95 % interval.
+    """
 
     name: str
     estimate: float
@@ -101,8 +119,10 @@ class MetaRegression(msgspec.Struct, frozen=True):
         r2: share (0 to 1) of the variance between units that the moderators explain; None where there is
             none.
         i2: share of the residual variance that lies between units.
-        q_moderators: Wald test of all moderators together, with its degrees of freedom and p.
-        q_residual: test of residual heterogeneity, with its degrees of freedom and p.
+        q_moderators: Wald test of all moderators together.
+        q_moderators_df, q_moderators_p: its degrees of freedom and p.
+        q_residual: test of residual heterogeneity.
+        q_residual_df, q_residual_p: its degrees of freedom and p.
     """
 
     k: int
@@ -135,7 +155,12 @@ class CorpusUnit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignsOverCorpora(estimates.SignTest, frozen=True, kw_only=True):
-    """The sign test of a - b over corpora."""
+    """The sign test of a - b over corpora.
+
+    Attributes:
+        a, b: labels of the arms.
+        unit: of replication.
+    """
 
     a: str
     b: str
@@ -143,7 +168,13 @@ class SignsOverCorpora(estimates.SignTest, frozen=True, kw_only=True):
 
 
 class CorpusEffect(CorpusUnit, frozen=True, kw_only=True):
-    """The effect of one corpus, as it is pooled."""
+    """The effect of one corpus, as it is pooled.
+
+    Attributes:
+        effect: its size.
+        variance: of sampling.
+        se: root of the variance.
+    """
 
     effect: float
     variance: float
@@ -151,7 +182,12 @@ class CorpusEffect(CorpusUnit, frozen=True, kw_only=True):
 
 
 class Regressions(msgspec.Struct, frozen=True, kw_only=True):
-    """Effects over a property of the corpora: H(finest | L0), and its product with the baseline accuracy."""
+    """Effects over a property of the corpora.
+
+    Attributes:
+        depth: over H(finest | L0).
+        product: over H(finest | L0) times the baseline accuracy.
+    """
 
     depth: MetaRegression | None = None
     product: MetaRegression | None = None
@@ -162,6 +198,8 @@ class Meta(Pooled, frozen=True, kw_only=True):
     """Effects of a over b pooled over corpora; at the top level by DerSimonian and Laird.
 
     Attributes:
+        a, b: labels of the arms.
+        unit: of replication.
         effect: what is pooled.
         combined: what was done where several places measure one corpus; None where none does.
         effects: of each corpus.
@@ -169,6 +207,7 @@ class Meta(Pooled, frozen=True, kw_only=True):
         hedges_g: the same for g.
         difference: the same for the plain mean difference.
         influence: each corpus left out in turn.
+        regression: on properties of the corpora.
         excluded: labels of places without an effect size.
     """
 
@@ -187,7 +226,13 @@ class Meta(Pooled, frozen=True, kw_only=True):
 
 
 class OverCorpora(msgspec.Struct, frozen=True, kw_only=True):
-    """What corpora say together about one pair of arms."""
+    """What corpora say together about one pair of arms.
+
+    Attributes:
+        a, b: labels of the arms.
+        sign_test: on how many corpora a is above b.
+        meta: the pooled effect; None where fewer than two corpora have one.
+    """
 
     a: str
     b: str
@@ -212,7 +257,14 @@ class ScalingPoint(CorpusUnit, frozen=True, kw_only=True):
 
 
 class Predictor(msgspec.Struct, frozen=True, kw_only=True):
-    """How one property of corpora goes with the metric."""
+    """How one property of corpora goes with the metric.
+
+    Attributes:
+        spearman, pearson, kendall: that coefficient.
+        bootstrap: of Spearman's rho.
+        leave_one_out: all corpora, then each dropped in turn.
+        cooks_distance: of the straight line, by corpus; None where no line can be drawn.
+    """
 
     spearman: estimates.Correlation
     pearson: estimates.Correlation
@@ -223,7 +275,18 @@ class Predictor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scaling(msgspec.Struct, frozen=True, kw_only=True):
-    """What predicts an arm's metric over corpora; ``predictors`` has depth, baseline_accuracy, product."""
+    """What predicts an arm's metric over corpora.
+
+    Attributes:
+        arm: its label.
+        metric: that is predicted.
+        unit: of replication.
+        n: corpora.
+        points: one for each corpus.
+        predictors: by name: ``depth``, ``baseline_accuracy`` and their ``product``.
+        power_law: by least squares of the metric.
+        power_law_logarithmic: by least squares of its logarithm.
+    """
 
     arm: str
     metric: str
@@ -237,7 +300,13 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
-    """Differences a - b of every corpus under one definition of steerability."""
+    """Differences a - b of every corpus under one definition of steerability.
+
+    Attributes:
+        metric: the definition.
+        differences: in the order of the corpora.
+        sign_test: of these differences.
+    """
 
     metric: str
     differences: list[float]
@@ -245,14 +314,29 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RankAgreement(estimates.Correlation, frozen=True, kw_only=True):
-    """Spearman's rho between the differences under two definitions."""
+    """Spearman's rho between the differences under two definitions.
+
+    Attributes:
+        x, y: the definitions.
+    """
 
     x: str
     y: str
 
 
 class Robustness(msgspec.Struct, frozen=True, kw_only=True):
-    """The same comparison under every definition of steerability."""
+    """The same comparison under every definition of steerability.
+
+    Attributes:
+        unit: of replication.
+        n: corpora.
+        a, b: labels of the arms.
+        units: the corpora, in the order of the differences.
+        definitions: the differences under each.
+        rank_agreement: of every two definitions.
+        missing: definitions that the measurements do not have.
+        note: what to know about them; None for nothing.
+    """
 
     unit: str = "corpus"
     n: int

@@ -67,10 +67,15 @@ class Description(Located, frozen=True, kw_only=True):
     Attributes:
         arm: its label.
         strategy: its strategy.
-        seeds: of training, with the ``values`` of each.
+        unit: of replication.
+        seeds: of training.
+        values: of the metric, one for each seed.
+        n: seeds.
+        mean, sd: of the values.
         ci: 95 % interval of the mean (Student's t).
         zero: against zero.
         truncation: against the same measure of the backbone's own features, cut to the same lengths.
+        correction: of these p values; None for none.
         family_size: places of the arm that have a p against zero; all are corrected together.
     """
 
@@ -91,7 +96,12 @@ class Description(Located, frozen=True, kw_only=True):
 
 
 class BothEquivalences(msgspec.Struct, frozen=True, kw_only=True):
-    """Equivalence tests of one comparison: of arm b with zero, and of the arms with each other."""
+    """Equivalence tests of one comparison.
+
+    Attributes:
+        b: of arm b with zero.
+        difference: of the arms with each other.
+    """
 
     b: estimates.Equivalence
     difference: estimates.Equivalence
@@ -103,13 +113,25 @@ class Comparison(Located, frozen=True, kw_only=True):
     Attributes:
         a, b: labels of the arms.
         unit: of replication.
-        seeds: that both arms have, with the values of each.
-        difference: mean of a - b, with its SD, its 95 % interval, and the paired t test.
+        seeds: that both arms have.
+        values_a, values_b: of the metric, one for each seed.
+        mean_a, sd_a, mean_b, sd_b: of these values.
+        n: seeds.
+        df: n - 1.
+        difference: mean of a - b.
+        difference_sd, difference_ci: its standard deviation and 95 % interval.
+        t, p: of the paired t test, two-sided, before any correction.
         p_adjusted: None without a ``correction``.
-        family: what was corrected together: its name, and how many of its tests have a p.
+        correction: that was asked for.
+        family: name of what was corrected together.
+        family_size: how many tests of the family have a p.
+        cohens_d, cohens_d_ci: mean over SD of the differences, and its 95 % interval.
+        hedges_g, hedges_g_ci: the same, corrected for few seeds.
+        d_av, d_av_ci: mean difference over the mean variance's root, and its 95 % interval.
+        wilcoxon: signed-rank test.
+        permutation: sign-flip test of the mean.
         differs: training settings in which the arms differ, each with that of a and that of b.
         equivalence, power: where they were asked for.
-        reason: why a part is missing.
     """
 
     a: str
@@ -153,7 +175,13 @@ class Comparison(Located, frozen=True, kw_only=True):
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A comparison as a member of a family."""
+    """A comparison as a member of a family.
+
+    Attributes:
+        label: what tables call the place.
+        corpus, backbone: of the place.
+        a, b: labels of the arms.
+    """
 
     label: str
     corpus: str
@@ -163,7 +191,14 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
-    """Comparisons that are corrected together; ``m`` of them have a p value."""
+    """Comparisons that are corrected together.
+
+    Attributes:
+        name: what to call it.
+        m: members that have a p value.
+        correction: of these; None for none.
+        members: in the order of the comparisons.
+    """
 
     name: str
     m: int
@@ -172,7 +207,13 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class McNemarAt(estimates.McNemar, frozen=True, kw_only=True):
-    """McNemar's test of one seed at one prefix length and level."""
+    """McNemar's test of one seed at one prefix length and level.
+
+    Attributes:
+        seed: of both heads.
+        prefix: numbers of the prefix.
+        level: ``L0`` is the coarsest.
+    """
 
     seed: int
     prefix: int
@@ -180,7 +221,15 @@ class McNemarAt(estimates.McNemar, frozen=True, kw_only=True):
 
 
 class QueryComparison(Located, frozen=True, kw_only=True):
-    """One comparison with queries as the unit of replication; p values are raw."""
+    """One comparison with queries as the unit of replication; p values are raw.
+
+    Attributes:
+        a, b: labels of the arms.
+        n: queries.
+        seeds: that both arms have.
+        bootstrap: of the difference, averaged over seeds; None where the metric is no mean over queries.
+        mcnemar: for each seed, prefix length and level.
+    """
 
     a: str
     b: str
@@ -191,14 +240,27 @@ class QueryComparison(Located, frozen=True, kw_only=True):
 
 
 class Queries(msgspec.Struct, frozen=True, kw_only=True):
-    """Comparisons whose evaluations carry the hits of every query."""
+    """Comparisons whose evaluations carry the hits of every query.
+
+    Attributes:
+        unit: of replication.
+        comparisons: pairs of arms at every place.
+    """
 
     unit: str = "query"
     comparisons: list[QueryComparison]
 
 
 class Curves(msgspec.Struct, frozen=True, kw_only=True):
-    """Parabolas through the columns of a table, by column."""
+    """Parabolas through the columns of a table.
+
+    Attributes:
+        unit: of replication.
+        n: rows.
+        x: the column that they run along.
+        source: path of the table.
+        fits: by column.
+    """
 
     unit: str = "coarse partition"
     n: int
@@ -208,7 +270,13 @@ class Curves(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AcrossBackbones(estimates.Heterogeneity, frozen=True, kw_only=True):
-    """Whether the difference a - b on one corpus depends on the backbone; seeds are the replicates."""
+    """Whether the difference a - b on one corpus depends on the backbone; seeds are the replicates.
+
+    Attributes:
+        corpus: its name.
+        metric: that is compared.
+        a, b: labels of the arms.
+    """
 
     corpus: str
     metric: str

@@ -9,14 +9,25 @@ from fractalctl.documents.measured import Accuracy, Features, Settings
 
 
 class FoundRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A training row that answers: its number, and its cosine with the query at that length."""
+    """A training row that answers.
+
+    Attributes:
+        row: its number in the training split, from 0; a key of the file's ``rows``.
+        cosine: with the query at that length.
+    """
 
     row: int
     cosine: float
 
 
 class ExampleRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A training row: what the corpus calls it, its text (cut where long), its classes, coarsest first."""
+    """A training row as people read it.
+
+    Attributes:
+        id: what the corpus calls it.
+        text: cut after a word where it is long.
+        labels: its classes, coarsest first.
+    """
 
     id: str
     text: str
@@ -42,7 +53,13 @@ class ExampleQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueryGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """Queries that were chosen by one rule; ``choice`` says it."""
+    """Queries that were chosen by one rule.
+
+    Attributes:
+        name: in one word, ``blind`` or ``narrowing``.
+        choice: the rule in a sentence.
+        queries: by class, then by row.
+    """
 
     name: str
     choice: str
@@ -53,7 +70,9 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of test rows from the shortest prefix to the full length.
 
     Attributes:
-        rise, stay, fall: rows by their share of answers of the right finest class.
+        rise: rows of whose answers a larger share has the right finest class at full length.
+        stay: rows where that share is the same.
+        fall: rows where it is smaller.
         narrowing: rows that go from all right at L0 but fewer than half at the finest level to most right
             there.
         widening: the reverse.

@@ -217,7 +217,8 @@ class Contrast:
     def seeds(self) -> str:
         """How many there are, and how many had no partner."""
         alone = len(set(self.a) ^ set(self.b))
-        return f"n = {len(self.pairs)} seeds" + (f", {alone} without a partner left out" if alone else "")
+        counted = f"n = {len(self.pairs)} seed{'s' if len(self.pairs) != 1 else ''}"
+        return counted + (f", {alone} without a partner left out" if alone else "")
 
 
 def corrected(contrasts: Iterable[Contrast]) -> list[Contrast]:
@@ -250,12 +251,11 @@ def differ(
     name: str, tested: Iterable[Contrast], words: Callable[[float, float], str] = by_s
 ) -> list[Finding]:
     """Findings on "a is larger than b", of contrasts that are `corrected`; words put both means."""
-    return [
-        finding(
-            name, one.where, one.arms, one.verdict, f"{words(*one.means)}, {p_phrase(one.p)}, {one.seeds}"
-        )
-        for one in tested
-    ]
+    found = []
+    for one in tested:
+        told = [words(*one.means), *([] if one.p is None else [p_phrase(one.p)]), one.seeds]
+        found.append(finding(name, one.where, one.arms, one.verdict, ", ".join(told)))
+    return found
 
 
 def near_zero(name: str, where: str, arms: str, values: Sequence[float]) -> Finding:

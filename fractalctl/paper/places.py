@@ -9,6 +9,7 @@ from typing import Any
 from fractalctl.documents.experiments import Synthesis
 from fractalctl.documents.measured import Accuracy, Conditions, Run, Steerability
 from fractalctl.measures.metrics import metrics
+from fractalctl.numbers import MISSING
 from fractalctl.paper.judging import Contrast, Finding, Verdict, finding, table
 from fractalctl.report.results import Results
 from fractalctl.statistics.observations import grouped
@@ -83,6 +84,11 @@ class Place:
     def levels(self) -> list[str]:
         """Names of the levels, coarsest first."""
         return [f"L{level}" for level in range(len(self.document.profile.classes))]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What people call these levels."""
+        return dict(zip(self.levels, self.document.profile.titles, strict=True))
 
     def arms(self, *strategies: str) -> str:
         """Labels of strategies here."""
@@ -257,18 +263,17 @@ class Chapter:
         title, parts = words["title"], list[Part]([words["text"]])
         if rows:
             columns = ["where", "arms", "what", "here", "paper"]
-            parts.append(
-                Table(f"paper-{self.name}", f"{title}: here and in the paper.", columns, rows, left=3)
-            )
+            beside = Table(f"paper-{self.name}", f"{title}: here and in the paper.", columns, rows, left=3)
+            parts.append(beside if any(row[1] != MISSING for row in rows) else beside.without(["arms"]))
         if found:
             parts.append(_verdicts(self.name, found))
         return Section(title, parts, order) if found or rows else None, found
 
 
 def counted(found: Iterable[Finding]) -> str:
-    """How often each verdict was given: ``holds: 3, does not hold: 1``."""
+    """How often each verdict was given: ``holds: 3; does not hold: 1``."""
     counts = Counter(one.verdict for one in found)
-    return ", ".join(f"{verdict.value}: {counts[verdict]}" for verdict in Verdict if counts[verdict])
+    return "; ".join(f"{verdict.value}: {counts[verdict]}" for verdict in Verdict if counts[verdict])
 
 
 def _verdicts(name: str, found: Sequence[Finding]) -> Table:
@@ -276,5 +281,5 @@ def _verdicts(name: str, found: Sequence[Finding]) -> Table:
     rows = [[one.verdict.value, one.claim.text, one.where, one.arms, one.evidence] for one in found]
     columns = ["verdict", "claim", "where", "arms", "evidence"]
     folded = len(rows) > FEW
-    caption = f"Verdicts. {counted(found)}."
+    caption = f"Verdicts ({counted(found)})."
     return Table(f"verdicts-{name}", caption, columns, rows, 5, marks=MARKS, folded=folded)

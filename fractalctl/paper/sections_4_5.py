@@ -86,14 +86,14 @@ def _accuracies(group: Group) -> Iterator[Beside]:
     for place in group:
         theirs = printed("table_2", place.document.corpus) if place.is_papers else {}
         for level, (backbone, *arms) in theirs.items():
-            if level in place.levels:
+            if title := place.titles.get(level):
                 ours = number(100 * place.document.profile.baseline[level], 1)
-                yield place.where, MISSING, f"{level} of the backbone, %", ours, number(100 * backbone, 1)
+                yield place.where, MISSING, f"{title} of the backbone, %", ours, number(100 * backbone, 1)
                 for strategy, paper in zip(("v5", "mrl"), arms, strict=True):
                     full = str(place.document.dims[-1])
                     shares = [head.accuracy[full][level] for head in place.of(strategy).values()]
                     if shares:
-                        what = f"{level} at full length, %"
+                        what = f"{title} at full length, %"
                         yield place.row(strategy, what, percents(shares), number(100 * paper, 1))
 
 

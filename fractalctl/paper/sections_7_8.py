@@ -75,7 +75,7 @@ def _retrieved(group: Group) -> Iterator[Beside]:
             for strategy, shares in theirs[level].items():
                 for length, paper in zip(PREFIXES, shares, strict=True):
                     if values := place.values(strategy, read=partial(_recall, length, level)):
-                        what = f"Recall@1 of {level} at {length}, %"
+                        what = f"Recall@1 of {place.titles[level]} at {length}, %"
                         yield place.row(strategy, what, percents(values), number(paper, 1))
 
 
@@ -168,13 +168,16 @@ def _judge_depth(group: Group) -> Iterator[Finding]:
     for place in group:
         depth = len(place.levels)
         gains = {
-            name: {level: list(_more(place, name, f"gain_{level}").values()) for level in place.levels}
+            name: {
+                title: list(_more(place, name, f"gain_{level}").values())
+                for level, title in place.titles.items()
+            }
             for name in ("v5", "mrl")
         }
         steps = [list(_more(place, "v5", f"S_{level}{level + 1}").values()) for level in range(depth - 1)]
         if all(steps):
             tests = [paired_t(step) for step in steps]
-            points = ", ".join(f"{level} {100 * mean(values):+.1f}" for level, values in gains["v5"].items())
+            points = ", ".join(f"{name} {100 * mean(values):+.1f}" for name, values in gains["v5"].items())
             p = max((test.p for test in tests if test.p is not None), default=None)
             evidence = f"gains in points {points}; largest {p_phrase(p)}, n = {len(steps[0])} seeds"
             verdict = every(larger(test.difference, test.p, test.n) for test in tests)
@@ -196,7 +199,8 @@ def _deep(group: Group) -> Iterator[Beside]:
             for level in place.levels if heads else ():
                 for length, paper in zip(PREFIXES, theirs[strategy][level], strict=True):
                     ours = percents([head.accuracy[str(length)][level] for head in heads])
-                    yield place.row(strategy, f"{level} at {length}, %", ours, number(paper, 1))
+                    what = f"{place.titles[level]} at {length}, %"
+                    yield place.row(strategy, what, ours, number(paper, 1))
             if values := list(_more(place, strategy, "S_02").values()):
                 yield place.row(strategy, "S_02", mean_sd(values), spread(*theirs["S_02"][strategy]))
 
@@ -344,7 +348,8 @@ def _judge_retention(group: Group) -> Iterator[Finding]:
         for kind, title in KINDS.items():
             if kept := _shares(place, kind, LENGTH):
                 verdict = at_least(mean(kept), paired_t(kept, level=LEVEL).ci, wanted)
-                evidence = f"{title} at {place.levels[-1]}: {percents(kept)} %, n = {len(kept)} seeds"
+                level = place.titles[place.levels[-1]]
+                evidence = f"{title} at {level}: {percents(kept)} %, n = {len(kept)} seeds"
                 yield place.finding("keeps", "mrl", verdict, evidence)
 
 

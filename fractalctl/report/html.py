@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -99,12 +99,11 @@ def _data(found: Sequence[dict[str, Any]]) -> Markup:
 
 def slider_data(slider: Slider) -> list[dict[str, Any]]:
     """Every head's examples, in the proportion in which all test rows change."""
-    return [_zoom(one, slider.titles.get(one.features.identity, [])) for one in slider.zooms]
+    return [_zoom(one, slider.called(one)) for one in slider.zooms]
 
 
-def _zoom(one: Zoom, titles: Sequence[str]) -> dict[str, Any]:
+def _zoom(one: Zoom, titles: Mapping[str, str]) -> dict[str, Any]:
     document = to_json(one)
-    levels = list(one.shares[one.arm][str(one.dims[0])])
     chosen = in_proportion(one)
     groups = [
         {"name": kind, "queries": [to_json(query) for query in queries]} for kind, queries in chosen.items()
@@ -113,10 +112,9 @@ def _zoom(one: Zoom, titles: Sequence[str]) -> dict[str, Any]:
     used = {answer.row for query in queries for answers in query.answers.values() for answer in answers}
     shown = {name: document[name] for name in SHOWN}
     rows = {row: content for row, content in document["rows"].items() if int(row) in used}
-    words = dict(zip(levels, titles or levels, strict=True))
     blind = {query.row for group in one.groups if group.name == "blind" for query in group.queries}
     n_blind = sum(query.row in blind for query in queries)
-    return shown | {"titles": words, "groups": groups, "rows": rows, "blind": n_blind}
+    return shown | {"titles": titles, "groups": groups, "rows": rows, "blind": n_blind}
 
 
 def in_proportion(one: Zoom) -> dict[str, list[ExampleQuery]]:

@@ -1,7 +1,7 @@
 """What a folder of runs holds, read for reporting, and the names that every table and figure uses for it."""
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -90,6 +90,11 @@ class Group:
         """Its coarsest and its finest level."""
         return list(dict.fromkeys((self.levels[0], self.levels[-1])))
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """What people call these levels."""
+        return dict(zip(self.levels, self.first.profile.titles, strict=True))
+
     def of(self, arm: str) -> list[Measured]:
         """One arm's rows."""
         return [row for row in self.rows if row.arm == arm]
@@ -110,11 +115,16 @@ class Ends(NamedTuple):
     @classmethod
     def of(cls, groups: Iterable[Group]) -> "Ends":
         """Their names where all groups have the same, else what can be said of all."""
-        found = {(titles[0], titles[-1]) for titles in (group.first.profile.titles for group in groups)}
+        return cls.called(group.first.profile.titles for group in groups)
+
+    @classmethod
+    def called(cls, several: Iterable[Sequence[str]]) -> "Ends":
+        """The same of the titles of several trees."""
+        found = {(titles[0], titles[-1]) for titles in several}
         if len(found) != 1:
             return cls()
         (titles,) = found
-        return cls(*titles, *(title.rpartition(" [")[0] or title for title in titles))
+        return cls(*titles, *map(name_of, titles))
 
 
 @dataclass(frozen=True)
@@ -205,7 +215,29 @@ def read_results(folder: Path) -> Results:
             f"{folder}: no results here{why}; run 'fractalctl evaluate', 'fractalctl ablate' or another "
             "experiment first"
         )
+    _name_levels([found[kind] for kind in ("evaluations", "ablations", "syntheses")])
     return Results(**found, warnings=warnings)
+
+
+def _name_levels(kinds: Sequence[list[Any]]) -> None:
+    """Have files of earlier versions call the levels as other files of the same tree of classes do."""
+    known = {_tree(one): one.profile.levels for one in chain.from_iterable(kinds) if one.profile.levels}
+    for documents in kinds:
+        for place, one in enumerate(documents):
+            named = msgspec.structs.replace(one.profile, levels=_levels_of(one, known))
+            documents[place] = msgspec.structs.replace(one, profile=named)
+
+
+def _levels_of(one: Any, known: Mapping[tuple[str, int], list[str]]) -> list[str]:
+    """Names of a file's levels; one that was added above those of its feature set has none of its own."""
+    about, count_below = getattr(one, "about", {}), len(one.profile.classes) - 1
+    below = known.get((str(about.get("base_identity")), count_below)) if "added_level" in about else None
+    return ["added", *below] if below else known.get(_tree(one), one.profile.levels)
+
+
+def _tree(one: Conditions) -> tuple[str, int]:
+    """What decides the names of levels: the feature set, and how many levels of it were looked at."""
+    return one.features.identity, len(one.profile.classes)
 
 
 def _natural(path: Path) -> list[list[tuple[bool, int, str]]]:
@@ -237,6 +269,15 @@ def _key(document: Document, path: Path) -> Hashable:
         return path
     arm = document.arm, _trained(document, whole=True)
     return setting_of(document), _unit(document), arm, document.seed
+
+
+def name_of(title: str) -> str:
+    """What a level is called, without the code behind it.
+
+    >>> name_of("area [L0]"), name_of("L0")
+    ('area', 'L0')
+    """
+    return title.rpartition(" [")[0] or title
 
 
 def setting_of(one: Conditions) -> str:

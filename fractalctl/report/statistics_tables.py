@@ -79,7 +79,8 @@ def described_table(document: Statistics) -> Iterator[Table]:
 
 def comparison_tables(document: Statistics) -> Iterator[Table]:
     """One table per pair of arms."""
-    depths = {point.corpus: point.depth for point in document.scaling.points} if document.scaling else {}
+    points = document.scaling.points if document.scaling else []
+    depths = {point.corpus: point.depth for point in points} if len(points) > 1 else {}
     for a, b in pairs_of(document.comparisons):
         found = [row for row in document.comparisons if (row.a, row.b) == (a, b)]
         rows = [
@@ -103,10 +104,16 @@ def comparison_tables(document: Statistics) -> Iterator[Table]:
 
 
 def _setting(name: str, both: Sequence[Any]) -> str:
-    """A setting with its two values; of a table, which no caption has room for, the name alone."""
-    if any(isinstance(value, list | dict) and any(isinstance(one, list) for one in value) for value in both):
+    """A setting with its two values; of lists and tables, which no caption has room for, the name alone.
+
+    >>> _setting("standardise", [None, True]), _setting("full", [[1.0, 0.0], [0.0, 1.0]])
+    ('standardise (none and on)', 'full')
+    """
+    if any(isinstance(value, list | dict) for value in both):
         return name
-    return f"{name} ({both[0]} and {both[1]})".replace("None", "none")
+    words = {"None": "none", "True": "on", "False": "off"}
+    one, other = (words.get(str(value), value) for value in both)
+    return f"{name} ({one} and {other})"
 
 
 def pairs_table(document: Statistics) -> Iterator[Table]:
@@ -197,9 +204,10 @@ def backbones_table(document: Statistics) -> Iterator[Table]:
 
 
 def signs_table(document: Statistics) -> Iterator[Table]:
-    """Sign tests and pooled effects of all pairs, where there are several."""
+    """Sign tests and pooled effects of all pairs, where there are several, and several corpora."""
     rows = []
-    for one in document.over_corpora():
+    several = len({row.label for row in document.comparisons}) > 1
+    for one in document.over_corpora() if several else ():
         test = one.sign_test
         signs = [f"{test.wins} of {test.n}", p_value(test.p_one_sided), p_value(test.p_two_sided)]
         meta = one.meta

@@ -71,7 +71,8 @@ def markdown_pages(title: str, sections: Sequence[Section], folder: str) -> dict
 def _markdown_part(part: Part, figures: str) -> str:
     if isinstance(part, Picture):
         alt, caption = markdown_text(part.alt or part.caption), markdown_text(part.caption)
-        return f"![{alt}]({figures}/{part.name}.png)\n\n{caption}"
+        image = f"![{alt}]({figures}/{part.name}.png)"
+        return _folded(part.caption, image) if part.folded else f"{image}\n\n{caption}"
     return _by_first(part) if isinstance(part, Table) else str(part)
 
 

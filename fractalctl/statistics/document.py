@@ -51,7 +51,7 @@ class Options:
         correction: a key of `corrections.CORRECTIONS`; None: no adjusted p values.
         families: see `corrections.family_names`.
         allow_unpaired: drop seeds that only one arm has.
-        meta, scaling, robustness, power: compute these blocks.
+        meta, scaling, robustness, power: compute this block.
         equivalence: margin of the equivalence tests; None: none.
         profiles: CSV table of corpus profiles.
         quadratic: CSV table of a curve over H(L0).

@@ -68,7 +68,7 @@ def performance(measured: dict[str, Any], output: Path) -> Path:
             python=machine["python_version"],
             date=measured["datetime"][:10],
         ),
-        table(["", "peer", "times faster", "range", "goal", "met"], _ratios(found), left=2),
+        table(["what", "peer", "times faster", "range", "goal", "met"], _ratios(found), left=2),
         *_seconds(found),
         *_remarks(found),
     ]
@@ -99,7 +99,7 @@ def _seconds(found: dict[str, dict[str, Any]]) -> Iterator[str]:
             met = "-" if goal is None else "yes" if one["seconds"] <= goal else "no"
             rows.append([one["what"], one["seconds"], "-" if goal is None else goal, met])
     if rows:
-        yield table(["", "seconds", "at most", "met"], rows)
+        yield table(["what", "seconds", "at most", "met"], rows)
 
 
 def _remarks(found: dict[str, dict[str, Any]]) -> Iterator[str]:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,15 @@ def test_pages_load_nothing_from_elsewhere_and_say_what_pictures_show(site: Path
         assert sources.fetched, page
         assert not [one for one in sources.fetched if one.startswith(("http:", "https:", "//"))], page
         assert all(len(words.split()) > 2 for words in sources.alternatives), page
+
+
+def test_pages_of_results_follow_each_other_under_their_tab(site: Path) -> None:
+    pages = sorted((site / "results").glob("*.html"))
+    assert len(pages) > 2
+    for before, after in pairwise(pages):
+        assert f'<link rel="next" href="{after.name}">' in before.read_text("utf-8")
+        assert f'<link rel="prev" href="{before.name}">' in after.read_text("utf-8")
+    assert all("md-tabs__item--active" in page.read_text("utf-8") for page in pages)
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,7 @@ def test_the_table_shows_means_with_intervals_and_who_is_beaten(document) -> Non
         row, leakage = rows[one.arm], one.measures["leakage"]
         assert row["leakage"] == f"{100 * leakage.mean:.1f} ± 0.0"
         assert row["frontier"] == ("yes" if not one.dominated_by else "no" if one.clearly else "maybe")
-        assert (row["cost"], row["bytes"], row["head kB"]) == ("0.26", 1024, "—")
+        assert (row["cost"], row["bytes"], "head kB" in row) == ("0.26", 1024, False), "nobody knows it"
         half = (one.measures["S"].ci[1] - one.measures["S"].ci[0]) / 2
         assert row["S"].endswith(f"± {half:.3f}")
     assert "L0 60.0 % (linear classifier), L1 70.0 % (linear classifier)" in table.caption

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from fractalctl.report import Results, report_sections
+from fractalctl.report.figures import intervals
 from fractalctl.report.html import apportioned, explorer_data, html_page, in_proportion
 from fractalctl.statistics.summary import compare_all
-from fractalctl.tables import Explorer, Section, Table
+from fractalctl.tables import Explorer, Picture, Section, Table
 from tests.browser import WIDTHS, resize, sideways
 from tests.report import documents
 from tests.statistics.material import evaluation, parts, random_hits
@@ -52,9 +53,15 @@ def page(results: Results, tmp_path_factory: pytest.TempPathFactory) -> Path:
     named = Table("comparisons-zoom-mrl-minilm", "Of two arms.", ["corpus", "gap"], [["trec", 1]])
     many = Table("long", "Long.", ["arm", "S"], [["v5", 0], *(["mrl", place] for place in range(60))])
     levels = Table("levels", "Of a level.", ["level", "S"], [["topic [L1]", 1], ["all", 2]])
+    counted = Table(
+        "counted", "Of levels.", ["level (classes)", "S"], [["L0 (5)", 1], ["topic [L1] (150)", 2]]
+    )
+    drawn = Picture(
+        "forest-folded", "On demand.", lambda: intervals({"a": {"b": [1.0]}}, {"b": 0}, "S"), folded=True
+    )
     tables = [Table("mine", "To be filtered.", COLUMNS, ROWS, left=3), wide, best, every]
-    tables += [pairs, named, levels, many]
-    mine = Section("Mine", tables, 500)
+    tables += [pairs, named, levels, counted, many]
+    mine = Section("Mine", [*tables, drawn], 500)
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(html_page("Results", [*report_sections(results), mine]), "utf-8")
     return path
@@ -131,6 +138,7 @@ def test_filters_leave_what_was_asked_for(browser) -> None:
     choose(browser, "level", "L1")
     assert shown(browser, "mine") == ["clinc"]
     assert shown(browser, "levels") == ["topic"]
+    assert shown(browser, "counted") == ["topic"]
     choose(browser, "level", "")
 
 
@@ -138,7 +146,7 @@ def test_a_filter_of_arms_leaves_what_arms_have_to_beat(browser) -> None:
     arms = browser.find_elements("css selector", "#filters [name=arm] option")
     assert {"v5", "mrl", "zoom"} < {option.text for option in arms}
     assert not any("minilm" in option.text for option in arms)
-    assert "L1: topic" in browser.find_element("css selector", "#filters [name=level]").text
+    assert "topic [L1]" in browser.find_element("css selector", "#filters [name=level]").text
     choose(browser, "arm", "v5")
     assert shown(browser, "best") == ["v5", "minilm,"]
     assert not shown(browser, "best-all")
@@ -207,6 +215,28 @@ def test_a_table_that_is_too_long_says_so_and_a_figure_is_whole(browser) -> None
     )
     hidden = browser.execute_script(figures)
     assert hidden and max(hidden) <= 1
+
+
+def test_paper_has_every_table_whole(browser) -> None:
+    folded = "return [...document.querySelectorAll('details')].filter(one => !one.open).length"
+    before = browser.execute_script(folded)
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert browser.execute_script(folded) == 0
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    hidden = "return [...document.querySelectorAll('.table .scroll')].map(e => getComputedStyle(e).overflow)"
+    assert set(browser.execute_script(hidden)) == {"visible"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert browser.execute_script(folded) == before > 0
+
+
+def test_a_folded_figure_opens_with_its_caption(browser) -> None:
+    figure = browser.find_element("id", "figure-forest-folded")
+    assert not figure.is_displayed()
+    line = figure.find_element("xpath", "preceding-sibling::summary")
+    assert line.text == "On demand."
+    browser.execute_script("arguments[0].click()", line)
+    assert figure.is_displayed()
 
 
 def test_contents_stay_in_sight(browser) -> None:

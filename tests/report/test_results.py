@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from fractalctl.documents import write_document
 from fractalctl.errors import RequestError
@@ -11,11 +12,14 @@ from fractalctl.report.results import slug, unused
 from fractalctl.tables import Table
 from tests.report.documents import (
     CLOSE,
+    ablation,
+    accuracy,
     evaluation,
     evaluations,
     latency,
     metric_results,
     profile,
+    runs_of,
     with_metric,
     zoom,
 )
@@ -39,6 +43,19 @@ def test_every_kind_is_found_by_its_name(tmp_path: Path) -> None:
     ]
     assert not found.warnings
     assert found.evaluations[0] == evaluations()[0]
+
+
+def test_a_level_that_was_added_has_a_name_beside_those_of_the_corpus(tmp_path: Path) -> None:
+    named = replace(evaluation("alpha", 42, 0.1), profile=replace(profile(), levels=["area", "intent"]))
+    about = {"added_level": "a: b", "base_identity": named.features.identity}
+    other = replace(named.features, identity="with one more")
+    runs = runs_of(CLOSE, accuracy=accuracy(0.2, levels=3))
+    three = profile((5, 10, 150), (2.0, 1.0, 3.9))
+    deep = ablation("depth", runs, profile=three, about=about, features=other)
+    write(tmp_path / "a", [named])
+    write(tmp_path / "b", [deep], "ablation-depth.json")
+    (found,) = read_results(tmp_path).ablations
+    assert found.profile.titles == ["added [L0]", "area [L1]", "intent [L2]"]
 
 
 def test_a_damaged_file_is_named_and_left_out(tmp_path: Path) -> None:

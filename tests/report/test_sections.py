@@ -1,18 +1,20 @@
 """Every section, drawn of typed documents made by hand; no arm, corpus or axis is known by name."""
 
+import re
 from statistics import mean, stdev
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from fractalctl.documents.estimates import Peak, Quadratic, Slopes
 from fractalctl.report import Results, report_sections
-from fractalctl.report.figures import highest, mean_interval, save_figure, svg
+from fractalctl.report.figures import mean_interval, svg
 from fractalctl.report.sections import ablations, accuracy, latency, runs, steerability, synthesis
 from fractalctl.statistics import summarise
 from fractalctl.tables import Picture, Section, Table
 from tests.report import documents as made
-from tests.report.documents import CLOSE, DIMS, SEEDS
+from tests.report.documents import CLOSE
 
 CURVE = Peak(
     quadratic=Quadratic(
@@ -54,10 +56,16 @@ def tuned():
     return made.ablation("backbone", found, about={"layers": 2, "base_identity": "x" * 64})
 
 
-def deep():
+def deep(**changes):
     three = made.accuracy(0.2, levels=3)
-    runs = made.runs_of(CLOSE, accuracy=three, more={"S_01": 0.2, "monotone_zoom": 1.0})
-    return made.ablation("depth", runs, profile=made.profile((5, 10, 150), (2.0, 1.0, 3.9)))
+    runs = made.runs_of(CLOSE, accuracy=three, more={"S_01": 0.2, "gain_L1": 0.1, "monotone_zoom": 1.0})
+    return made.ablation("depth", runs, profile=made.profile((5, 10, 150), (2.0, 1.0, 3.9)), **changes)
+
+
+def called(one):
+    """The same document, whose levels have names."""
+    names = ["division", "area", "intent"][-len(one.profile.classes) :]
+    return replace(one, profile=replace(one.profile, levels=names))
 
 
 @pytest.fixture(scope="module")
@@ -139,16 +147,6 @@ def test_pictures_are_the_same_bytes_each_time(name: str, everything: list[Secti
     assert svg(picture.draw()) == svg(picture.draw())
 
 
-def test_files_of_a_figure_are_the_same_bytes_each_time(tmp_path) -> None:
-    pytest.importorskip("matplotlib")
-    (picture,) = parts(steerability.build(Results(evaluations=made.evaluations())), Picture)
-    files = [save_figure(picture.draw(), tmp_path / name) for name in ("first.png", "second")]
-    assert [path.name for path in files[0]] == ["first.png", "first.pdf"]
-    first, second = ([path.read_bytes() for path in paths] for paths in files)
-    assert first == second
-    assert b"/Type3" not in first[1]
-
-
 def test_results_without_anything_have_no_section_that_needs_something() -> None:
     assert [section.title for section in report_sections(Results())] == ["Summary"]
 
@@ -170,7 +168,7 @@ def test_corpora_stand_once_and_say_how_many_rows_repeat() -> None:
     table = table_named(runs.corpora(Results(evaluations=[*made.evaluations(), *more])), "corpora")
     assert len(table.rows) == 1
     row = cells(table, "clinc")
-    assert (row["classes"], row["branch"], row["H(L0)"], row["H(finest | L0)"]) == (
+    assert (row["classes"], row["branch"], row["H(coarsest)"], row["H(finest | coarsest)"]) == (
         "10 > 150",
         "15.0",
         "3.30",
@@ -214,6 +212,22 @@ def test_comparisons_are_those_of_the_documents_of_statistics() -> None:
     assert cells(table, "trec")["gap"] == f"{mean(CLOSE['alpha']) - mean(CLOSE['gamma']):+.3f}"
 
 
+def test_of_one_corpus_nothing_is_said_over_corpora() -> None:
+    found = made.evaluations()
+    sections = report_sections(
+        Results(evaluations=found, statistics=summarise(found, [], [], reference="gamma"))
+    )
+    by_title = {section.title: section for section in sections}
+    assert "Robustness of the measure" not in by_title
+    compared = by_title["Comparisons"]
+    assert not [table.name for table in parts(compared, Table) if table.name.startswith("signs")]
+    assert "H(L1|L0)" not in table_named(compared, "comparisons-alpha-gamma").columns
+    text = " ".join(parts(compared, str))
+    for word in ("sign test, p", "of 1 corpora", "meta-analysis", "power law"):
+        assert word not in text
+    assert f"On clinc the mean S of alpha was {mean(CLOSE['alpha']):+.3f} and that of gamma -0.02" in text
+
+
 def test_unpaired_seeds_are_said_and_not_tested() -> None:
     found = made.evaluations(CLOSE | {"gamma": CLOSE["gamma"][:2]})
     statistics = summarise(found, [], [], reference="alpha")
@@ -250,7 +264,7 @@ def test_what_an_axis_measures_besides_is_shown() -> None:
         "90.0",
         "66.0 ± 0.0",
     )
-    assert any("layers 2" in text and "xxx" not in text for text in parts(section, str))
+    assert any("Layers 2." in text and "xxx" not in text for text in parts(section, str))
     (picture,) = parts(section, Picture)
     assert len(picture.draw().axes[0].containers) == 2 * len(CLOSE), "an interval for each condition"
 
@@ -261,6 +275,41 @@ def test_deep_trees_show_every_level() -> None:
     assert (row["prefix 1"], row["prefix 4"], row["gain"]) == ("30.0 ± 0.0", "70.0 ± 0.0", "+40.0 ± 0.0")
     gains = next(picture for picture in parts(section, Picture) if "gains" in picture.name).draw()
     assert len(gains.axes) == len(CLOSE)
+    three = made.accuracy(0.2, levels=3)
+    runs = [run for count in (10, 50) for run in made.runs_of(CLOSE, {"rows": count}, accuracy=three)]
+    varied = made.ablation("rows", runs, profile=made.profile((5, 10, 150), (2.0, 1.0, 3.9)))
+    titles = [axes.get_title() for axes in ablations.gains_figure({"clinc": varied}).axes if axes.axison]
+    assert len(titles) == 2 * len(CLOSE) and "clinc, alpha, rows 10" in titles, "points are not mixed"
+
+
+def test_an_added_level_is_a_table_and_no_list_in_a_sentence() -> None:
+    about = {"levels": 3, "added_level": "money: banking, credit_cards; house: home", "base_identity": "x"}
+    section = ablations.build(Results(ablations=[deep(about=about)]))
+    table = table_named(section, "ablation-depth-added-level")
+    assert table.rows == [["clinc", "money", "banking, credit_cards"], ["clinc", "house", "home"]]
+    (text,) = [text for text in parts(section, str) if "Levels 3." in text]
+    assert "money" not in text and "added_level" not in text
+    unseen = made.ablation("unseen", made.runs_of(CLOSE), about={"left_out": "a, b; c: d"})
+    table = table_named(ablations.build(Results(ablations=[unseen])), "ablation-unseen-left-out")
+    assert table.rows == [["clinc", "a, b; c: d"]]
+
+
+def test_levels_are_called_by_their_columns() -> None:
+    """A code stands behind a name, and alone only where nobody has named the level."""
+    evaluations = [called(one) for one in made.measured_everywhere()]
+    few = called(made.ablation("rows", made.runs_of(CLOSE, {"rows": 10}, baseline={"L0": 0.9, "L1": 0.6})))
+    zoom = replace(made.zoom(), features=evaluations[0].features)
+    results = Results(evaluations=evaluations, ablations=[few, called(deep())], zooms=[zoom])
+    for section in report_sections(results):
+        for table in parts(section, Table):
+            for text in map(str, [*table.columns, *(cell for row in table.rows for cell in row)]):
+                assert not re.search(r"(?<!\[)L[0-9]", text), (table.name, text)
+    shown = {one.title: one for one in report_sections(results)}
+    assert "area [L0]" in str(table_named(shown["Semantic zoom"], "zoom").rows)
+    assert "intent [L1]" in str(table_named(shown["Retrieval"], "retrieval-depth").rows)
+    assert "I(z; intent | area)" in str(table_named(shown["Information"], "information").rows)
+    assert "area [L0] (10)" in str(table_named(shown["Ablations"], "ablation-accuracy-rows").rows)
+    assert "gain, area [L1]" in table_named(shown["Ablations"], "ablation-further-depth").columns
 
 
 def test_synthetic_hierarchies_by_size_and_own() -> None:
@@ -348,23 +397,3 @@ def test_long_labels_leave_room_for_the_figure() -> None:
     for section in report_sections(results):
         for picture in parts(section, Picture):
             svg(picture.draw())
-
-
-def test_a_figure_of_many_arms_keeps_them_apart() -> None:
-    many = {f"arm-{number}": [0.01 * number, 0.01 * number + 0.02] for number in range(9)}
-    (picture,) = parts(accuracy.build(Results(evaluations=made.evaluations(many))), Picture)
-    panels = [axes for axes in picture.draw().axes if axes.has_data()]
-    lines = [line for axes in panels[:3] for line in axes.lines if len(line.get_xdata()) == len(DIMS)]
-    looks = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in lines}
-    assert len([look for look in looks if look[2] in "osv^DPX"]) == len(many)
-    assert {len([line for line in axes.lines if line.get_marker() in "osv^DPX"]) for axes in panels} == {4, 1}
-    row = [axes.get_ylim() for axes in panels[:3]]
-    assert row == row[:1] * 3, "one range for a row"
-    assert len(SEEDS) == 4
-
-
-def test_a_length_without_a_value_is_never_the_highest() -> None:
-    nothing = float("nan")
-    lines = {"a": ([64, 256], [[nothing, 91.0]]), "b": ([64, 256], [[80.0, 90.0]])}
-    assert highest({"L0": lines}) == "L0: the highest are b at 64 (80.0) and a at 256 (91.0)."
-    assert highest({"L0": lines, "L1": {"a": ([64], [[nothing]])}}) == highest({"L0": lines})

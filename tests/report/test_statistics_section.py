@@ -11,12 +11,20 @@ import pytest
 
 from fractalctl.documents.statistics import PrintedFigure, Statistics
 from fractalctl.errors import MissingExtraError, RequestError
-from fractalctl.report import brief_tables, forest_figure, statistics_sections, write_statistics
+from fractalctl.report import (
+    Results,
+    brief_tables,
+    forest_figure,
+    report_sections,
+    statistics_sections,
+    write_statistics,
+)
 from fractalctl.report.figures import save_figure
 from fractalctl.report.prose import notes
 from fractalctl.report.statistics_tables import statistics_tables
 from fractalctl.statistics import Options, analyse, summarise
 from fractalctl.statistics.reading import observation
+from fractalctl.tables import Picture
 from tests.report.documents import CLOSE, evaluations
 from tests.statistics.material import observations
 
@@ -120,7 +128,7 @@ def test_missing_figures_are_dashes() -> None:
     found = analyse(observations({"clinc": {"v5": [0.1], "mrl": [0.02]}}), Options(correction="holm"))
     table = next(one for one in statistics_tables(found) if one.name.startswith("comparisons"))
     assert table.rows == [["clinc", "+0.100", "+0.020", "+0.080", "—", "—", "—", "—", 1]]
-    assert "After correction v5 differed from mrl at 0.05 on 0 of 1." in write_statistics(found, "md")
+    assert "On clinc the mean S of v5 was +0.100 and that of mrl +0.020." in write_statistics(found, "md")
 
 
 def test_a_terminal_sees_fewer_columns() -> None:
@@ -168,6 +176,15 @@ def test_a_table_of_supervision_is_named_and_not_spelled_out() -> None:
     table = next(table for table in brief_tables(summarise(found, [], [], reference="b")[0]))
     assert "; they also differ in prefix" in table.caption
     assert "[" not in table.caption
+
+
+def test_forests_of_many_pairs_are_folded() -> None:
+    arms = {f"arm-{place}": [0.1 * place, 0.1, 0.2] for place in range(7)}
+    found = [one for corpus in ("clinc", "trec") for one in evaluations(arms, corpus=corpus)]
+    results = Results(statistics=summarise(found, [], [], reference="arm-0"))
+    (pooled,) = [one for one in report_sections(results) if one.title == "Pooled over corpora"]
+    pictures = [part for part in pooled.parts if isinstance(part, Picture)]
+    assert len(pictures) > 4 and all(picture.folded for picture in pictures)
 
 
 def test_printed_figures_that_disagree_are_listed_with_their_reason(document: Statistics) -> None:

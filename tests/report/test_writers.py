@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from fractalctl import numbers
 from fractalctl.report import figures, html, results, writers
 from fractalctl.report.sections import latency
-from fractalctl.tables import Section, Slider, Table
+from fractalctl.tables import Picture, Section, Slider, Table
 from tests.report.documents import zoom
 
 NASTY = [
@@ -41,6 +41,16 @@ def test_what_is_folded_is_opened_on_demand() -> None:
     assert kinds[0] == kinds[-1] == "html_block" and kinds.count("table_open") == 1
     assert tokens[0].content.splitlines()[1] == "<summary>All &lt;arms&gt; [L0]</summary>"
     assert tokens[-1].content == "</details>"
+
+
+def test_a_folded_picture_is_opened_on_demand() -> None:
+    picture = Picture("forest", "Effects [L0]", pytest.fail, "All above zero", folded=True)
+    tokens = MarkdownIt("commonmark").parse(writers.markdown_page("P", [Section("S", [picture])]))
+    *_, opened, _, text, _, closed = tokens
+    assert "<summary>Effects [L0]</summary>" in opened.content
+    assert closed.content.strip() == "</details>"
+    image = (text.children or [])[0]
+    assert (image.attrs["src"], image.content) == ("figures/forest.png", "All above zero")
 
 
 def test_a_long_table_is_one_for_each_value_of_its_first_column() -> None:

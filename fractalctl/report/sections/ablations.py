@@ -1,6 +1,6 @@
 """Ablations: conditions that differ in one thing, on fixed splits; one table and figure for every axis."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING
@@ -38,7 +38,8 @@ AXES = {
     "noise": "A share of the training rows has a wrong coarse label, drawn anew for each seed; finer labels "
     "and test rows stay right.",
     "depth": "The gain of a level is its accuracy at full length less that at the first prefix; S of two "
-    "levels is the finer one's gain less the coarser one's. Zoom is monotone where finer levels gain more.",
+    "levels is the finer one's gain less the coarser one's: S_01 of the two coarsest. Zoom is monotone where "
+    "finer levels gain more.",
     "rows": "So many labelled rows of each finest class train the head, and are the reference of the index "
     "protocol; each seed draws its own. raw is the backbone cut, which needs none.",
     "unseen": "A fifth of the finest classes is left out of training. Searches ask test rows of either kind "
@@ -47,6 +48,13 @@ AXES = {
     "initial head, batches, prefixes and block dropout of a seed are the same.",
 }
 """What the axes of ours vary; others are described by their files alone."""
+NAMED = {
+    "added_level": ("The level that was added above the others", ["corpus", "its class", "holds"]),
+    "left_out": ("Finest classes that were left out of training", ["corpus", "classes"]),
+}
+"""What files of ours name, by the key: a caption, and the columns of a table."""
+SHARES = ("monotone_zoom",)
+"""What else is measured that has no sign."""
 FEWEST = 3
 """Corpora that a figure over corpora needs."""
 AXIS_LABELS = {
@@ -70,16 +78,39 @@ def build(results: Results) -> Section | None:
     """The report's part on ablations."""
     parts: list[Part] = []
     for axis, members in grouped(results.ablations, lambda one: one.axis).items():
-        about = "; ".join(dict.fromkeys(_about(one) for one in members if one.about))
-        text = " ".join(filter(None, [AXES.get(axis, ""), markdown_text(about)]))
-        parts += [f"### {markdown_text(axis.capitalize())}", *([text] if text else [])]
+        text = " ".join(filter(None, [AXES.get(axis, ""), _about(members)]))
+        parts += [f"### {markdown_text(axis.capitalize())}", *([text] if text else []), *_named(members)]
         for found in grouped(members, setting_of).values():
             parts += _parts(found, results)
     return Section("Ablations", parts, ORDER) if parts else None
 
 
-def _about(one: Ablation) -> str:
-    return ", ".join(f"{name} {value}" for name, value in one.about.items() if "identity" not in name)
+def _about(members: Sequence[Ablation]) -> str:
+    """What else holds of the files, as a sentence of Markdown."""
+    kept = [
+        ", ".join(f"{name} {value}" for name, value in one.about.items() if _said(name)) for one in members
+    ]
+    told = markdown_text("; ".join(dict.fromkeys(filter(None, kept))))
+    return f"{told[0].upper()}{told[1:]}." if told else ""
+
+
+def _said(name: str) -> bool:
+    """Whether a key of a file's ``about`` is for a sentence: no identity, and no names of classes."""
+    return name not in NAMED and "identity" not in name
+
+
+def _named(members: Sequence[Ablation]) -> Iterator[Table]:
+    """Classes that files name, as tables; of ``a: b, c; d: e`` a row for ``a`` and one for ``d``."""
+    pairs = list(zip(corpus_names(members), members, strict=True))
+    for key, (caption, columns) in NAMED.items():
+        rows: list[list[object]] = []
+        for corpus, one in pairs:
+            if text := str(one.about.get(key, "")):
+                lines = text.split("; ") if len(columns) > 2 else [text]
+                rows += [[corpus, *line.split(": ", len(columns) - 2)] for line in lines]
+        if rows:
+            name = slug(f"ablation-{members[0].axis}-{key.replace('_', '-')}")
+            yield Table(name, f"{caption}.", columns, rows, len(columns), folded=True)
 
 
 def _parts(found: Sequence[Ablation], results: Results) -> Iterator[Part]:
@@ -98,7 +129,8 @@ def _parts(found: Sequence[Ablation], results: Results) -> Iterator[Part]:
     yield Picture(f"ablation-{stem}", caption, lambda: values_figure(groups, places), _alt(groups, where))
     if numeric(first) and len(found) >= FEWEST:
         caption = (
-            f"Mean S at the smallest {first.varied} of every corpus, against the depth of its tree; {where}."
+            f"Mean S of every corpus at its smallest value of {first.varied}, against the depth of its tree; "
+            f"{where}."
         )
         yield Picture(f"ablation-over-depth-{stem}", caption, lambda: over_depth_figure(groups, places))
 
@@ -181,7 +213,8 @@ def _accuracy_table(found: Sequence[Ablation], start: list[str], rest: str) -> T
                 [last - first for first, last in zip(shares[0], shares[-1], strict=True)], sign=True
             )
             cells = [*map(percents, shares), *[""] * (most - len(shares))]
-            rows.append([*one.place, f"L{level} ({classes})", ", ".join(lengths), gain, *cells])
+            title = one.document.profile.titles[level]
+            rows.append([*one.place, f"{title} ({classes})", ", ".join(lengths), gain, *cells])
     heads = [*start, "level (classes)", "lengths"]
     columns = [*heads, "gain", *(f"prefix {place}" for place in range(1, most + 1))]
     caption = (
@@ -199,15 +232,31 @@ def _further_table(found: Sequence[Ablation], start: list[str], rest: str) -> It
     levels = list(dict.fromkeys(level for run in runs for level in run.baseline or {}))
     rows = []
     for one in _conditions(found):
-        cells = [mean_sd([run.more[key] for run in one.runs if key in run.more]) for key in keys]
+        extra = {key: [run.more[key] for run in one.runs if key in run.more] for key in keys}
+        cells = [mean_sd(values, sign=key not in SHARES) for key, values in extra.items()]
         for level in levels:
             cells.append(percents([one.document.profile.baseline[level]]))
             cells.append(percents([run.baseline[level] for run in one.runs if run.baseline]))
         rows.append([*one.place, *cells])
     if keys or levels:
-        heads = [f"{what}, {level}" for level in levels for what in ("features, %", "own features, %")]
+        words = _words(found)
+        heads = [f"{what}, {words(level)}" for level in levels for what in ("features, %", "own features, %")]
         caption = f"What else was measured, {rest}"
-        yield Table(f"ablation-further-{_stem(found)}", caption, [*start, *keys, *heads], rows, len(start))
+        columns = [*start, *map(words, keys), *heads]
+        yield Table(f"ablation-further-{_stem(found)}", caption, columns, rows, len(start))
+
+
+def _words(found: Sequence[Ablation]) -> Callable[[str], str]:
+    """What columns are called, by the key: ``gain_L1`` is ``gain, intent [L1]``, where all say so alike."""
+    titles = {tuple(one.profile.titles) for one in found}
+    called = {f"L{level}": title for level, title in enumerate(titles.pop())} if len(titles) == 1 else {}
+
+    def words(key: str) -> str:
+        what, _, level = key.rpartition("_")
+        shown = called.get(level, level)
+        return key if level not in called else f"{what}, {shown}" if what else shown
+
+    return words
 
 
 def numeric(one: Ablation) -> bool:
@@ -260,28 +309,29 @@ def over_depth_figure(groups: Mapping[str, Ablation], places: Mapping[str, int])
             if seeds := _seeds(one, arm, min(one.values, key=float)):
                 tops.append(mean(seeds))
                 axes.plot(depth, tops[-1], label=arm, **(look(places[arm]) | {"linestyle": "none"}))
+        side = "right" if depth == max(one.profile.h_l1_given_l0 for one in groups.values()) else "center"
         axes.annotate(
-            corpus, (depth, max(tops)), (0, 6), textcoords="offset points", fontsize="small", ha="center"
+            corpus, (depth, max(tops)), (0, 6), textcoords="offset points", fontsize="small", ha=side
         )
-    frame(axes, zero=True, xlabel="H(finest | L0), bits", ylabel="steerability S")
+    frame(axes, zero=True, xlabel="H(finest | coarsest), bits", ylabel="steerability S")
     axes.margins(0.15)
     legend(figure)
     return figure
 
 
 def gains_figure(groups: Mapping[str, Ablation]) -> "Figure":
-    """What each level gains over the shortest prefix, a panel per corpus and arm."""
+    """What each level gains over the shortest prefix, a panel per corpus, arm and point of the axis."""
     panels: dict[str, Lines] = {}
     places: dict[str, int] = {}
     for corpus, one in groups.items():
-        for arm in arms_of(one):
-            runs = [run for run in one.runs if run.arm == arm]
+        for (arm, _), runs in by_condition(one).items():
+            point = [f"{name} {value}" for name, value in runs[0].point.items() if name == one.varied]
             lengths = sorted(runs[0].accuracy, key=int)
             lines: dict[str, tuple[list[int], list[list[float]]]] = {}
             for level, classes in enumerate(one.profile.classes):
                 shares = [[run.accuracy[length][f"L{level}"] for length in lengths] for run in runs]
                 gains = [[100 * (share - row[0]) for share in row] for row in shares]
-                label = f"L{level} ({classes})"
+                label = f"{one.profile.titles[level]} ({classes})"
                 lines[label], places[label] = ([*map(int, lengths)], gains), level
-            panels[f"{corpus}, {arm}"] = lines
+            panels[", ".join([corpus, arm, *point])] = lines
     return line_panels(panels, places, "dimensions", "gain (points)")

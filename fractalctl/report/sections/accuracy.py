@@ -26,7 +26,6 @@ def _table(group: Group) -> Table:
     rows = []
     for corpus in group.corpora:
         found = group.on(corpus)
-        titles = dict(zip(found.levels, found.first.profile.titles, strict=True))
         for level in found.ends:
             for arm in found.arms:
                 documents = [row.document for row in found.of(arm)]
@@ -37,15 +36,14 @@ def _table(group: Group) -> Table:
                     percents([first.profile.baseline[level]]),
                     MISSING if cut is None else percents([cut]),
                 ]
-                rows.append([corpus, titles[level], arm, len(documents), *backbone, *shares])
+                rows.append([corpus, found.titles[level], arm, len(documents), *backbone, *shares])
     columns = ["corpus", "level", "arm", "seeds", "backbone", CUT, "shortest prefix", "full length"]
     return Table(f"accuracy-{group.slug}", f"{how(group.first)}.", columns, rows, left=3)
 
 
 def _picture(group: Group, places: dict[str, int]) -> Picture:
     """One corpus: a row for each end of its tree."""
-    titles = dict(zip(group.levels, group.first.profile.titles, strict=True))
-    rows = {titles[level]: _lines(group, level) for level in group.ends}
+    rows = {group.titles[level]: _lines(group, level) for level in group.ends}
     caption = (
         f"Accuracy at each prefix length, {group.name}: mean over seeds; bars are 95 % confidence intervals "
         "of the mean. The dashed line is the backbone's own features, cut to the same lengths."

@@ -76,8 +76,7 @@ def asked_at(accuracy: Accuracy) -> Places:
 
 
 def _table(group: Group) -> Table:
-    first = group.first
-    titles = dict(zip(group.levels, first.profile.titles, strict=True))
+    first, titles = group.first, group.titles
     asked = asked_at(first.accuracy)
     (_, short), *_, (_, full) = asked
     rows: list[list[object]] = []
@@ -152,8 +151,7 @@ def build(results: Results) -> Section | None:
 
 def _tables(corpus: str, group: Group) -> Iterator[Table]:
     """The best arms and, where there are more, all of them."""
-    first = group.first
-    titles = dict(zip(group.levels, first.profile.titles, strict=True))
+    first, titles = group.first, group.titles
     short, full = first.dims[0], first.dims[-1]
     coarse, fine = group.ends[0], group.ends[-1]
     # What is asked first stands first, where a narrow screen shows it.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractalctl.documents.compare import ArmAtPlace, ArmsCompared, PlaceCompared
 from fractalctl.documents.experiments import Ablation
 from fractalctl.numbers import MISSING, listed, percent, percents, signed
-from fractalctl.report.results import Results, by_condition, corpus_names, setting_of, slug
+from fractalctl.report.results import Ends, Results, by_condition, corpus_names, setting_of, slug
 from fractalctl.report.writers import markdown_text
 from fractalctl.statistics.observations import grouped
 from fractalctl.tables import Part, Section, Table
@@ -205,8 +205,9 @@ def _prices(ablations: Sequence[Ablation]) -> Iterator[Part]:
                     ends = (str(min(one.dims)), str(max(one.dims)))
                     shares = [[run.accuracy[end][level] for run in runs] for end in ends for level in levels]
                     rows.append([corpus, *point, arm, *map(percents, shares)])
-            columns = ["corpus", str(found[0].varied), "arm", "coarse, short", "fine, short"]
-            columns += ["coarse, whole", "fine, whole"]
+            names = Ends.called(one.profile.titles for one in found)
+            columns = ["corpus", str(found[0].varied), "arm"]
+            columns += [f"{level}, {length}" for length in ("short", "whole") for level in names[2:]]
             yield f"### {title}"
             yield f"{text} raw is the backbone cut. In %, means ± standard deviations over seeds."
             caption = f"{title}; {setting}."
@@ -216,6 +217,8 @@ def _prices(ablations: Sequence[Ablation]) -> Iterator[Part]:
 def _sentence(best: Counter[str], count: int, plain: Sequence[str]) -> str:
     if not best:
         return "No arm has what this asks for."
+    if count == 1:
+        return f"Best: `{markdown_text(*best)}`. Plain shortening is {'' if plain else 'not '}enough."
     shares = [f"`{markdown_text(name)}` on {number} of {count}" for name, number in best.most_common()]
     enough = (
         f"Plain shortening is enough on {listed([*map(markdown_text, plain)])}."

@@ -1,6 +1,6 @@
 """Arms side by side: which of them no other one beats, as tables and drawn over leakage."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -96,8 +96,14 @@ def build(results: Results) -> Section | None:
 
 
 def _parts(document: ArmsCompared) -> list[Part]:
-    notes = [markdown_text(f"{note}.") for note in document.notes]
+    named = {name for place in document.places for name in (place.label, *(one.arm for one in place.arms))}
+    notes = [markdown_text(f"{_begun(note, named)}.") for note in document.notes]
     return [*tables(document), *notes, *(_picture(place, document) for place in document.places)]
+
+
+def _begun(note: str, named: Collection[str]) -> str:
+    """A note as a sentence; what begins with a name stays as it is."""
+    return note if note.startswith(tuple(named)) else f"{note[:1].upper()}{note[1:]}"
 
 
 def _picture(place: PlaceCompared, document: ArmsCompared) -> Picture:
@@ -144,15 +150,18 @@ def _place(place: PlaceCompared, document: ArmsCompared) -> Table:
     ]  # fmt: skip
     rows = [*map(_row, place.arms), *(_untrained_row(one, len(dims) > 1) for one in place.untrained)]
     called = dict(zip(place.levels, (coarse, fine), strict=True))
+    sized = any(row[-1] != MISSING for row in rows)
     flat = [f"{called[one.level]} {percent(one.accuracy, 1)} ({one.source})" for one in place.references]
     caption = (
         f"{place.label}, {document.protocol}: {place.n_queries} queries, {place.n_reference} rows answer. "
         "In %, but S and cost; ± is half of the 95 % interval over seeds; R@1 and cost of a shortlist of 64. "
-        f"Flat classifiers for lossless S: {', '.join(flat) or 'none'}. Bytes of a vector, kB of weights."
+        f"Flat classifiers for lossless S: {', '.join(flat) or 'none'}. Bytes of a vector"
+        f"{', kB of weights' if sized else ''}."
     )
     name = slug(f"frontier-{place.label}-{document.protocol}")
     brief = [column for column in columns if column not in (f"{coarse}@{full}", *DETAILS)]
-    return Table(name, caption, columns, rows, brief=brief, marks={"yes": "good"})
+    made = Table(name, caption, columns, rows, brief=brief, marks={"yes": "good"})
+    return made if sized else made.without(["head kB"])
 
 
 def _row(one: ArmAtPlace) -> list[object]:

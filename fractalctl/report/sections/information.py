@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractalctl.numbers import mean_sd, number, percents
 from fractalctl.report.figures import highest, row_panels
 from fractalctl.report.metrics import SPREAD, Shown, by_dims, metric_groups
-from fractalctl.report.results import Group, Measured, Results
+from fractalctl.report.results import Ends, Group, Measured, Results, name_of
 from fractalctl.tables import Picture, Table
 
 
@@ -17,6 +17,12 @@ def _groups(results: Results) -> list[Group]:
 
 def _bound(row: Measured, length: int, quantity: str, key: str = "bits") -> float:
     return float(getattr(row.result.bounds[str(length)][quantity], key))
+
+
+def _called(group: Group, quantity: str) -> str:
+    """Information under the names of levels: ``L1|L0`` is ``I(z; intent | area)``."""
+    names = [name_of(group.titles[level]) for level in quantity.split("|")]
+    return f"I(z; {' | '.join(names)})"
 
 
 def _bits(values: Sequence[float]) -> str:
@@ -35,7 +41,7 @@ def _bounds_table(lengths: str, groups: Sequence[Group]) -> Table:
                 bits.append(_bits([_bound(row, short, quantity, "fano_bits") for row in found]))
                 keys = ("error", "fano_error")
                 errors = [percents([_bound(row, short, quantity, key) for row in found]) for key in keys]
-                rows.append([group.name, f"I(z; {quantity})", arm, number(entropy), *bits, *errors])
+                rows.append([group.name, _called(group, quantity), arm, number(entropy), *bits, *errors])
     columns = ["where", "quantity", "arm", "entropy", *(f"@{d}" for d in dims)]
     columns += [f"from error @{short}", f"error @{short}", f"Fano @{short}"]
     caption = (
@@ -47,7 +53,7 @@ def _bounds_table(lengths: str, groups: Sequence[Group]) -> Table:
 
 def _shortest_table(lengths: str, groups: Sequence[Group]) -> Table:
     """What is sure of coarse and fine information at the shortest prefix."""
-    rows = []
+    rows, ends = [], Ends.of(groups)
     for group, arm in ((one, arm) for one in groups for arm in one.arms):
         found = [row.result.theorem_1 for row in group.of(arm)]
         bits = [
@@ -62,31 +68,34 @@ def _shortest_table(lengths: str, groups: Sequence[Group]) -> Table:
         sure = ", ".join(f"{count} x {word}" for word, count in Counter(one.verdict for one in found).items())
         rows.append([group.name, arm, *bits, lean, sure])
     caption = (
-        "At the shortest prefix: bits of L0, bits of all finer levels given L0, their difference; the most "
-        "that H(L0) and H(finer given L0) can be, with 95 % confidence; the share of H(L0) less the share "
-        f"of H(finer given L0), in points. {SPREAD.capitalize()}. Per seed, with 95 % confidence, I(z; L0) > "
-        "I(z; finer given L0): holds if the coarse bound exceeds all that the finer levels can add, fails "
-        "if the fine bound exceeds all of L0."
+        f"At the shortest prefix: bits of {ends.coarsest}, bits of all finer levels given that, their "
+        f"difference; the most that H({ends.coarse}) and H(finer | {ends.coarse}) can be, with 95 % "
+        "confidence; the share of the former less the share of the latter, in points. "
+        f"{SPREAD.capitalize()}. Per seed, with 95 % confidence, I(z; {ends.coarse}) > I(z; finer | "
+        f"{ends.coarse}): holds if the coarse bound exceeds all that the finer levels can add, fails if the "
+        f"fine bound exceeds all of H({ends.coarse})."
     )
     columns = ["where", "arm", "coarse", "fine given coarse", "difference"]
-    columns += ["H(L0) at most", "H(finer | L0) at most", "lean to coarse", "more coarse"]
+    columns += [f"H({ends.coarse}) at most", f"H(finer | {ends.coarse}) at most", "lean to coarse"]
+    columns += ["more coarse"]
     return Table(f"information-shortest-{lengths}", caption, columns, rows, left=2)
 
 
 def _picture(group: Group, places: dict[str, int]) -> Picture:
-    dims, panels = group.first.dims, {}
+    dims, panels, alone = group.first.dims, {}, {}
     for quantity, entropy in group.rows[0].result.entropy.items():
         lines = {
             arm: (dims, [[_bound(row, d, quantity) for d in dims] for row in group.of(arm)])
             for arm in group.arms
         }
-        panels[f"I(z; {quantity})"] = lines | {"entropy": (dims, [[entropy] * len(dims)])}
+        alone[_called(group, quantity)] = lines
+        panels[_called(group, quantity)] = lines | {"entropy": (dims, [[entropy] * len(dims)])}
     caption = (
         f"{group.name}: lower bounds on mutual information at each prefix length, mean over seeds; bars are "
         "95 % confidence intervals of the mean, the dashed line is all there is to know."
     )
     labels = "dimensions", "at least (bits)"
-    name, alt = f"information-{group.slug}", f"Bits of each level, {group.name}. {highest(panels)}"
+    name, alt = f"information-{group.slug}", f"Bits of each level, {group.name}. {highest(alone)}"
     return Picture(name, caption, lambda: row_panels(panels, places, *labels), alt)
 
 

@@ -31,7 +31,7 @@ def _kept_table(lengths: str, groups: Sequence[Group]) -> Table:
         for name, parts in _sides(group).items():
             shares = [[getattr(part[str(d)], kind)[level] for part in parts if str(d) in part] for d in dims]
             kept = [percents([share for share in found if share is not None]) for found in shares]
-            rows.append([group.name, KINDS[kind], level, name, *kept])
+            rows.append([group.name, KINDS[kind], group.titles[level], name, *kept])
     columns = ["where", "quality", "level", "embedding", *(f"@{d}" for d in dims)]
     caption = f"% of the full length's quality that each length keeps, {SPREAD}."
     return Table(f"retention-{lengths}", caption, columns, rows, left=4)
@@ -61,7 +61,7 @@ def _cost_table(lengths: str, groups: Sequence[Group]) -> Table:
 
 def _picture(group: Group, places: dict[str, int]) -> Picture:
     panels = {
-        level: {
+        group.titles[level]: {
             name: ([*map(int, parts[0])], [_kept(part, level) for part in parts])
             for name, parts in _sides(group).items()
         }

@@ -30,7 +30,7 @@ def _rates_table(lengths: str, groups: Sequence[Group]) -> Table:
     ):
         shares = [percents([_rate(row, d, level) for row in found]) for d in dims]
         rises = [_rate(row, dims[-1], level) - _rate(row, dims[0], level) for row in found]
-        rows.append([group.name, level, arm, *shares, percents(rises, sign=True)])
+        rows.append([group.name, group.titles[level], arm, *shares, percents(rises, sign=True)])
     columns = ["where", "level", "arm", *(f"@{d}" for d in dims), "ramp (points)"]
     return Table(
         f"retrieval-{lengths}", f"Hit rate at 1 in % at each prefix length, {SPREAD}.", columns, rows, left=3
@@ -48,7 +48,7 @@ def _depth_table(lengths: str, groups: Sequence[Group]) -> Table:
         for d in ends:
             cells += [percents([_rate(row, d, level, k) for row in found]) for k in DEPTHS]
             cells.append(percents([row.result.mrr[str(d)][level] for row in found]))
-        rows.append([group.name, level, arm, *cells])
+        rows.append([group.name, group.titles[level], arm, *cells])
     heads = [f"{what} @{d}" for d in ends for what in (*(f"hit {k}" for k in DEPTHS), "MRR")]
     caption = (
         f"Hit rates at 5, 10, 20 and mean reciprocal rank in % at the shortest and the full length, {SPREAD}."
@@ -61,7 +61,7 @@ def _depth_table(lengths: str, groups: Sequence[Group]) -> Table:
 def _picture(group: Group, places: dict[str, int]) -> Picture:
     dims = group.first.dims
     panels = {
-        level: {
+        group.titles[level]: {
             arm: (dims, [[100 * _rate(row, d, level) for d in dims] for row in group.of(arm)])
             for arm in group.arms
         }

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from fractalctl.documents import Document
 from fractalctl.documents.evaluation import Evaluation
+from fractalctl.documents.measured import Profile
 from fractalctl.numbers import MISSING, number
 from fractalctl.report.results import Measured, Results
 from fractalctl.report.writers import markdown_text
@@ -62,15 +63,24 @@ def corpora(results: Results) -> Section | None:
         repeated = MISSING if one.duplicates is None else f"{one.duplicates} of {one.n_queries}{gone}"
         rows.append(
             [
-                one.corpus, one.backbone, one.features.name, " > ".join(map(str, classes)),
+                one.corpus, one.backbone, one.features.name, _classes(profile),
                 number(classes[-1] / classes[0], 1), number(profile.h_l0), number(profile.h_l1_given_l0),
                 repeated, one.features.identity[:12],
             ]
         )  # fmt: skip
-    columns = ["corpus", "backbone", "feature set", "classes", "branch", "H(L0)", "H(finest | L0)"]
+    columns = ["corpus", "backbone", "feature set", "classes", "branch", "H(coarsest)"]
+    columns += ["H(finest | coarsest)"]
     caption = "Feature sets, their numbers of classes from coarse to fine, and their entropies."
     table = Table("corpora", caption, [*columns, "repeated rows", "identity"], rows, left=4)
     return Section("Corpora", [ENTROPIES, table], 10) if rows else None
+
+
+def _classes(profile: Profile) -> str:
+    """Numbers of classes with the names of their levels, where they have names: ``area 6 > intent 36``."""
+    named = zip(profile.levels or [""] * len(profile.classes), profile.classes, strict=True)
+    return " > ".join(
+        f"{'' if name == f'L{level}' else name} {count}".strip() for level, (name, count) in enumerate(named)
+    )
 
 
 def commands(results: Results) -> Section | None:

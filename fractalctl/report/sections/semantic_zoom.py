@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from fractalctl.documents.zoom import Zoom
 from fractalctl.numbers import percents
 from fractalctl.report.results import Results, corpus_names
 from fractalctl.statistics.observations import grouped
@@ -21,23 +20,23 @@ def build(results: Results) -> Section | None:
     )
     titles = {one.features.identity: one.profile.titles for one in results.evaluations}
     slider = Slider(results.zooms, titles)
-    return Section("Semantic zoom", [text, slider, *overview_tables(results.zooms)], ORDER)
+    return Section("Semantic zoom", [text, slider, *overview_tables(slider)], ORDER)
 
 
-def overview_tables(zooms: Sequence[Zoom]) -> list[Table]:
+def overview_tables(slider: Slider) -> list[Table]:
     """What the slider shows of all test queries, for those who cannot move it; a table for equal lengths."""
     caption = (
         "% of the k nearest training rows that have the query's class, mean over all test queries; one head "
         "each of the seed named."
     )
-    tables = []
+    tables, zooms = [], slider.zooms
     named = zip(corpus_names(zooms), zooms, strict=True)
     for dims, found in grouped(named, lambda pair: tuple(pair[1].dims)).items():
         rows: list[list[object]] = [
-            [corpus, zoom.backbone, arm, level, zoom.seed, zoom.k, zoom.n_queries, *_at(shares, level, dims)]
+            [corpus, zoom.backbone, arm, title, zoom.seed, zoom.k, zoom.n_queries, *_at(shares, level, dims)]
             for corpus, zoom in found
             for arm, shares in zoom.shares.items()
-            for level in shares[str(dims[0])]
+            for level, title in slider.called(zoom).items()
         ]
         columns = ["corpus", "backbone", "arm", "level", "seed", "k", "queries", *(f"@{d}" for d in dims)]
         name = f"zoom-{'-'.join(map(str, dims))}"

@@ -26,7 +26,10 @@ TABLES = (
 )  # fmt: skip
 MOST_PAIRS = 4
 """Of arms, on which sentences and open tables can still be read."""
-AXES = {"depth": "H(finest | L0), bits", "product": "H(finest | L0) x backbone's fine accuracy"}
+AXES = {
+    "depth": "H(finest | coarsest), bits",
+    "product": "H(finest | coarsest) x backbone's fine accuracy",
+}
 BLUE, VERMILION, GREY = COLOURS[0], COLOURS[2], "#555555"
 NORMAL_QUANTILE = 1.959964
 FONT_SIZE = 8
@@ -74,12 +77,15 @@ def _pooled(document: Statistics) -> list[Part]:
     tables = of.meta_tables(document, fewest=2)
     pictures = [_forest_picture(document, meta) for meta in pairs]
     if _many(document):
-        return [*of.pooled_table(document), *pictures, *(replace(table, folded=True) for table in tables)]
+        folded = (replace(table, folded=True) for table in tables)
+        drawn = (replace(picture, folded=True) for picture in pictures)
+        return [*of.pooled_table(document), *drawn, *folded]
     return [*said(document, "pooled"), *tables, *pictures]
 
 
 def _definitions(document: Statistics) -> list[Part]:
-    if (found := document.robustness) is None:
+    found = document.robustness
+    if found is None or len(found.units) < 2:
         return []
     note = [markdown_text(found.note)] if found.note else []
     return [*said(document, "definitions"), *note, *of.robustness_tables(document)]

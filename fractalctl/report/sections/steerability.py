@@ -12,14 +12,16 @@ ORDER = 30
 HALVES = ("delta_coarse", "delta_fine")
 RELATIVES = ("S_auc", "S_mono", "S_gap", "specialization_gap", "control_auc")
 """What stands beside S, by key in evaluation files."""
+OVER_QUERIES = "over queries"
 
 
 def build(results: Results) -> Section | None:
     """The report's part on steerability."""
     text = (
-        "S = (L0@shortest - L0@full) + (L1@full - L1@shortest), L1 standing for the finest level; its two "
-        "halves are delta_coarse and delta_fine. Mean ± standard deviation over training seeds, the unit of "
-        "replication. S depends strongly on the protocol and is never compared across two."
+        "S = (coarse@shortest - coarse@full) + (fine@full - fine@shortest), by accuracy at the coarsest and "
+        "at the finest level; its two halves are delta_coarse and delta_fine. Mean ± standard deviation over "
+        "training seeds, the unit of replication. S depends strongly on the protocol and is never compared "
+        "across two."
     )
     parts = [part for group in results.settings for part in _parts(group, results.places)]
     return Section("Steerability", [text, *parts], ORDER) if parts else None
@@ -42,12 +44,13 @@ def _parts(group: Group, places: dict[str, int]) -> list[Part]:
         relatives.append([corpus, arm, *(mean_sd(by_name[name]) for name in RELATIVES)])
         known = {one.seed: one.steerability.s for one in found}
         each.append([corpus, arm, *(signed(known.get(seed)) for seed in seeds)])
+    alone = any(len(group.on(corpus).of(arm)) == 1 for corpus in values for arm in values[corpus])
     caption = (
-        f"S of every arm; {how(group.first)}. The interval is of the mean over seeds (Student's t); that "
-        "over queries is of a single head."
+        f"S of every arm; {how(group.first)}. The interval is of the mean over seeds (Student's t)"
+        f"{'; that over queries is of a single head' if alone else ''}."
     )
     tables: dict[str, tuple[str, Iterable[str], list[list[object]]]] = {
-        "": (caption, ["seeds", "S", "95 % CI", "over queries", *HALVES], main),
+        "": (caption, ["seeds", "S", "95 % CI", OVER_QUERIES, *HALVES], main),
         "measures-": (f"Relatives of S; {how(group.first)}.", RELATIVES, relatives),
         "seeds-": (f"S of every seed; {how(group.first)}.", map(str, seeds), each),
     }
@@ -57,6 +60,7 @@ def _parts(group: Group, places: dict[str, int]) -> list[Part]:
         )
         for kind, (words, columns, rows) in tables.items()
     ]
+    made[0] = made[0] if alone else made[0].without([OVER_QUERIES])
     return [*made, _picture(group, values, places)]
 
 

@@ -8,12 +8,13 @@ function make(tag, options = {}, ...children) {
 
 /* Contents, filters, downloads and hints: the page says the same without them. */
 (() => {
-  const KINDS = { corpus: ["corpus", "where"], arm: ["arm", "embedding", "a", "b"], level: ["level"] };
+  const KINDS = { corpus: ["corpus", "where"], arm: ["arm", "embedding", "a", "b"], level: ["level", "level (classes)"] };
   const ANY = "";
   const text = (cell) => cell.textContent.trim();
   const slug = (name) => name.replace(/[^\w.=]+/gu, "-").replace(/^[-.]+|[-.]+$/g, "");
   const corpusOf = (words) => words.split(/ \(| > |, /)[0];
-  const levelOf = (words) => words.match(/\[([^\]]+)\]$/)?.[1] ?? words;
+  const plain = (words) => words.replace(/ \(\d+\)$/, "");
+  const levelOf = (words) => plain(words).match(/\[([^\]]+)\]$/)?.[1] ?? plain(words);
   /* "minilm, cut" is what arms have to beat: no arm, and in sight whichever is chosen. */
   const armOf = (words) => words.includes(", ") ? ANY : words;
   const READ = { corpus: corpusOf, arm: armOf, level: levelOf };
@@ -84,8 +85,8 @@ function make(tag, options = {}, ...children) {
   function called(kind, value) {
     if (kind !== "level") return value;
     const cells = tables.flatMap(({ rows, places }) => rows.flatMap((row) => places.level.map((place) => text(row.cells[place]))));
-    const titles = [...new Set(cells)].filter((cell) => cell !== value && levelOf(cell) === value);
-    return titles.length ? `${value}: ${titles.map((title) => title.replace(/ \[[^\]]+\]$/, "")).join(", ")}` : value;
+    const titles = [...new Set(cells.map(plain))].filter((cell) => cell !== value && levelOf(cell) === value);
+    return titles.length ? `${titles.map((title) => title.replace(/ \[[^\]]+\]$/, "")).join(", ")} [${value}]` : value;
   }
 
   for (const [kind, values] of Object.entries(choices)) {
@@ -146,6 +147,14 @@ function make(tag, options = {}, ...children) {
     }
   });
   document.querySelectorAll("figure.table :is(.scroll, table)").forEach((element) => hint.observe(element));
+
+  /* Paper has no lines that open. */
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")];
+    opened.forEach((details) => details.open = true);
+  });
+  addEventListener("afterprint", () => opened.forEach((details) => details.open = false));
 
   const menu = document.getElementById("menu");
   document.documentElement.classList.add("scripted");

@@ -51,8 +51,8 @@
     const [shortest, full] = [one.dims[0], one.dims.at(-1)];
     return `From ${shortest} to ${full} numbers, the share from the query's own finest class rises for ` +
       `${count(rise)} of the ${count(one.n_queries)} test queries, stays for ${count(stay)} and falls for ` +
-      `${count(fall)}. ${count(narrowing)} go from all neighbours right at L0 and fewer than half at the finest ` +
-      `level to most right there; ${count(widening)} go the other way.`;
+      `${count(fall)}. ${count(narrowing)} go from all neighbours of the query's ${wording(levels(one)[0], levels(one))} and fewer than half of its ` +
+      `${wording(levels(one).at(-1), levels(one))} to most of the latter; ${count(widening)} go the other way.`;
   }
 
   function showQuery() {
