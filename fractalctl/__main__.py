@@ -3,44 +3,33 @@
 import os
 import signal
 import sys
-import threading
-from types import FrameType
 
-INTERRUPTED = 130
+from fractalctl import signals
 
 
 def main() -> None:
     """Run the command line; an interrupt ends it with 130 whenever it comes.
 
-    Only this file is loaded by then: loading the command line itself takes a moment, and may be interrupted.
+    Only this file and `signals` are loaded by then: loading the command line itself takes a moment, and may
+    be interrupted.
     """
-    sys.unraisablehook = _not_lost
+    signals.listen()
     try:
         _open_standard_streams()
         from fractalctl.cli import main as command_line
 
-        signal.signal(signal.SIGTERM, _terminated)
+        signals.end_on_termination()
         command_line()
-    except KeyboardInterrupt:
-        os._exit(INTERRUPTED)
+    except SystemExit as end:
+        if end.code and signals.interrupted():
+            sys.exit(signals.INTERRUPTED)
+        raise
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) or signals.interrupted():
+            os._exit(signals.INTERRUPTED)
+        raise
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done but the end of Python itself
-
-
-def _terminated(_number: int, _frame: FrameType | None) -> None:
-    """End as by an error, so that temporary folders and other processes go."""
-    sys.exit(128 + signal.SIGTERM)
-
-
-def _not_lost(dropped: "sys.UnraisableHookArgs") -> None:
-    """Send a signal again whose exception Python dropped, as it does in callbacks of weak references."""
-    sent = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}.get(dropped.exc_type)
-    if sent is None:
-        sys.__unraisablehook__(dropped)
-        return
-    later = threading.Timer(0.05, os.kill, (os.getpid(), sent))  # at once it would be dropped again
-    later.daemon = True
-    later.start()
 
 
 def _open_standard_streams() -> None:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Option
@@ -16,6 +16,7 @@ from typer import Option
 from fractalctl.cli.console import Console
 from fractalctl.cli.project import said_by_project
 from fractalctl.errors import FractalError, RequestError
+from fractalctl.signals import INTERRUPTED, interrupted
 from store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 PRESENTATION = frozenset({"json", "quiet", "verbose", "wide"})
 EXECUTION = frozenset({"executor", "workers", "scheduler"})
 """Options that say where the work is done, which changes no byte of a result."""
-EXIT_INTERRUPTED = 130
 BLOCK = re.compile("```\n(.*?)\n```", re.DOTALL)
 """Preformatted lines in Markdown; in plain help they follow a line with a backspace character instead."""
 FOREIGN_BARS = ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS")
@@ -217,33 +217,32 @@ def ended_by_errors(console: Console, action: Callable[[], None]) -> None:
     """
     try:
         action()
-    except (FractalError, StoreError) as error:
-        _end(console, str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _end(
-            console,
-            "interrupted; what was finished is kept, and the same command goes on from there",
-            EXIT_INTERRUPTED,
-        )
-    except BrokenPipeError:
-        # The reader of our standard output has gone; pointing it elsewhere keeps the exit silent.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from None
-    except OSError as error:
-        _end(console, f"{error.filename or 'input/output'}: {error.strerror or error}", 1)
     except (typer.Exit, typer.Abort):
         raise
-    except Exception as error:  # noqa: BLE001  the last line of defence: no traceback reaches a user unasked
-        if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
-            _end(console, f"not enough memory for what was asked: {str(error) or 'no more can be had'}", 1)
-        _end(console, f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  no traceback reaches a user unasked
+        message, exit_code = _told(error)
+        if console.verbose and exit_code != INTERRUPTED:
+            traceback.print_exc()
+        if message:
+            console.error(message)
+        raise typer.Exit(exit_code) from None
 
 
-def _end(console: Console, message: str, exit_code: int) -> NoReturn:
-    if console.verbose and exit_code != EXIT_INTERRUPTED:
-        traceback.print_exc()
-    console.error(message)
-    raise typer.Exit(exit_code) from None
+def _told(error: BaseException) -> tuple[str, int]:
+    """What a person reads of an error, and the exit code."""
+    if isinstance(error, KeyboardInterrupt) or interrupted():
+        return "interrupted; what was finished is kept, and the same command goes on from there", INTERRUPTED
+    if isinstance(error, FractalError | StoreError):
+        return str(error), error.exit_code
+    if isinstance(error, BrokenPipeError):
+        # The reader of our standard output has gone; pointing it elsewhere keeps the exit silent.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return "", 1
+    if isinstance(error, OSError):
+        return f"{error.filename or 'input/output'}: {error.strerror or error}", 1
+    if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
+        return f"not enough memory for what was asked: {str(error) or 'no more can be had'}", 1
+    return f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1
 
 
 def check_text(word: str, what: str) -> None:

@@ -318,6 +318,40 @@ def test_a_signal_is_not_lost_where_python_drops_exceptions(sent):
     assert (done.returncode, done.stderr) == (128 + sent, "")
 
 
+CONVERTED = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from fractalctl import __main__ as program
+import fractalctl.cli
+from fractalctl.cli.console import Console
+from fractalctl.cli.plumbing import ended_by_errors
+def loading():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ImportError("initialization failed")
+def command():
+    ended_by_errors(Console(), loading)
+def run():
+    import typer
+    app = typer.Typer()
+    app.command()(command if sys.argv[1] == "inside" else loading)
+    app([])
+fractalctl.cli.main = run
+program.main()
+"""
+
+
+@pytest.mark.parametrize(("where", "says"), [("inside", "Error: interrupted; "), ("outside", "")])
+def test_an_interrupt_of_which_a_library_made_an_error_is_one(where, says):
+    """As compiled modules do while they are loaded: they know that it failed, and not why."""
+    words = [sys.executable, "-c", CONVERTED, where]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 130
+    assert done.stderr.startswith(says)
+    assert "initialization" not in done.stderr
+
+
 WORKERS = """
 import os, sys, time
 from pathlib import Path
