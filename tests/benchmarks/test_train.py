@@ -1,6 +1,9 @@
 """Heads trained together against plain PyTorch loops, and against encoding at every step."""
 
+import subprocess
+import sys
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -125,6 +128,25 @@ def test_a_zoom_head(benchmark, clinc: FeatureSet) -> None:
         "a heal head as its published runs train it",
         goal=3,
     )
+
+
+def test_a_zoom_head_by_the_command(benchmark, clinc: FeatureSet, tmp_path: Path) -> None:
+    """As a user meets it: 10,000 rows, Python's own start and all imports included."""
+    call = [sys.executable, "-m", "fractalctl", "train", str(clinc.path), "--seeds", "42", "--quiet"]
+    runs = (str(tmp_path / str(number)) for number in count())
+    benchmark.pedantic(
+        lambda: subprocess.run([*call, "--runs", next(runs)], check=True, capture_output=True), rounds=5
+    )
+    if not benchmark.disabled:
+        spent = benchmark.stats.stats
+        benchmark.extra_info.update(
+            {
+                "what": f"`fractalctl train`, a zoom head, {len(clinc.labels('train')):,} rows of CLINC",
+                "seconds": round(spent.median, 1),
+                "goal": 15,
+                "remark": f"the median of 5 calls, {spent.min:.1f} to {spent.max:.1f} s",
+            }
+        )
 
 
 def test_a_matryoshka_head(benchmark, clinc: FeatureSet, tmp_path: Path) -> None:
