@@ -38,10 +38,11 @@ LIMITS = """## Where the limits lie
 - *A fractal fleet.* Nearly all of a step is matrix products, which the plain loop does at nearly the same
   rate. Products in bfloat16 were tried and gain about a quarter on a processor, for other numbers; they are
   not offered.
-- *k-NN.* On one core the products cost what the peer's search costs; the rest is the search for the largest
-  similarities at four lengths instead of one, which reads every similarity from memory. A second core makes
-  the products twice as fast, and the rest hardly. Tiles that fit the cache, and query batches side by side
-  on the cores, were tried and gain nothing."""
+- *k-NN.* All four lengths together cost one matrix product at full length; the rest is the search for the
+  largest similarities at four lengths instead of one, which reads every similarity from memory. Which of the
+  two weighs more differs between processors, and so does the ratio to the peer. A second core makes the
+  products twice as fast, and the rest hardly. Tiles that fit the cache, and query batches side by side on the
+  cores, were tried and gain nothing."""
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], left: int = 1) -> str:
