@@ -1,7 +1,9 @@
 """Which head a report recommends for what."""
 
 import pytest
+from msgspec.structs import replace
 
+from fractalctl.documents.compare import Untrained
 from fractalctl.report import Results
 from fractalctl.report.sections import choosing
 from fractalctl.statistics.summary import compare_all
@@ -38,10 +40,13 @@ def test_every_question_is_answered_by_the_best_arm_that_fits(results) -> None:
             values = {
                 one.arm: one.measures[question.measure].mean for one in place.arms if question.needs(one)
             }
+            plain = {arm for arm in values if arm in choosing.PLAIN}
+            for one in place.untrained:
+                values |= {one.name: one.measures[x] for x in [question.measure] if x in one.measures}
+                plain |= {one.name} & values.keys()
             assert row[0] == place.label
             assert values[row[1]] == max(values.values())
-            best = max((value, arm) for arm, value in values.items() if arm in choosing.PLAIN)
-            assert values[row[3]] == best[0]
+            assert values[row[3]] == max(values[arm] for arm in plain)
     first = next(part for part in section.parts if isinstance(part, Table))
     assert all("pca" not in row[1:] for row in first.rows)
 
@@ -50,6 +55,40 @@ def test_one_arm_alone_leaves_nothing_to_choose(results) -> None:
     alone = [one for one in results.evaluations if one.strategy == "mrl"]
     assert choosing.build(Results(evaluations=alone, compared=list(compare_all(alone)))) is None
     assert choosing.build(Results(evaluations=alone)) is None
+
+
+def test_what_nobody_trained_is_plain_shortening_too(results) -> None:
+    (document,) = results.compared
+    places = [
+        replace(
+            place,
+            arms=[one for one in place.arms if one.strategy in kept],
+            untrained=[Untrained(name="minilm, PCA", dims=[64, 256], measures={"full_fine": 2.0})],
+        )
+        for place, kept in zip(document.places, ({"zoom", "mrl"}, {"zoom"}), strict=True)
+    ]
+    section = choosing.build(Results(compared=[replace(document, places=places)]))
+    assert section is not None
+    tables = [part.rows for part in section.parts if isinstance(part, Table)]
+    told = [part for part in section.parts if isinstance(part, str)]
+    assert [row[1:5] for row in tables[2]] == [["minilm, PCA", "—", "minilm, PCA", "200.0 %"]] * 2
+    assert any("Best: `minilm, PCA` on 2 of 2. Plain shortening is enough on " in part for part in told)
+    assert [row[3] for row in tables[4]] == ["mrl", "—"]
+
+
+def test_without_plain_shortening_nothing_is_said_of_it() -> None:
+    evaluations = [
+        evaluation(random_hits(1, 0.1), strategy="zoom", arm=arm, protocol="index",
+                   metrics=parts(0.1, 1.0, (0.6, 0.7)))
+        for arm in ("zoom", "zoom-0.95")
+    ]  # fmt: skip
+    (document,) = compare_all(evaluations)
+    bare = replace(document, places=[replace(place, untrained=[]) for place in document.places])
+    section = choosing.build(Results(compared=[bare]))
+    assert section is not None
+    told = " ".join(part for part in section.parts if isinstance(part, str))
+    assert told.count("No plain shortening was there to compare.") == len(choosing.QUESTIONS)
+    assert "enough" not in told
 
 
 def test_settings_of_a_knob_stand_beside_what_is_ahead_of_them_all() -> None:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isclose
 
 from fractalctl.documents.compare import ArmAtPlace, ArmsCompared, PlaceCompared
 from fractalctl.documents.experiments import Ablation
@@ -91,28 +92,69 @@ def build(results: Results) -> Section | None:
         return None
     opening = (
         "Every table is by means over seeds. 'As good' are arms within a point of the best (.01 of S). Plain "
-        "shortening is `raw` (the backbone cut), `pca` and heads trained on one level at every length."
+        "shortening is the backbone cut (`raw`), its principal components (`pca`) and heads trained on one "
+        "level at every length."
     )
     return Section("Which head?", [opening, *parts], ORDER, summary=True)
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """An arm, or what stands at a place without training, and how well it answers a question.
+
+    Attributes:
+        name: of the arm, or such as ``minilm, PCA``.
+        kind: its strategy; the name of what nobody trained.
+        plain: whether it shortens without saying which level a prefix is for.
+        value: of the question's measure; the mean over seeds.
+    """
+
+    name: str
+    kind: str
+    plain: bool
+    value: float
+
+
+def candidates(place: PlaceCompared, question: Question) -> list[Candidate]:
+    """All that a question may choose among, the best first.
+
+    The backbone's own cut and its principal components count where no arm says the same of them.
+    """
+    found = [
+        Candidate(one.arm, one.strategy, one.strategy in PLAIN, one.measures[question.measure].mean)
+        for one in place.arms
+        if question.measure in one.measures and question.needs(one)
+    ]
+    said = [one.value for one in found if one.plain]
+    for row in place.untrained:
+        value = row.measures.get(question.measure)
+        if value is not None and not any(isclose(value, other, abs_tol=1e-9) for other in said):
+            found.append(Candidate(row.name, row.name, plain=True, value=value))
+    return sorted(found, key=lambda one: -one.value)
+
+
 def _answer(question: Question, document: ArmsCompared) -> Iterator[Part]:
     """A heading, the answer in a sentence, and a row for each corpus."""
-    rows, best, plain = [], Counter[str](), []
+    rows, best, enough, beside = [], Counter[str](), [], False
     for place in document.places:
-        having = [one for one in place.arms if question.measure in one.measures]
-        fit = sorted(filter(question.needs, having), key=lambda one: -_value(one, question))
-        if not having:
+        if not any(question.measure in one.measures for one in place.arms):
             continue
-        best.update(one.strategy for one in fit[:1])
-        as_good = [one for one in fit[1:] if _value(fit[0], question) - _value(one, question) <= MARGIN]
-        if any(one.strategy in PLAIN for one in [*fit[:1], *as_good]):
-            plain.append(place.label)
-        rows.append(_row(place, question, fit, as_good))
+        found = candidates(place, question)
+        best.update(one.kind for one in found[:1])
+        near = [one for one in found if found[0].value - one.value <= MARGIN]
+        plain = next((one for one in found if one.plain), None)
+        beside = beside or plain is not None
+        if plain in near:
+            enough.append(place.label)
+        as_good = ", ".join(one.name for one in near[1:]) or MISSING
+        pair = (next(iter(found), None), plain)
+        names = [one.name if one else MISSING for one in pair]
+        values = [_shown(one.value, question) if one else MISSING for one in pair]
+        rows.append([place.label, names[0], as_good, names[1], *values])
     if not rows:
         return
     yield f"### {question.asked}"
-    yield f"{question.more} {_sentence(best, len(rows), plain)}"
+    yield f"{question.more} {_sentence(best, len(rows), enough if beside else None)}"
     columns = ["corpus", "best", "as good", "best plain shortening", "of the best", "of plain"]
     caption = f"{question.asked}; protocol {document.protocol}."
     yield Table(slug(f"choosing-{question.asked}-{document.protocol}"), caption, columns, rows, left=4)
@@ -214,32 +256,16 @@ def _prices(ablations: Sequence[Ablation]) -> Iterator[Part]:
             yield Table(slug(f"choosing-{axis}-{setting}"), caption, columns, rows, left=3, folded=True)
 
 
-def _sentence(best: Counter[str], count: int, plain: Sequence[str]) -> str:
+def _sentence(best: Counter[str], count: int, enough: Sequence[str] | None) -> str:
+    """What is best how often, and where plain shortening is enough; None where none is beside it."""
     if not best:
         return "No arm has what this asks for."
-    if count == 1:
-        return f"Best: `{markdown_text(*best)}`. Plain shortening is {'' if plain else 'not '}enough."
-    shares = [f"`{markdown_text(name)}` on {number} of {count}" for name, number in best.most_common()]
-    enough = (
-        f"Plain shortening is enough on {listed([*map(markdown_text, plain)])}."
-        if plain
-        else "Plain shortening is not enough on any."
-    )
-    return f"Best: {listed(shares)}. {enough}"
-
-
-def _row(
-    place: PlaceCompared, question: Question, fit: Sequence[ArmAtPlace], as_good: Sequence[ArmAtPlace]
-) -> list[object]:
-    shortened = [one for one in fit if one.strategy in PLAIN]
-    pair = [next(iter(found), None) for found in (fit, shortened)]
-    best, plain = [one.arm if one else MISSING for one in pair]
-    values = [_shown(_value(one, question), question) if one else MISSING for one in pair]
-    return [place.label, best, ", ".join(one.arm for one in as_good) or MISSING, plain, *values]
-
-
-def _value(one: ArmAtPlace, question: Question) -> float:
-    return one.measures[question.measure].mean
+    names = [(markdown_text(name), number) for name, number in best.most_common()]
+    shares = [f"`{name}`" if count == 1 else f"`{name}` on {number} of {count}" for name, number in names]
+    if enough is None:
+        return f"Best: {listed(shares)}. No plain shortening was there to compare."
+    where = f" on {listed([*map(markdown_text, enough)]) if enough else 'any'}" if count > 1 else ""
+    return f"Best: {listed(shares)}. Plain shortening is {'' if enough else 'not '}enough{where}."
 
 
 def _shown(value: float, question: Question) -> str:
