@@ -89,6 +89,7 @@ def test_without_plain_shortening_nothing_is_said_of_it() -> None:
     told = " ".join(part for part in section.parts if isinstance(part, str))
     assert told.count("No plain shortening was there to compare.") == len(choosing.QUESTIONS)
     assert "enough" not in told
+    assert not any("of plain" in part.columns for part in section.parts if isinstance(part, Table))
 
 
 def test_settings_of_a_knob_stand_beside_what_is_ahead_of_them_all() -> None:

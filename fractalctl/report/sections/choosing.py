@@ -157,7 +157,9 @@ def _answer(question: Question, document: ArmsCompared) -> Iterator[Part]:
     yield f"{question.more} {_sentence(best, len(rows), enough if beside else None)}"
     columns = ["corpus", "best", "as good", "best plain shortening", "of the best", "of plain"]
     caption = f"{question.asked}; protocol {document.protocol}."
-    yield Table(slug(f"choosing-{question.asked}-{document.protocol}"), caption, columns, rows, left=4)
+    name = slug(f"choosing-{question.asked}-{document.protocol}")
+    told = Table(name, caption, columns, rows, left=4)
+    yield told if beside else told.without(["best plain shortening", "of plain"])
 
 
 def _settings(place: PlaceCompared) -> Iterator[list[ArmAtPlace]]:
