@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from store.checked import check, stamp
 from store.errors import REMEDY, StoreError, StoreRequestError
-from store.layout import check_encoding, opened, text_attribute
+from store.layout import check_encoding, opened, require, text_attribute
 from store.recipe import Recipe
 
 RESIDENT_BYTES = 2**29  # memory that a mapped file may hold before `release` lets it go
@@ -145,10 +145,12 @@ class FeatureSet:
         """See that the file is whole before it is used for the first time, and still the same one after that.
 
         To be called again when something was made of what was read: features are mapped, so whoever writes
-        into the file changes them. StoreError where it is damaged, or was changed meanwhile.
+        into the file changes them. StoreError where it is damaged, was changed meanwhile, or was removed
+        before it was used.
         """
         if self._checked and not self.path.exists():
             return  # what is mapped stays, even of a file that was removed
+        require(self.path)
         if stamp(self.path.stat()) != self._stamp:
             raise StoreError(
                 f"{self.path}: was changed by another program while it was in use; what was made of it is "

@@ -57,16 +57,19 @@ def replace_folder(folder: Path, goes: Sequence[str]) -> Iterator[Path]:
             with path.open("rb+" if os.name == "nt" else "rb") as stream:
                 os.fsync(stream)
         with locked(folder.parent):
-            settle(folder)
+            _settle(folder)
             for path in folder.iterdir() if folder.is_dir() else ():
                 going = any(fnmatch(path.name, pattern) for pattern in goes)
                 if not going and not (aside / path.name).exists():
-                    (shutil.copytree if path.is_dir() else shutil.copy2)(path, aside / path.name)
+                    if path.is_dir() and not path.is_symlink():
+                        shutil.copytree(path, aside / path.name, symlinks=True)
+                    else:
+                        shutil.copy2(path, aside / path.name, follow_symlinks=False)
             if folder.exists():
                 folder.rename(_replaced(folder))
             aside.rename(folder)
             _sync_folder(folder.parent)
-            settle(folder)
+            _settle(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -77,7 +80,16 @@ def _replaced(folder: Path) -> Path:
 
 
 def settle(folder: Path) -> None:
-    """End what a killed process began in `replace_folder`: put a folder back, or drop the one replaced."""
+    """End what a killed process began in `replace_folder`: put a folder back, or drop the one replaced.
+
+    A process that has only just begun is waited for. OSError where the folder above cannot be written to.
+    """
+    if _replaced(folder).exists():
+        with locked(folder.parent):
+            _settle(folder)
+
+
+def _settle(folder: Path) -> None:
     old = _replaced(folder)
     if old.exists() and not folder.exists():
         old.rename(folder)

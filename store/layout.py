@@ -122,7 +122,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
     StoreRequestError where there is no such file; StoreError where it is no HDF5 file, is cut short, or lacks
     what was asked of it.
     """
-    _require(path)
+    require(path)
     try:
         with h5py.File(path, "r", locking=False) as file:
             yield file
@@ -130,7 +130,8 @@ def opened(path: Path) -> Iterator[h5py.File]:
         raise StoreError(f"{path}: {_explain(error)}") from error
 
 
-def _require(path: Path) -> None:
+def require(path: Path) -> None:
+    """Refuse a path at which there is no file, by a StoreRequestError."""
     if not path.is_file():
         raise StoreRequestError(f"{path}: no such feature set (fractalctl store ls shows what there is)")
 
@@ -194,7 +195,7 @@ def verify(path: Path) -> None:
     published. Where the seal is broken, ChangedError names the datasets whose checksum tells of a change, or
     says that it lies outside of them; StoreError where it is no readable feature set any more.
     """
-    _require(path)
+    require(path)
     digest = sha256_of(path, start=SEAL_BYTES)
     with path.open("rb") as stream:
         if stream.read(SEAL_BYTES) == _seal_for(digest):

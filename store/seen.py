@@ -48,14 +48,17 @@ class Seen:
             one.check()
 
     def add(self, features: FeatureSet, wanted: set[str]) -> None:
-        """Take up the wanted texts of a set that no earlier one holds."""
-        before = len(self._places)
+        """Take up the wanted texts of a set that no earlier one holds; none where it cannot be read."""
+        arrays = list(self._arrays)
+        places: dict[str, tuple[int, int]] = {}
         for split in features.splits:
             for row, text in enumerate(features.texts(split)):
-                if text in wanted:
-                    self._places.setdefault(text, (len(self._arrays), row))
-            self._arrays.append(features.features(split))
-        if len(self._places) > before:
+                if text in wanted and text not in self._places:
+                    places.setdefault(text, (len(arrays), row))
+            arrays.append(features.features(split))
+        if places:
+            self._places |= places
+            self._arrays = arrays
             self.sets.append(features)
 
 

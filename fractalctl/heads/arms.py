@@ -293,7 +293,9 @@ def _own_strategy(name: str, table: dict[str, Any]) -> Strategy:
         raise RequestError(f"'{name}' cannot name a supervision: {_RULE}; rename the file")
     known = strategies()
     taken = {*known, *(f"{strategy}-{trunk}" for strategy in known for trunk in trunks())}
-    if name.lower() in {other.lower() for other in taken}:
+    numbered = "|".join(re.escape(strategy.name) for strategy in known.values() if strategy.knob)
+    like_a_knob = numbered and re.match(rf"({numbered})-[\d.]", name, re.IGNORECASE)
+    if like_a_knob or name.lower() in {other.lower() for other in taken}:
         raise RequestError(f"'{name}' is the name of a built-in or installed strategy; rename the file")
     if "name" in table:
         raise RequestError("a supervision is named after its file; remove the key 'name'")

@@ -154,7 +154,8 @@ class Head:
             dimension: length, at most d; None is the full d.
 
         Returns (n, dimension) float32, of no particular length: normalise before taking dot products for
-        cosines. The first columns of a nested head's full embeddings are its shorter ones; see `nested`.
+        cosines. The first columns of a nested head's full embeddings are its shorter ones; see `nested`. Of
+        sparse codes (n, H), whatever the dimension, see `fractalctl.heads.prefixes.Prefixes`.
 
         Raises:
             RequestError: the features are not of the length that the head takes, or the dimension exceeds d.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from fractalctl.errors import RequestError
 from fractalctl.heads.fitted import DivergedError, Fitted, Validate, Weights
 from fractalctl.heads.settings import MethodSettings, TrainingSettings, spelled
 from fractalctl.heads.terms import Objective
@@ -124,8 +125,9 @@ class GradientMethod(Method):
         return trunk(settings.trunk)
 
     def check(self, settings: Any, n_levels: int) -> None:
-        """See that the objective can be made."""
-        self.objective(settings, n_levels)
+        """See that the objective can be made, and asks for something."""
+        if not self.objective(settings, n_levels).terms:
+            raise RequestError(f"{self.name}: the weights of its losses are all 0, so nothing is learned")
 
     def idle(self, settings: Any, n_levels: int) -> dict[str, str]:
         """How prefixes are drawn, where none is; else as the method says."""

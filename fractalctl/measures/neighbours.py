@@ -232,8 +232,9 @@ def _rivals(
         pairs = (queries @ rows.T / norms >= bound[:, None]).nonzero()
         pairs[:, 1] += first
         found.append(pairs if own is None else pairs[pairs[:, 1] != own[pairs[:, 0]]])
-    pairs = torch.cat(found)
-    return [pairs[pairs[:, 0] == query, 1] for query in range(len(queries))]
+    asked, rows = torch.cat(found).unbind(dim=1)
+    counts = torch.bincount(asked, minlength=len(queries)).tolist()
+    return list(rows[asked.sort(stable=True).indices].split(counts))
 
 
 def vote(labels: np.ndarray, n_classes: int) -> np.ndarray:

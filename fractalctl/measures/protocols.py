@@ -131,7 +131,7 @@ def select_rows(features: FeatureSet, protocol: Protocol) -> Rows:
     """Take a protocol's rows from a feature set; of the test split, features of no others are read.
 
     RequestError where the set has no test split or too few rows for k neighbours, or duplicates are to be
-    dropped and cannot be told.
+    dropped and cannot be told, or are all there is.
     """
     if "test" not in features.splits:
         raise RequestError(
@@ -144,6 +144,11 @@ def select_rows(features: FeatureSet, protocol: Protocol) -> Rows:
         if repeated is None:
             raise RequestError(
                 f"{features.path}: has no texts, or no train split, so that duplicates cannot be dropped"
+            )
+        if repeated.all():
+            raise RequestError(
+                f"{features.path}: all {len(labels)} test rows stand in the training split as well, so that "
+                "none is left to ask; do not drop duplicates"
             )
         left_out = repeated
     asked = protocol.draw(len(labels), left_out)

@@ -32,7 +32,7 @@ def pearson(x: ArrayLike, y: ArrayLike) -> Correlation:
 
 
 def kendall(x: ArrayLike, y: ArrayLike) -> Correlation:
-    """Kendall's tau-b; p exact without ties, else from the normal approximation.
+    """Kendall's tau-b; p exact without ties and up to 33 units, else from the normal approximation.
 
     Raises: RequestError, as `paired` says. Source: Kendall, Biometrika 30, 1938.
 

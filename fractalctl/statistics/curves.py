@@ -71,7 +71,8 @@ def power_law(
     if reason := _unfit(h, accuracy, s, space):
         return PowerLaw(k=len(s), space=space, reason=reason)
     design = np.column_stack([np.ones_like(h), np.log(h), np.log(accuracy)])
-    logs = np.log(np.maximum(s, s.max() / 1e3))
+    # In linear space logarithms only begin the search, and values near zero or below have none.
+    logs = np.log(s if space == "logarithmic" else np.maximum(s, s.max() / 1e3))
     try:
         coefficients, covariance, fitted = _fit_in(space, design, logs, s)
     except RuntimeError:  # what scipy raises where its search does not end
@@ -138,8 +139,8 @@ def quadratic(x: ArrayLike, y: ArrayLike) -> Quadratic:
     (2.0, 4.0, 'maximum')
     """
     first, second = same_length(x=x, y=y)
-    if len(np.unique(first)) < 3:
-        raise RequestError(f"a parabola needs three different x, found {len(np.unique(first))}")
+    if _n_different(first) < 3:
+        raise RequestError(f"a parabola needs three different x, found {_n_different(first)}")
     fit = least_squares(second, powers(first))
     c0, c1, c2 = fit.params.tolist()
     constant = is_constant(second)
@@ -161,6 +162,13 @@ def quadratic(x: ArrayLike, y: ArrayLike) -> Quadratic:
         inside=bool(first.min() - tolerance <= vertex <= first.max() + tolerance),
         reason=None if se is not None else "three points fix the parabola: no standard error",
     )
+
+
+def _n_different(values: Vector) -> int:
+    """How many values there are that differ by more than rounding does."""
+    if not len(values):
+        return 0
+    return 1 + int((np.diff(np.sort(values)) > 1e-9 * np.ptp(values)).sum())
 
 
 def _vertex_error(fit: "RegressionResults", vertex: float) -> tuple[float | None, Interval | None]:
@@ -204,7 +212,7 @@ def peak(x: Sequence[ArrayLike], y: Sequence[ArrayLike], resamples: int = RESAMP
     """
     groups = [same_length(x=first, y=second) for first, second in zip(x, y, strict=True)]
     means = np.array([[first.mean(), second.mean()] for first, second in groups]).reshape(-1, 2)
-    if len(np.unique(means[:, 0])) < 3:
+    if _n_different(means[:, 0]) < 3:
         return Peak(None, None, None, None, FEW_CONDITIONS)
     fit = quadratic(means[:, 0], means[:, 1])
     along = np.linspace(means[:, 0].min(), means[:, 0].max(), BAND_POINTS)

@@ -135,9 +135,10 @@ def tested(
     if not pairs and (options.meta or options.robustness):
         lacking.append("there is one arm, so nothing is compared or pooled; it is described")
     groups = {pair: [row for row in rows if (row.a, row.b) == pair] for pair in pairs}
-    over = [_over_corpora(group, corpora, options.meta, lacking) for group in groups.values() if group]
-    of_first = next((group for group in groups.values() if group), [])
-    arm = of_first[0].a if of_first else chosen[0].arm
+    counted = [group for group in groups.values() if by_corpus(corpora, group, lambda row: row.place)]
+    over = [_over_corpora(group, corpora, options.meta, lacking) for group in counted]
+    of_first = counted[0] if counted else []
+    arm = next((row.a for row in of_first or rows), chosen[0].arm)
     scaled = partial(scaling, measured, arm, options.metric, corpora)
     return statistics.Statistics(
         metric=options.metric,

@@ -220,13 +220,17 @@ class Corpus:
 
     Attributes:
         places: that measure it, with their labels: feature sets under any backbone.
-        profile: mean over the places; None where one is not known.
+        profiles: of each place; None where it is not known.
     """
 
     name: str
     label: str
     places: Mapping[Place, str]
-    profile: CorpusProfile | None
+    profiles: Mapping[Place, CorpusProfile | None]
+
+    def profile(self, places: Iterable[Place]) -> CorpusProfile | None:
+        """Mean over some of its places; None where that of one is not known."""
+        return _mean_profile([self.profiles[place] for place in dict.fromkeys(places)])
 
     def unit(self, places: Iterable[Place]) -> CorpusUnit:
         """As it stands in ``stats.json``, measured at some of its places."""
@@ -261,7 +265,7 @@ def corpora_of(measured: Measured, given: Profiles | None = None) -> list[Corpus
             name=name,
             label=name if names[name] == 1 else labels[members[0]],
             places={place: labels[place] for place in members},
-            profile=_mean_profile([profiles[place] for place in members]),
+            profiles={place: profiles[place] for place in members},
         )
         for (name, _), members in groups.items()
     ]

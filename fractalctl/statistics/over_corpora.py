@@ -1,7 +1,7 @@
 """What corpora say together: effects pooled, what predicts them, and whether the definition of S matters."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -42,7 +42,7 @@ def scaling(measured: Measured, arm: str, metric: str, corpora: Sequence[Corpus]
     """Correlate an arm's metric with each predictor, drop each corpus in turn, bootstrap, fit the power law.
 
     The unit of replication is the corpus: seeds are averaged first, then the feature sets that measure it.
-    RequestError where a corpus has no profile, or the arm was not measured.
+    RequestError where a corpus has no profile, or the arm was not measured, or on foreign sets alone.
     """
     points = _points(measured, arm, metric, corpora)
     values, labels = [point.mean for point in points], [point.label for point in points]
@@ -71,7 +71,12 @@ def _points(
     if not means:
         raise RequestError(f"arm '{arm}' was not measured, so there is nothing to scale")
     groups = by_corpus(corpora, means, lambda place: place)
-    if missing := [corpus.label for corpus, _ in groups if corpus.profile is None]:
+    if not groups:
+        raise RequestError(
+            f"arm '{arm}' was not measured on the set that it was trained on, so there is nothing to scale"
+        )
+    profiles = {corpus.label: corpus.profile(places) for corpus, places in groups}
+    if missing := [label for label, profile in profiles.items() if profile is None]:
         raise RequestError(
             f"scaling needs the entropies and baseline accuracy of {', '.join(missing)}: give them with "
             "--profiles FILE.csv (dataset, h_l1_given_l0, baseline_l1)"
@@ -80,9 +85,10 @@ def _points(
         pooled.ScalingPoint(
             **msgspec.structs.asdict(corpus.unit(places)),
             mean=float(np.mean([means[place] for place in places])),
-            **{name: of(corpus.profile) for name, of in PREDICTORS.items() if corpus.profile},
+            **{name: of(profile) for name, of in PREDICTORS.items()},
         )
         for corpus, places in groups
+        if (profile := profiles[corpus.label])
     ]
 
 
@@ -188,7 +194,11 @@ def meta_block(rows: Sequence[Comparison], corpora: Sequence[Corpus]) -> pooled.
             ]
         ),
         influence=influence(effects, variances, [unit.label for unit in units]) if len(units) > 1 else [],
-        regression=_regressions(effects, variances, [corpus for corpus, _ in groups]),
+        regression=_regressions(
+            effects,
+            variances,
+            {corpus.label: corpus.profile(row.place for row in members) for corpus, members in groups},
+        ),
         excluded=[row.label for row in rows if not _is_poolable(row)],
     )
 
@@ -223,15 +233,15 @@ def _pooled(groups: Sequence[Sequence[Effect]]) -> pooled.Pooled | None:
 
 
 def _regressions(
-    effects: Sequence[float], variances: Sequence[float], units: Sequence[Corpus]
+    effects: Sequence[float], variances: Sequence[float], units: Mapping[str, CorpusProfile | None]
 ) -> pooled.Regressions:
     """A meta-regression on each moderator by itself; eight corpora cannot carry both."""
-    missing = [unit.label for unit in units if unit.profile is None]
+    missing = [label for label, profile in units.items() if profile is None]
     if missing:
         return pooled.Regressions(reason=f"no profile of {', '.join(missing)} (--profiles)")
     if len(units) < 3:
         return pooled.Regressions(reason="a regression on one moderator needs three corpora")
-    profiles = [unit.profile for unit in units if unit.profile]
+    profiles = [profile for profile in units.values() if profile]
     columns = {name: [PREDICTORS[name](profile) for profile in profiles] for name in MODERATORS}
     varied = {name: column for name, column in columns.items() if not is_constant(np.array(column))}
     constant = [name for name in MODERATORS if name not in varied]

@@ -60,7 +60,7 @@ def differences(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """Paired differences a - b, freed of the rounding noise of decimal fractions.
 
     0.3 - 0.1 and 0.2 - 0.0 are equal as decimals but not as binary fractions. Left alone, that noise would
-    break ties of ranks and turn a spread of zero into one of 1e-17, so differences are rounded to twelve
+    break ties of ranks and turn a spread of zero into one of 1e-17, so differences are rounded to thirteen
     significant digits of the larger operand.
 
     >>> differences([0.3, 0.2], [0.1, 0.0])

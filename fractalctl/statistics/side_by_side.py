@@ -315,18 +315,20 @@ def _tests(measured: Measured, pairs: Sequence[tuple[str, str]], notes: list[str
 
 
 def _ranking(measure: str, more: bool, measured: Measured) -> compared.Ranking:
-    """Ranks over the corpora that have the measure, of the arms that all of these have."""
-    tables: dict[str, dict[str, float]] = {}
+    """Ranks over the corpora that have the measure, of arms that all have, at places with all of these."""
+    tables: dict[str, list[dict[str, float]]] = {}
     for corpus in corpora_of(measured):
-        own: dict[str, list[float]] = {}
         for arms in (measured[place] for place in corpus.places):
-            for arm, seeds in arms.items():
-                if all(measure in one.metrics for one in seeds.values()):
-                    own.setdefault(arm, []).append(_mean(seeds, measure))
-        if own:
-            tables[corpus.label] = {arm: float(np.mean(values)) for arm, values in own.items()}
-    shared = [arm for arm in next(iter(tables.values()), {}) if all(arm in own for own in tables.values())]
-    common = {corpus: {arm: own[arm] for arm in shared} for corpus, own in tables.items()}
+            having = [arm for arm, own in arms.items() if all(measure in one.metrics for one in own.values())]
+            if having:
+                means = {arm: _mean(arms[arm], measure) for arm in having}
+                tables.setdefault(corpus.label, []).append(means)
+    there = [first_seen(chain.from_iterable(places)) for places in tables.values()]
+    shared = [arm for arm in there[0] if all(arm in arms for arms in there)] if there else []
+    common = {}
+    for name, places in tables.items():
+        if whole := [one for one in places if {*shared} <= one.keys()]:
+            common[name] = {arm: float(np.mean([one[arm] for one in whole])) for arm in shared}
     return ranking(measure, common, more_is_better=more, alpha=ALPHA)
 
 

@@ -141,6 +141,20 @@ def test_a_setting_that_would_change_the_label_alone_is_refused(strategy, settin
     assert build_arm(strategy, 2, settings={name: build_arm(strategy, 2).typed()[name] for name in settings})
 
 
+@pytest.mark.parametrize(
+    ("strategy", "weights"),
+    [
+        ("adaptor", ("ranking", "nearest", "pairwise", "reconstruction")),
+        ("hanley", ("cosine", "angle", "contrast")),
+    ],
+)
+def test_weights_that_are_all_zero_teach_nothing_and_are_refused(strategy: str, weights) -> None:
+    with pytest.raises(RequestError, match=f"{strategy}: .*all 0, so nothing is learned"):
+        build_arm(strategy, 2, settings=dict.fromkeys(weights, 0))
+    for weight in weights:
+        assert build_arm(strategy, 2, settings=dict.fromkeys(weights, 0) | {weight: 0.1})
+
+
 def test_what_makes_a_setting_matter() -> None:
     assert build_arm("v5", 2, settings={"temperature": 0.2, "info_nce": 1}).label.endswith("temperature=0.2")
     assert build_arm("v5", 2, "fractal", {"temperature": 0.2}).label == "v5-fractal-temperature=0.2"
@@ -265,7 +279,22 @@ def test_table_must_fit_the_corpus_and_the_head(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["v5", "lda", "V5", "v5-fractal", "mrl-mlp", "a b", ".hidden", "..", "x" * 61, "a=b", "-x"]
+    "name",
+    [
+        "v5",
+        "lda",
+        "V5",
+        "v5-fractal",
+        "mrl-mlp",
+        "zoom-0.5",
+        "Zoom-.7",
+        "a b",
+        ".hidden",
+        "..",
+        "x" * 61,
+        "a=b",
+        "-x",
+    ],
 )
 def test_a_files_name_cannot_escape_or_take_a_strategys_place(tmp_path, name: str) -> None:
     with pytest.raises(RequestError, match="rename the file"):

@@ -90,6 +90,21 @@ def test_the_autoencoders_loss_equals_a_plain_loop(supervised: bool) -> None:
             assert found[head].item() == pytest.approx(expected, rel=1e-9)
 
 
+def test_a_last_batch_of_one_row_leaves_nothing_to_explain() -> None:
+    """One row is its own mean: dead numbers cannot explain less than that, and add neither loss nor slope."""
+    whole = example()
+    embedding = whole.embedding[:, :1].clone().requires_grad_()
+    one = view_of(embedding, whole.labels[:, :1], features=whole.features[:, :1], trunk=whole.trunk)
+    found = []
+    for auxiliary in (0.5, 0.0):
+        course = csr.Course(2, 0, 10, idle=torch.full((2, 16), 9))
+        options = OPTIONS | {"auxiliary": auxiliary}
+        loss = csr.autoencoding(one, supervised=False, course=course, **options)
+        found += [loss.detach(), *torch.autograd.grad(loss.sum(), embedding)]
+    assert torch.equal(found[0], found[2])
+    assert torch.equal(found[1], found[3])
+
+
 def test_gradients_are_those_of_finite_differences() -> None:
     codes, labels = drawn(1, 4, 6, 2)
     assert torch.autograd.gradcheck(lambda values: csr.spread(values, labels, 0.5), codes)

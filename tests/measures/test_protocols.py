@@ -135,6 +135,13 @@ def test_duplicates_can_be_dropped(features: FeatureSet, name: str, tmp_path) ->
     assert document.identity != Evaluator(repeated, Protocol(name)).identity("v5-42")
 
 
+@pytest.mark.parametrize("name", ["loo", "index"])
+def test_dropping_every_test_row_is_refused(features: FeatureSet, name: str) -> None:
+    repeated = Altered(features, texts={"test": features.texts("train")[:120]})
+    with pytest.raises(RequestError, match="all 120 test rows stand in the training split as well"):
+        select_rows(repeated, Protocol(name, drop_duplicates=True))
+
+
 def test_without_texts_duplicates_are_unknown_and_cannot_be_dropped(features: FeatureSet) -> None:
     silent = Altered(features, texts={"test": [""] * 120})
     assert repeated_test_rows(silent) is None

@@ -1,5 +1,6 @@
 """Arms from files: which may be compared, what makes a corpus, and what is said of both."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,25 @@ def test_heads_on_another_set_than_their_own_are_a_place_of_their_own(tmp_path: 
     assert any("do not count over corpora" in note for note in found.notes)
 
 
+def test_a_pair_that_was_compared_on_foreign_sets_alone_says_nothing_over_corpora(tmp_path: Path):
+    """An arm measured at home leaves corpora to speak of, but none of them is the pair's."""
+    arms_of(tmp_path, {"v5": 0.3, "mrl": 0.0}, corpus="trec", trained_on=feature_set("clinc"))
+    arms_of(tmp_path, {"zoom": 0.2}, corpus="trec")
+    measured = read_observations([tmp_path])
+    options = Options(correction="holm", meta=True, robustness=True)
+    found = analyse(measured, options)
+    assert [row.label for row in found.comparisons] == ["trec, trained on clinc/minilm"]
+    assert (found.sign_test, found.meta, found.robustness, found.further) == (None, None, None, [])
+    assert any("do not count over corpora" in note for note in found.notes)
+    with pytest.raises(RequestError, match="arm 'v5' was not measured on the set that it was trained on"):
+        analyse(measured, Options(scaling=True))
+    arms_of(tmp_path, {"mrl": 0.1}, corpus="trec")
+    pairs = (("v5", "mrl"), ("zoom", "mrl"))
+    found = analyse(read_observations([tmp_path]), replace(options, pairs=pairs))
+    assert [(one.a, one.sign_test.n) for one in found.over_corpora()] == [("zoom", 1)]
+    assert (found.robustness.a, found.robustness.n) == ("zoom", 1)
+
+
 def test_a_corpus_under_several_backbones_counts_once(tmp_path: Path):
     for backbone in ("minilm", "e5-small"):
         arms_of(tmp_path, {"v5": 0.3, "mrl": 0.0}, backbone=backbone)
@@ -188,6 +208,22 @@ def test_a_corpus_under_several_backbones_counts_once(tmp_path: Path):
     only = analyse(read_observations([tmp_path]), Options(backbone="minilm", meta=True))
     assert [row.backbone for row in only.comparisons] == ["minilm", "minilm"]
     assert only.meta.combined is None
+
+
+def test_predictors_are_of_the_backbones_that_an_arm_was_measured_with(tmp_path: Path):
+    """Another arm under another backbone tells nothing of what this one had to work with."""
+    for number, corpus in enumerate(("clinc", "trec", "wos")):
+        home, other = (
+            profile(bits=(3.0, 2.0 + number), baseline={"L0": 0.9, "L1": share - 0.1 * number})
+            for share in (0.8, 0.4)
+        )
+        arms_of(tmp_path, {"v5": 0.3, "mrl": 0.0}, corpus=corpus, profile=home)
+        arms_of(tmp_path, {"mrl": 0.0}, corpus=corpus, backbone="e5-small", profile=other)
+    everything, plain = read_observations([tmp_path]), Options(scaling=True, meta=True)
+    found = analyse(everything, plain)
+    assert [point.baseline_accuracy for point in found.scaling.points] == pytest.approx([0.8, 0.7, 0.6])
+    alone = analyse(everything, replace(plain, backbone="minilm"))
+    assert (found.scaling, found.meta.regression) == (alone.scaling, alone.meta.regression)
 
 
 def test_more_backbones_never_make_a_corpus_count_for_more():

@@ -140,6 +140,11 @@ def test_power_law_finds_an_exact_law(c: float, a: float, b: float):
         assert (found.a, found.b) == pytest.approx((a, b), abs=1e-4)
 
 
+def test_logarithmic_power_law_takes_values_that_are_far_apart_as_they_are():
+    found = power_law(DEPTH, LEARNABLE, DEPTH**6 * LEARNABLE**-2 * 1e-6, "logarithmic")
+    assert (found.c, found.a, found.b, found.r2) == pytest.approx((1e-6, 6, -2, 1))
+
+
 def test_power_law_without_a_fit_has_a_reason():
     assert "four units" in power_law([1, 2, 3], [1, 2, 3], [1, 2, 3]).reason
     assert "is zero" in power_law([0, 1, 2, 3], [1, 1, 1, 2], [1, 2, 3, 4]).reason
@@ -184,3 +189,5 @@ def test_quadratic_at_its_edges():
     assert quadratic([1, 2, 3, 4], [1, 4, 9, 16.1]).inside is False
     with pytest.raises(RequestError, match="three different x, found 2"):
         quadratic([1, 1, 2], [1, 2, 3])
+    with pytest.raises(RequestError, match="three different x, found 2"):
+        quadratic([0.1 + 0.2, 0.3, 1, 1], [0, 1, 2, 3])

@@ -180,6 +180,22 @@ def test_two_backbones_of_a_corpus_are_one_block() -> None:
     assert document.rankings[0].corpora == ["clinc"]
 
 
+def test_arms_are_ranked_where_all_of_them_were_measured() -> None:
+    """Under another backbone, where all is worse, one of them alone was measured: that says nothing of it."""
+    files = measured()
+    alone = {"v5": (0.3, 0.70, 0.10)}
+    ranks = [
+        next(one for one in compared(some).rankings if one.measure == "kept_64")
+        for some in (files, files + measured(arms=alone, backbone="bge-small"))
+    ]
+    assert [one.arms for one in ranks] == [["mrl", "v5", "lda"]] * 2
+    assert ranks[0].mean_ranks == ranks[1].mean_ranks == [1, 2, 3]
+    apart = measured(arms={"v5": ARMS["v5"]}) + measured(
+        arms={"mrl": ARMS["mrl"], "lda": ARMS["lda"]}, backbone="bge-small"
+    )
+    assert {(tuple(one.corpora), one.statistic) for one in compared(apart).rankings} == {((), None)}
+
+
 def test_what_was_not_measured_is_refused_by_name_with_what_to_do() -> None:
     old = evaluation(random_hits(0), protocol="index")
     with pytest.raises(

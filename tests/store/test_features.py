@@ -192,6 +192,12 @@ def test_no_such_file_or_split(features: FeatureSet, tmp_path: Path):
             read("validation")
 
 
+def test_a_set_that_was_removed_before_its_first_use_is_named(features: FeatureSet):
+    features.path.unlink()
+    with pytest.raises(StoreRequestError, match=r"sum\.h5: no such feature set"):
+        features.labels("train")
+
+
 def test_readers_need_no_lock_and_no_write_permission(features: FeatureSet):
     features.path.chmod(0o444)
     with features.path.open("rb") as stream:

@@ -1,9 +1,19 @@
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from store.errors import StoreError, StoreRequestError
-from store.files import locked, read_json, remove_empty, sha256_of, write_aside, write_json
+from store.files import (
+    locked,
+    read_json,
+    remove_empty,
+    replace_folder,
+    settle,
+    sha256_of,
+    write_aside,
+    write_json,
+)
 
 
 def test_a_file_appears_whole_in_folders_that_are_made(tmp_path: Path):
@@ -70,3 +80,40 @@ def test_a_folder_goes_with_its_lock_and_with_nothing_else(tmp_path: Path):
     (tmp_path / "bare").mkdir()
     remove_empty(tmp_path / "bare")
     assert not (tmp_path / "bare").exists()
+
+
+def test_a_folder_that_is_just_being_replaced_is_not_put_back(tmp_path: Path, monkeypatch):
+    """A reader who comes between the two renames waits, and finds the new one."""
+    folder, rename = tmp_path / "seed-1", Path.rename
+    for content in ("old", "new"):
+        reader = Thread(target=settle, args=[folder])
+
+        def meanwhile(path: Path, target: Path, reader: Thread = reader) -> Path:
+            moved = rename(path, target)
+            if target.suffix == ".replaced":
+                reader.start()
+                reader.join(0.3)
+            return moved
+
+        monkeypatch.setattr(Path, "rename", meanwhile)
+        with replace_folder(folder, ("*",)) as aside:
+            (aside / "head.json").write_text(content)
+    reader.join()
+    assert (folder / "head.json").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "seed-1"]
+
+
+def test_links_of_the_user_stay_links_in_a_folder_that_is_replaced(tmp_path: Path):
+    folder, links = tmp_path / "seed-1", {"gone": Path("nowhere"), "many": tmp_path / "many"}
+    links["many"].mkdir()
+    with replace_folder(folder, ()):
+        pass
+    (folder / "own").mkdir()
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+        (folder / "own" / name).symlink_to(target)
+    with replace_folder(folder, ()) as aside:
+        (aside / "head.json").touch()
+    for place in (folder, folder / "own"):
+        assert {path.name: path.readlink() for path in place.iterdir() if path.is_symlink()} == links
+    assert (folder / "head.json").exists()

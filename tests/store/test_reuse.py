@@ -62,3 +62,21 @@ def test_a_set_that_is_changed_while_it_is_used_is_found_out(store: FeatureStore
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(StoreError, match="changed by another program"):
         seen.check()
+
+
+def test_a_set_that_goes_while_it_is_read_lends_no_texts_to_another(store: FeatureStore, monkeypatch):
+    """Its texts were read and its features not: they are new, and not rows of the next set."""
+    publish(store, "one", ["a", "b"], 100.0)
+    publish(store, "two", ["c", "d"], 200.0)
+    read = FeatureSet.features
+
+    def gone(self: FeatureSet, split: str) -> np.ndarray:
+        if self.corpus == "one":
+            raise StoreError("gone")
+        return read(self, split)
+
+    monkeypatch.setattr(FeatureSet, "features", gone)
+    told: list[StoreError] = []
+    seen = find_seen(store, BACKBONE, OBSERVED, {"a", "c"}, told.append)
+    assert (seen.unseen(["a", "c"]), len(told)) == (["a"], 1)
+    assert seen.complete(["a", "c"], np.zeros((1, 3), dtype=np.float32))[:, 0].tolist() == [0, 200]

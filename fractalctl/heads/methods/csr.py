@@ -237,14 +237,19 @@ def _error(wanted: "Tensor", found: "Tensor") -> "Tensor":
 
 
 def unexplained(view: "View", found: "Tensor", dead: "Tensor", k: int) -> "Tensor":
-    """How badly dead numbers (R, hidden) tell what codes leave over, relative to its mean; 0 if undefined."""
+    """How badly dead numbers (R, hidden) tell what codes leave over, relative to its mean.
+
+    0 where no number is dead, or all rows leave the same over, as the only row of a last batch does.
+    """
     import torch
 
     rest = (view.features - found + view.trunk["centre"][:, None]).detach()
     numbers = view.embedding.masked_fill(~dead[:, None], -torch.inf)
     codes = largest(numbers, min(k, numbers.shape[2]))
-    share = _error(rest, _decoded(view, codes)) / _error(rest, rest.mean(dim=1, keepdim=True))
-    return torch.where(dead.any(dim=1), share.nan_to_num(0.0), 0.0)
+    apart = _error(rest, rest.mean(dim=1, keepdim=True))
+    # Never divided by 0: the slope of such a quotient is no number, even where the quotient is not taken.
+    share = _error(rest, _decoded(view, codes)) / torch.where(apart > 0, apart, 1.0)
+    return torch.where(dead.any(dim=1) & (apart > 0), share, 0.0)
 
 
 def spread(codes: "Tensor", classes: "Tensor | None", temperature: float) -> "Tensor":

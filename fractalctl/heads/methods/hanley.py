@@ -67,7 +67,7 @@ class Hanley(GradientMethod):
     }
 
     def objective(self, settings: HanleySettings, n_levels: int) -> Objective:
-        """A term for each prefix, at its level."""
+        """A term for each prefix, at its level, as far as its losses weigh something."""
         from fractalctl.heads.losses import Loss
 
         loss, last = Loss(graded), settings.n_blocks - 1
@@ -78,6 +78,7 @@ class Hanley(GradientMethod):
             [
                 Term(loss, level, Where(Part.PREFIX, block), options=options)
                 for block, level in enumerate(levels)
+                if settings.cosine + settings.angle + settings.contrast > 0
             ]
         )
 
