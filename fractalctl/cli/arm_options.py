@@ -61,7 +61,8 @@ StrategyOption = Annotated[
 def arms(
     strategy: StrategyOption = None,
     head: Annotated[
-        str | None, Option(metavar="TRUNK", help="linear, mlp or fractal.", show_default=THEIR_OWN)
+        str | None,
+        Option(metavar="TRUNK", help="linear, mlp, residual, parts or fractal.", show_default=THEIR_OWN),
     ] = None,
     assignments: Annotated[
         list[str] | None,

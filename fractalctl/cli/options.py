@@ -310,7 +310,7 @@ def as_command(argv: Sequence[str] | None) -> str:
 
 
 def one_head(invocation: Invocation, arguments: Sequence[str], hint: str = "") -> "Head":
-    """The one head that is meant by paths, or by the folder of runs; says on standard error which.
+    """The one head that is meant by paths, or by the folder of runs; says on standard error which, and why.
 
     Args:
         hint: for whoever named a path that is not there.
@@ -324,5 +324,6 @@ def one_head(invocation: Invocation, arguments: Sequence[str], hint: str = "") -
         _require_trained(invocation)
         folders = [invocation.runs]
     head = choose_head(folders)
-    invocation.console.note(f"Head: {head.folder} ({RULE})")
+    is_named = head.folder.resolve() in [folder.resolve() for folder in folders]
+    invocation.console.note(f"Head: {head.folder}" if is_named else f"Head: {head.folder} ({RULE})")
     return head

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from fractalctl.documents.statistics import Comparison
     from fractalctl.heads.head import Head
 
+ENOUGH = 6
+"""Held-out rows of a class, one of which asks: as many as vote must be left."""
+
 
 def evaluation_tables(evaluations: "Sequence[Evaluation]") -> list[Table]:
     """What was asked, then steerability and the accuracies that it is made of.
@@ -79,9 +82,15 @@ def _steerability(accuracy: Accuracy, places: Places) -> float:
     return (short_coarse - full_coarse) + (full_fine - short_fine)
 
 
-def held_out_lines(heads: "Sequence[Head]", levels: Sequence[str]) -> list[str]:
-    """How often the full length of each arm is right on rows that training held out, means over seeds."""
-    lines = []
+def held_out_lines(heads: "Sequence[Head]", levels: Sequence[str], n_rows: int) -> list[str]:
+    """How often the full length of each arm is right on rows that training held out, means over seeds.
+
+    These rows ask each other alone, so that a class with few of them is hardly ever found; that is said.
+
+    Args:
+        n_rows: of the training split.
+    """
+    lines, are_few = [], False
     for own in grouped(heads, lambda head: head.arm).values():
         documents = [head.document for head in own if head.document.history]
         if not documents:
@@ -93,6 +102,12 @@ def held_out_lines(heads: "Sequence[Head]", levels: Sequence[str]) -> list[str]:
         ]
         lines.append(
             f"  {own[0].arm}: at {own[0].dims[-1]} numbers, {listed(right)} of held-out training rows"
+        )
+        held_out = n_rows * documents[0].settings.get("holdout", 0.0)
+        are_few = are_few or held_out < ENOUGH * len(documents[0].classes[-1])
+    if are_few:
+        lines.append(
+            "  Held-out rows ask each other, and so few of a class are seldom found: test rows tell more"
         )
     return lines
 

@@ -31,6 +31,8 @@ FOREIGN_BARS = ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BA
 """Libraries that draw progress bars of their own unless these are set."""
 NO_MEMORY = re.compile("(can't|cannot|unable to) allocate|out of memory", re.IGNORECASE)
 """What PyTorch says instead of a `MemoryError`."""
+ASIDE = re.compile(r"(?<![^/\\])\.([^/\\]+)\.\d+-[0-9a-f]{8}\.tmp(?![^/\\])")
+"""A file that is written beside its place, as `store.files` calls it; people know the place only."""
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 MARK = "_command"
 """Attribute of functions that are subcommands."""
@@ -239,7 +241,8 @@ def _told(error: BaseException) -> tuple[str, int]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return "", 1
     if isinstance(error, OSError):
-        return f"{error.filename or 'input/output'}: {error.strerror or error}", 1
+        name = ASIDE.sub(r"\1", str(error.filename or "input/output"))
+        return f"{name}: {error.strerror or error}", 1
     if isinstance(error, MemoryError) or NO_MEMORY.search(str(error)):
         return f"not enough memory for what was asked: {str(error) or 'no more can be had'}", 1
     return f"unexpected {type(error).__name__}: {error} (--verbose shows where)", 1

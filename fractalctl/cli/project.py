@@ -48,7 +48,7 @@ def said_by_project(context: typer.Context) -> str | None:
     """What a command takes from the file, for people; None where it takes nothing but folders."""
     found = {name: value for name, value in context.params.items() if from_project(context, name)}
     words = [
-        f"{name} {', '.join(value) if isinstance(value, list | tuple) else value}"
+        f"{name} = {', '.join(value) if isinstance(value, list | tuple) else value}"
         for name, value in found.items()
         if name not in EVERYWHERE and value is not None
     ]

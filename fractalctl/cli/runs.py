@@ -84,7 +84,7 @@ def info(invocation: Invocation, heads: Heads = None) -> None:
                 f"{len(own)} {name}" for own, name in zip(said.classes, names, strict=True)
             ),
             "measured": ", ".join(arm.protocols) or MISSING,
-            "again": shared.as_command(said.argv),
+            "again": shared.as_command(_argv(arm)),
         }
         console.note(f"\n{arm.name}")
         console.note("\n".join(f"  {name:<10}{text}" for name, text in lines.items()))
@@ -144,6 +144,17 @@ def _chosen(invocation: Invocation, names: list[str] | None) -> "list[KeptArm]":
 def _row(arm: "KeptArm") -> list[object]:
     lengths = ", ".join(map(str, arm.heads[0].dims))
     return [arm.name, _seeds(arm), ", ".join(arm.protocols) or MISSING, arm.trained, lengths]
+
+
+def _argv(arm: "KeptArm") -> list[str] | None:
+    """What trains all heads of an arm again where only their seeds differ, else the first of them."""
+    argv = arm.heads[0].document.argv
+    if argv is None or "--seeds" not in argv:
+        return argv
+    place = argv.index("--seeds") + 1
+    rest = {tuple(own[:place] + own[place + 1 :]) for own in (one.document.argv or [] for one in arm.heads)}
+    seeds = ",".join(str(one.seed) for one in arm.heads)
+    return [*argv[:place], seeds, *argv[place + 1 :]] if len(rest) == 1 else argv
 
 
 def _seeds(arm: "KeptArm") -> str:

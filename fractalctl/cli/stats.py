@@ -155,7 +155,7 @@ def stats(
     document = annotate(analyse(observations, _labelled(options, observations)))
     document = replace(document, versions=versions(), argv=invocation.argv(sources=paths))
     if figure and document.meta is None:
-        raise RequestError("--figure draws effects pooled over corpora, and no two arms were compared")
+        raise RequestError(f"--figure draws effects pooled over corpora, and {_why_none(document)}")
     write_document(path, document)
     written = [path, *(save_figure(forest_figure(document.meta), figure) if document.meta and figure else ())]
     if form is None:
@@ -180,6 +180,16 @@ def _asked(document: "Statistics", observations: "list[Observation]") -> "list[T
     evaluated = [one for one in observations if one.features and one.protocol == document.protocol]
     files = [Path(one.source) for one in evaluated if (one.place, one.arm) in shown]
     return answer_tables(Results(evaluations=[read_document(path, Evaluation) for path in files]))
+
+
+def _why_none(document: "Statistics") -> str:
+    if not document.comparisons:
+        return "no two arms were compared"
+    pair = document.comparisons[0]
+    return (
+        f"there is none of {pair.a} over {pair.b}: a corpus needs two seeds whose differences vary; "
+        "--compare A,B names other arms"
+    )
 
 
 def _chosen(document: "Statistics", named: bool) -> list[str]:

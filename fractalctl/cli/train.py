@@ -143,7 +143,7 @@ def train(
             capacity,
         )
         invocation.console.note(f"{chosen.corpus}/{chosen.name}: {trained.summary()}")
-        for line in held_out_lines(trained.heads, level_names(chosen)):
+        for line in held_out_lines(trained.heads, level_names(chosen), chosen.n_rows("train")):
             invocation.console.note(line)
         heads += trained.heads
     invocation.console.note("What each length answers, on test rows: fractalctl evaluate")

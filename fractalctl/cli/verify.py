@@ -11,9 +11,12 @@ from typer import Argument
 
 from fractalctl.cli import options as shared
 from fractalctl.cli.plumbing import Invocation, command
+from fractalctl.errors import RequestError
 
 SHOWN = 20
 """Differences of a file that are shown to people; ``--json`` has all."""
+LONGEST = 60
+"""Characters of a value that are shown to people."""
 
 
 @command()
@@ -44,10 +47,13 @@ def verify(
 
     console, store = invocation.console, invocation.feature_store
     paths = shared.result_paths(invocation, files)
+    for path in paths:
+        _check_single(Path(path))
     found = [verify_result(Path(path), store, _call, device) for path in paths]
     for one in found:
         for difference in one.differences[:SHOWN]:
-            said = f"{difference.field}: recorded {difference.recorded}, now {difference.remade}"
+            recorded, remade = map(_short, (difference.recorded, difference.remade))
+            said = f"{difference.field}: recorded {recorded}, now {remade}"
             console.note(f"{one.file}: {said}")
         if one.outcome is not Outcome.SAME:
             for name, (then, now) in one.versions.items():
@@ -57,6 +63,17 @@ def verify(
     console.emit([one.file for one in found if one.outcome is not Outcome.DIFFERENT], found)
     if wrong := [one.file for one in found if one.outcome is Outcome.DIFFERENT]:
         raise FractalError(f"{', '.join(wrong)}: not what comes out when it is made again")
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ..."
+
+
+def _check_single(path: Path) -> None:
+    """Refuse a folder of several heads, which `runs ls` names, by one of them; RequestError says which."""
+    if path.is_dir() and (below := sorted(path.glob("seed-*/head.json"))):
+        raise RequestError(f"{path}: holds the heads of an arm; name one, such as {below[0].parent}")
 
 
 def _call(words: Sequence[str]) -> None:

@@ -69,6 +69,12 @@ class Subject:
         """The feature set that the head was trained on; RequestError if it is not here."""
         return self.find_features()
 
+    def check_splits(self) -> None:
+        """See that the corpus has the splits that were asked for; RequestError if it does not."""
+        there = self.features.splits
+        if missing := [split for split in self.splits if split not in there]:
+            raise RequestError(f"{self.features.path}: has no split {missing[0]}; it has {', '.join(there)}")
+
     @cached_property
     def backbone(self) -> "BackboneSpec":
         """The backbone whose features the head takes; RequestError if not known, not named, or a service."""
@@ -138,9 +144,7 @@ def batches(subject: Subject, there: Callable[[Sequence[int]], int]) -> Iterator
     Raises RequestError: the corpus has no such split.
     """
     features, first = subject.features, 0
-    for split in subject.splits:
-        if split not in features.splits:
-            raise RequestError(f"{features.path}: has no split {split}; it has {', '.join(features.splits)}")
+    subject.check_splits()
     keys = level_keys(subject.levels, subject.lengths)
     for level, key in zip(subject.levels, keys, strict=True):
         if key != level:

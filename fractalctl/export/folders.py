@@ -8,7 +8,7 @@ from fractalctl.corpora.hub import endpoint, why_unreachable
 from fractalctl.documents import read_document, write_document
 from fractalctl.documents.exported import ExportDocument
 from fractalctl.errors import FractalError, RequestError, UnreachableError, first_line
-from fractalctl.export.exporter import Exporter, Subject
+from fractalctl.export.exporter import Exporter, Subject, exporters
 from fractalctl.versions import versions
 from store.files import replace_folder, settle
 
@@ -19,31 +19,58 @@ def export(subject: Subject, to: Exporter, folder: Path) -> list[Path]:
     """Write a head into a folder in a format.
 
     Args:
-        folder: made where it does not exist. One that holds an export is replaced as a whole, or gone on with
-            where the format is a database.
+        folder: made where it does not exist. One that holds a model is replaced as a whole; one that holds a
+            database is gone on with, and never replaced.
 
     Returns what the exporter names, the folder if it names nothing. Raises RequestError: the folder holds
     something else, or a database of another head.
     """
-    held = _held(folder)
+    held, document, is_new = _held(folder), _document(subject, to), not folder.exists()
+    if held is not None:
+        _check_held(held, document, folder, to)
     if not to.extends:
         with folder_aside(folder) as place:
             paths = [folder / path.relative_to(place) for path in to.write(subject, place)]
-            write_document(place / DESCRIPTION_FILE, _document(subject, to))
+            write_document(place / DESCRIPTION_FILE, document)
+        if held is not None and _names(held) != _names(document):
+            subject.note(f"{folder}: {_called(held)} has given way")
         return paths or [folder]
-    document = _document(subject, to)
-    if held and (held.format, held.head_identity, held.lengths) != (
-        document.format,
-        document.head_identity,
-        document.lengths,
-    ):
-        raise RequestError(
-            f"{folder}: holds {held.format} of the head {held.arm} (seed {held.seed}) at "
-            f"{','.join(map(str, held.lengths))} dimensions, and vectors of two heads cannot be compared; "
-            "--output names another folder"
-        )
+    subject.check_splits()
     write_document(folder / DESCRIPTION_FILE, document)
-    return to.write(subject, folder) or [folder]
+    try:
+        return to.write(subject, folder) or [folder]
+    except FractalError:
+        if held is None and [path.name for path in folder.iterdir()] == [DESCRIPTION_FILE]:
+            (folder / DESCRIPTION_FILE).unlink()  # nothing was exported, which a later call would go on with
+            if is_new:
+                folder.rmdir()
+        raise
+
+
+def _names(document: ExportDocument) -> tuple[str, str]:
+    return document.format, document.head_identity
+
+
+def _called(held: ExportDocument) -> str:
+    return f"{held.format} of the head {held.arm} (seed {held.seed})"
+
+
+def _check_held(held: ExportDocument, document: ExportDocument, folder: Path, to: Exporter) -> None:
+    """Refuse to add to what is of another kind, and to replace a database; RequestError says what is held."""
+    known = exporters().get(held.format)
+    is_database = to.extends or (known is not None and known.extends)
+    if not is_database or (*_names(held), held.lengths) == (*_names(document), document.lengths):
+        return
+    if held.format != document.format:
+        why = "a folder holds one export"
+    elif held.head_identity != document.head_identity:
+        why = "vectors of two heads cannot be compared"
+    else:
+        why = "its vectors keep the lengths that they were made with"
+    raise RequestError(
+        f"{folder}: holds {_called(held)} at {','.join(map(str, held.lengths))} dimensions, and {why}; "
+        "--output names another folder"
+    )
 
 
 def _held(folder: Path) -> ExportDocument | None:

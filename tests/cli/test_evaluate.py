@@ -109,6 +109,9 @@ def test_what_was_asked_comes_first_in_the_corpus_s_own_words(tmp_path: Path) ->
     trained = done(f"train --strategy v5,lda {SMALL}")
     assert "at 16 numbers, area [L0] right " in said(trained)
     assert "lda: at" not in said(trained)  # a closed form holds nothing out
+    assert "Held-out rows ask each other" in said(trained), (
+        "60 of 12 classes: five would have to vote among four"
+    )
     result = done("evaluate --json")
     (document, _) = json.loads(result.stdout)
     heard = result.stderr
@@ -123,6 +126,7 @@ def test_what_was_asked_comes_first_in_the_corpus_s_own_words(tmp_path: Path) ->
     for name, accuracy in expected.items():
         cells = [f"{100 * accuracy['4']['L0']:.1f}", f"{100 * accuracy['16']['L1']:.1f}"]
         assert next(line.split()[-3:-1] for line in first.splitlines() if name in line) == cells
+    assert "Held-out rows ask" not in said(done(f"train --strategy v5 {SMALL} --holdout 0.25"))
     assert document["profile"]["levels"] == ["area", "intent"]
 
 

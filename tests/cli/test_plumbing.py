@@ -92,6 +92,7 @@ def test_argv_takes_what_was_resolved_and_leaves_presentation_out() -> None:
         (StoreRequestError("no such set"), 2, "Error: no such set"),
         (KeyboardInterrupt(), 130, "the same command goes on from there"),
         (FileNotFoundError(2, "No such file", "gone.csv"), 1, "gone.csv: No such file"),
+        (PermissionError(13, "Denied", "a/.b.json.17-0a1b2c3d.tmp"), 1, "Error: a/b.json: Denied"),
         (ZeroDivisionError("division by zero"), 1, "unexpected ZeroDivisionError"),
     ],
 )

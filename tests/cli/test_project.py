@@ -43,7 +43,7 @@ def test_a_project_is_written_and_followed_from_below(project: Path, monkeypatch
     head, *_ = done(f"train {SMALL}").stdout.splitlines()
     assert Path(head).is_relative_to(project / "runs" / "garden")
     assert "v5-dims" in head
-    assert f"{project / 'fractalctl.toml'}: strategy v5" in said(done(f"train {SMALL}"))
+    assert f"{project / 'fractalctl.toml'}: strategy = v5" in said(done(f"train {SMALL}"))
     argv = json.loads((Path(head).parent / "head.json").read_text())["argv"]
     assert argv[argv.index("--store") + 1] == str(project / "features")
     assert FeatureStore().folder == project / "features", "Python opens what commands open"

@@ -37,7 +37,23 @@ def test_a_head_is_shown_with_what_makes_it_again(runs: Path) -> None:
     assert (document["name"], document["seeds"], document["protocols"]) == (NAME, [42, 123], ["index"])
     assert len(document["results"]) == 2
     assert "fractalctl train --strategy v5" in said(shown)
+    assert "--seeds 42,123 " in said(shown), "both"
     assert str(runs.parent / "store" / "garden" / "gaussian.h5") in said(shown)
+
+
+def test_what_is_verified_is_one_head(runs: Path) -> None:
+    result = call(f"verify {NAME}")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"holds the heads of an arm; name one, such as {runs / NAME / 'seed-123'}" in said(result)
+
+
+def test_a_difference_takes_no_more_than_a_line(runs: Path) -> None:
+    (stats,) = done("stats").stdout.split()
+    done(f"evaluate {runs}")
+    result = call(f"verify {stats}")
+    assert result.exit_code == 1
+    assert "described: recorded [{" in result.stderr
+    assert max(map(len, result.stderr.splitlines())) < len(stats) + 200
 
 
 def test_a_head_goes_with_its_results_and_nothing_else_does(runs: Path) -> None:

@@ -24,6 +24,8 @@ def test_a_row_is_answered_for_people_and_for_programs(runs: Path) -> None:
     shown = done("search --row 3 --row 4 --top 2 --shortlist 20")
     assert shown.stdout == ""
     assert f"Head: {runs}/{HEAD} (the first arm in the order given" in shown.stderr
+    named = done(f"search {HEAD} --row 3")
+    assert f"Head: {runs}/{HEAD}\n" in named.stderr, "nothing was chosen"
     for words in ("Query [", "at 4 dimensions, ", "at 16 dimensions, ", "in two stages:", "train text "):
         assert words in shown.stderr
     document = json.loads(

@@ -153,6 +153,14 @@ def test_what_cannot_be_drawn_leaves_no_document(tmp_path: Path) -> None:
     assert not (tmp_path / "runs" / "stats.json").exists()
 
 
+def test_a_figure_of_arms_that_do_not_vary_says_what_is_lacking(tmp_path: Path) -> None:
+    rows = [("clinc", arm, seed, value) for arm, value in (("v5", 0.1), ("mrl", 0.0)) for seed in (1, 2)]
+    table = write_table(tmp_path / "seeds.csv", rows)
+    result = call(f"stats {table} --figure {tmp_path / 'forest.png'}")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "none of v5 over mrl: a corpus needs two seeds whose differences vary" in said(result)
+
+
 def test_a_curve_needs_no_evaluations(tmp_path: Path) -> None:
     curve = write_table(tmp_path / "curve.csv", [(1, 0.1), (2, 0.3), (3, 0.25)], "h_l0,v5")
     assert "Parabola over H(L0)" in done(f"stats --quadratic {curve}").stderr

@@ -130,7 +130,8 @@ def name(request, monkeypatch) -> str:
 
 def export(made, name: str, folder: Path, **options):
     head, features = made
-    return export_head(head, name, folder, lengths=LENGTHS, store=features.path.parents[1], **options)
+    store = features.path.parents[1]
+    return export_head(head, name, folder, **{"lengths": LENGTHS, "store": store, **options})
 
 
 def nearest(made, row: int, length: int, k: int) -> list[int]:
@@ -214,6 +215,7 @@ def test_several_splits_count_on(made, name: str, tmp_path: Path) -> None:
     assert (found[0][0], found[0][1]["id"]) == (404, "test-4"), "a test row finds itself"
     with pytest.raises(RequestError, match="has no split validation; it has train, test"):
         export(made, name, tmp_path / "other", splits=("validation",))
+    assert not (tmp_path / "other").exists(), "a folder that says what it does not hold would be in the way"
 
 
 def test_vectors_of_two_heads_never_mix(made, name: str, tmp_path: Path) -> None:
@@ -222,6 +224,16 @@ def test_vectors_of_two_heads_never_mix(made, name: str, tmp_path: Path) -> None
     other = train(features, tmp_path / "runs", ["mrl"]).heads[0]
     with pytest.raises(RequestError, match="vectors of two heads cannot be compared"):
         export((other, features), name, tmp_path / "db")
+    with pytest.raises(RequestError, match="at 4,8,16 dimensions, and its vectors keep the lengths"):
+        export(made, name, tmp_path / "db", lengths=(8, 16))
+
+
+def test_a_database_is_not_replaced(made, name: str, tmp_path: Path) -> None:
+    export(made, name, tmp_path / "db")
+    for other in {"qdrant", "sentence-transformers", "chroma"} - {name}:
+        with pytest.raises(RequestError, match=f"holds {name} of the head v5.* a folder holds one export"):
+            export(made, other, tmp_path / "db", lengths=None)
+    assert count(name, tmp_path / "db") == 400
 
 
 def test_a_table_of_another_head_is_refused(made, server, tmp_path: Path, monkeypatch) -> None:
@@ -233,8 +245,9 @@ def test_a_table_of_another_head_is_refused(made, server, tmp_path: Path, monkey
     with pytest.raises(RequestError, match="vectors of two heads cannot be compared; drop it"):
         export((other, features), "pgvector", tmp_path / "other")
     monkeypatch.setenv("PGHOST", str(tmp_path))
-    with pytest.raises(UnreachableError, match="PGHOST, PGPORT, PGDATABASE and PGUSER"):
+    with pytest.raises(UnreachableError, match=r"No such file.*PGHOST, PGPORT, PGDATABASE and PGUSER"):
         export(made, "pgvector", tmp_path / "third")
+    assert not (tmp_path / "third").exists()
 
 
 @pytest.mark.skipif(find_spec("qdrant_client") is None, reason="the extra qdrant is not installed")

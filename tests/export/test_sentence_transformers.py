@@ -147,6 +147,12 @@ def test_an_export_is_replaced_and_nothing_else(tmp_path: Path) -> None:
         export_head(one, "sentence-transformers", target, encoder=tmp_path / "bert", argv=["again"])
         document = json.loads((target / "fractalctl.json").read_text())
         assert (document["head_identity"], document["argv"]) == (one.identity, ["again"])
+    notes: list[str] = []
+    for _ in range(2):
+        export_head(head, "sentence-transformers", target, encoder=tmp_path / "bert", note=notes.append)
+    assert notes == [
+        f"{target}: sentence-transformers of the head {other.arm} (seed {other.seed}) has given way"
+    ]
     strange = tmp_path / "strange"
     strange.mkdir()
     (strange / "thesis.txt").write_text("mine")

@@ -60,12 +60,22 @@ def _connected() -> "Iterator[psycopg.Connection[Any]]":
         with psycopg.connect() as connection:
             yield connection
     except psycopg.OperationalError as error:
-        said = str(error).strip().splitlines()[-1]
         raise UnreachableError(
-            f"PostgreSQL does not answer ({said}); say where it is with PGHOST, PGPORT, PGDATABASE and PGUSER"
+            f"PostgreSQL does not answer ({_reason(error)}); say where it is with PGHOST, PGPORT, PGDATABASE "
+            "and PGUSER"
         ) from None
     except psycopg.Error as error:
         raise FractalError(f"PostgreSQL refuses: {first_line(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    r"""The last thing that libpq says, without the question that it adds on a line of its own.
+
+    >>> _reason(OSError("connection failed: No such file\n\tIs the server running locally?"))
+    'connection failed: No such file'
+    """
+    said = [line for line in str(error).splitlines() if line.strip() and not line.startswith("\t")]
+    return said[-1].strip() if said else type(error).__name__
 
 
 def _check(connection: "psycopg.Connection[Any]", name: str, subject: Subject) -> bool:
