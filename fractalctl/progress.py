@@ -27,21 +27,26 @@ def lines(
 ) -> Iterator[Advance]:
     """Tell of long work by a line every few seconds, for logs; work that is soon done says nothing.
 
+    How long the rest takes is told by what came after the first units, which bear the start.
+
     Args:
         write: takes a line.
     """
     started = told = clock()
-    finished = 0
+    finished, first = 0, (started, 0)
 
     def advance(amount: int) -> None:
-        nonlocal finished, told
-        finished += amount
+        nonlocal finished, told, first
         now = clock()
+        if not finished:
+            first = (now, amount)
+        finished += amount
         if now - told < SECONDS:
             return
         told = now
-        left = (now - started) / finished * (total - finished) if finished else None
-        rest = "" if left is None or total <= finished else f", about {left:.0f} s left"
+        since, before = first
+        left = (now - since) / (finished - before) * (total - finished) if finished > before else 0
+        rest = f", about {left:.0f} s left" if left > 0 else ""
         write(f"{description}: {finished} of {total} ({finished / max(total, 1):.0%}){rest}")
 
     yield advance

@@ -5,6 +5,7 @@ Embedded texts are kept a block of them to a file, so that an interrupted call c
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from fractalctl.corpora.recorded import level_names, unnamed
 from fractalctl.documents import check_output, read_document, write_document
 from fractalctl.documents.evaluation import Evaluation
 from fractalctl.documents.exported import StoredLength, VectorsDocument
-from fractalctl.errors import RequestError
+from fractalctl.errors import FractalError, RequestError
 from fractalctl.experiments.addresses import features_of
 from fractalctl.experiments.embedding import Embedder, checked_lengths, evaluation_of
 from fractalctl.experiments.policy import Note, unheard
@@ -92,6 +93,7 @@ def write_text_vectors(
     files, ranges = files_of(output, lengths), _given_ranges(head, request, lengths)
     folder = output.with_name(f"{output.name}.parts")
     _check_places(output, files.values(), folder)
+    earlier = _earlier(output)
     n_texts, digest = texts.examine()
     blocks = TextBlocks(head, lengths, request.normalise, texts, folder)
     with unfinished(folder):
@@ -124,6 +126,8 @@ def write_text_vectors(
         )
         described = output.with_suffix(".json")
         write_document(described, document)
+        if earlier and earlier.head_identity != head.identity:
+            note(f"{output}: vectors of the head {earlier.arm} (seed {earlier.seed}) have given way")
         return WrittenVectors((*paths, described), document)
 
 
@@ -134,6 +138,14 @@ def _check_places(output: Path, files: Iterable[Path], parts: Path) -> None:
     if not described.exists() and not parts.exists():
         for path in files:
             check_output(path, VectorsDocument)
+
+
+def _earlier(output: Path) -> VectorsDocument | None:
+    """What describes the vectors that are there; None where nothing does, or it cannot be read."""
+    described = output.with_suffix(".json")
+    with suppress(FractalError):
+        return read_document(described, VectorsDocument) if described.exists() else None
+    return None
 
 
 def levels_of(head: Head, store: Path | None = None) -> tuple[str, ...]:

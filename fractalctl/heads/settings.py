@@ -5,6 +5,7 @@ checks and the JSON schema, description for ``fractalctl strategies info``, defa
 """
 
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
@@ -142,7 +143,8 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
         if get_origin(inner) is Literal:
             choices = " or ".join(get_args(inner))
             raise RequestError(f"setting {name}: expected {choices}, got {spelled(value)}") from error
-        raise RequestError(f"setting {name}: {_plainly(error)}, got {spelled(value)}") from error
+        wanted = re.sub(", got [a-z]+", "", _plainly(error))  # the kind; the value itself says more
+        raise RequestError(f"setting {name}: {wanted}, got {spelled(value)}") from error
 
 
 def _read(text: str) -> Any:

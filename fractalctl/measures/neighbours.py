@@ -234,7 +234,7 @@ def _rivals(
         found.append(pairs if own is None else pairs[pairs[:, 1] != own[pairs[:, 0]]])
     asked, rows = torch.cat(found).unbind(dim=1)
     counts = torch.bincount(asked, minlength=len(queries)).tolist()
-    return list(rows[asked.sort(stable=True).indices].split(counts))
+    return list(torch.split(rows[asked.sort(stable=True).indices], counts))
 
 
 def vote(labels: np.ndarray, n_classes: int) -> np.ndarray:

@@ -255,7 +255,9 @@ def paired_seeds(a: Seeds, b: Seeds, label: str, allow_unpaired: bool = False) -
             f"{arm} lacks {', '.join(map(str, seeds))}" for arm, seeds in missing.items() if seeds
         )
         remedy = "train and evaluate them, or leave them out with --allow-unpaired"
-        way_on = remedy if common else "none is in both"
+        way_on = (
+            remedy if common else "none is in both; train both with the same --seeds, or remove one of them"
+        )
         raise RequestError(f"{label}: seeds pair the arms, but {lacks}; {way_on}")
     return common
 

@@ -307,7 +307,8 @@ def _differing(rows: Sequence[statistics.Comparison]) -> list[str]:
 
     def setting(name: str, both: list[Any]) -> str:
         plain = not any(isinstance(value, list | dict) for value in both)
-        return f"{name} ({both[0]}, {both[1]})" if plain else name
+        shown = ["none" if value is None else value for value in both]
+        return f"{name} ({shown[0]}, {shown[1]})" if plain else name
 
     return [
         f"{a} and {b} differ in {listed([setting(*one) for one in differs.items()])}"

@@ -190,9 +190,9 @@ def side_by_side(
 ) -> compared.ArmsCompared:
     """Set arms side by side at every place where evaluations of one protocol measured them.
 
-    Tests compare with the reference: mrl, else the first, where none is named. ``head_bytes`` are of weights,
-    by `Observation.source`. RequestError where nothing was given, a criterion is lacking, or the reference
-    was not measured.
+    Tests compare with the reference: mrl, else raw, pca or the first, where none is named. ``head_bytes`` are
+    of weights, by `Observation.source`. RequestError where nothing was given, a criterion is lacking, or the
+    reference was not measured.
     """
     if not observations:
         raise RequestError("there are no evaluations to compare")

@@ -251,9 +251,14 @@ def test_long_work_is_told_by_lines_where_nobody_watches() -> None:
         for _ in range(4):
             advance(10)
     assert heard == [
-        "encoding: 20 of 40 (50%), about 6 s left",
+        "encoding: 20 of 40 (50%), about 10 s left",
         "encoding: 40 of 40 (100%)",
     ]
+    clock, slow = iter([0.0, 20.0, 26.0]), []
+    with lines(slow.append, "training", 40, lambda: next(clock)) as advance:
+        advance(1)
+        advance(3)
+    assert slow == ["training: 1 of 40 (2%)", "training: 4 of 40 (10%), about 72 s left", "training: 4 of 40"]
     quick: list[str] = []
     with lines(quick.append, "encoding", 2) as advance:
         advance(2)

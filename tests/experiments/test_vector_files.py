@@ -3,10 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from pyarrow import parquet
 
 from fractalctl import Embedder, TextFile, VectorRequest, write_text_vectors
-from fractalctl.documents import read_document
+from fractalctl.documents import read_document, write_document
 from fractalctl.documents.exported import VectorsDocument
 from fractalctl.errors import RequestError
 from fractalctl.export.precision import Precision
@@ -86,6 +87,25 @@ def test_later_texts_take_earlier_ranges(made, lines, tmp_path) -> None:
     ):
         with pytest.raises(RequestError, match=message):
             write_text_vectors(head, lines, tmp_path / "c.npy", lambda: embedder, wrong)
+
+
+def test_vectors_of_another_head_do_not_go_without_a_word(made, tmp_path) -> None:
+    head, embedder = made
+    texts, output, notes = tmp_path / "few.txt", tmp_path / "v.npy", []
+    texts.write_text("\n".join(TEXTS[:3]) + "\n")
+
+    def write() -> VectorsDocument:
+        wanted = VectorRequest((4,))
+        return write_text_vectors(
+            head, TextFile(texts), output, lambda: embedder, wanted, note=notes.append
+        ).document
+
+    earlier = replace(write(), head_identity="0" * 64, arm="mrl", seed=7)
+    write()
+    assert not any("given way" in note for note in notes)
+    write_document(tmp_path / "v.json", earlier)
+    write()
+    assert notes[-1] == f"{output}: vectors of the head mrl (seed 7) have given way"
 
 
 class Failing:

@@ -42,8 +42,9 @@ def test_every_question_is_answered_by_the_best_arm_that_fits(results) -> None:
             }
             plain = {arm for arm in values if arm in choosing.PLAIN}
             for one in place.untrained:
-                values |= {one.name: one.measures[x] for x in [question.measure] if x in one.measures}
-                plain |= {one.name} & values.keys()
+                if question.measure in one.measures:
+                    values[one.name] = one.measures[question.measure]
+                    plain.add(one.name)
             assert row[0] == place.label
             assert values[row[1]] == max(values.values())
             assert values[row[3]] == max(values[arm] for arm in plain)
