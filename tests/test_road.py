@@ -8,8 +8,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROAD = ("corpora", "backbones", "heads", "measures", "statistics", "report", "paper", "export", "experiments",
         "cli")  # fmt: skip
-FREE = {"errors", "progress", "versions", "device", "executors", "plugins", "randomness", "numbers", "tables",
-        "documents"}  # fmt: skip
+FREE = {"errors", "signals", "progress", "versions", "device", "executors", "plugins", "randomness",
+        "numbers", "tables", "documents"}  # fmt: skip
 """What every part may know; these know only one another."""
 MODULES = sorted([*ROOT.glob("fractalctl/**/*.py"), *ROOT.glob("store/*.py")])
 
