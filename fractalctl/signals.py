@@ -28,6 +28,12 @@ def interrupted() -> bool:
     return _came.is_set()
 
 
+def raise_if_interrupted() -> None:
+    """Raise the KeyboardInterrupt of an interrupt that came: where work goes on, somebody swallowed it."""
+    if interrupted():
+        raise KeyboardInterrupt
+
+
 def _interrupted(_number: int, _frame: FrameType | None) -> None:
     _came.set()
     raise KeyboardInterrupt

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from fractalctl.progress import Advance, lines, silent
+from fractalctl.signals import raise_if_interrupted
 from fractalctl.tables import visible
 
 if TYPE_CHECKING:
@@ -127,7 +128,20 @@ class Console:
 
     @contextmanager
     def progress(self, description: str, total: int) -> Iterator[Advance]:
-        """Show a bar on standard error while the block runs; a line now and then where it is no terminal."""
+        """Show a bar on standard error while the block runs; a line now and then where it is no terminal.
+
+        Where a library swallowed an interrupt, as some do while they are loaded, the next step ends the work.
+        """
+        with self._drawn(description, total) as advance:
+
+            def step(amount: int) -> None:
+                raise_if_interrupted()
+                advance(amount)
+
+            yield step
+
+    @contextmanager
+    def _drawn(self, description: str, total: int) -> Iterator[Advance]:
         if self.quiet or not self._stderr.is_terminal:
             with (
                 silent(description, total) if self.quiet else lines(self.note, description, total) as advance

@@ -319,7 +319,7 @@ def test_a_signal_is_not_lost_where_python_drops_exceptions(sent):
 
 
 CONVERTED = """
-import os, signal, sys
+import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from fractalctl import __main__ as program
 import fractalctl.cli
@@ -330,21 +330,35 @@ def loading():
         os.kill(os.getpid(), signal.SIGINT)
     except KeyboardInterrupt:
         raise ImportError("initialization failed")
+def swallowing():
+    try:
+        loading()
+    except ImportError:
+        pass
+    with Console(quiet=sys.argv[1] == "quietly").progress("work", 2) as advance:
+        advance(1)
+        time.sleep(60)
 def command():
-    ended_by_errors(Console(), loading)
+    ended_by_errors(Console(), loading if sys.argv[1] == "inside" else swallowing)
 def run():
     import typer
     app = typer.Typer()
-    app.command()(command if sys.argv[1] == "inside" else loading)
+    app.command()(loading if sys.argv[1] == "outside" else command)
     app([])
 fractalctl.cli.main = run
 program.main()
 """
 
 
-@pytest.mark.parametrize(("where", "says"), [("inside", "Error: interrupted; "), ("outside", "")])
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [(where, "Error: interrupted; ") for where in ("inside", "swallowed", "quietly")] + [("outside", "")],
+)
 def test_an_interrupt_of_which_a_library_made_an_error_is_one(where, says):
-    """As compiled modules do while they are loaded: they know that it failed, and not why."""
+    """As compiled modules do while they are loaded: they know that it failed, and not why.
+
+    Some are swallowed by who loads them, as if they were not installed; then the next step of work ends.
+    """
     words = [sys.executable, "-c", CONVERTED, where]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 130
